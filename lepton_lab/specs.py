@@ -206,7 +206,9 @@ class DeploySpec(Spec):
     port: int = option(0, "Port (0: a free one, kept for this name)", advanced=True, ge=0, le=65_535)
     allow_remote: bool = option(False, "Accept connections from other machines (unencrypted)", advanced=True)
     max_batch: int = option(32, "Largest number of requests answered together", advanced=True, ge=1, le=1024)
-    max_queue: int = option(256, "Requests that may wait before new ones are told to come back", advanced=True, ge=1, le=65_536)
+    max_queue: int = option(
+        256, "Requests that may wait before new ones are told to come back", advanced=True, ge=1, le=65_536
+    )
     threads: int | None = option(None, "CPU threads of the inference engine", advanced=True, ge=1, le=512)
 
     @field_validator("host")

@@ -1,0 +1,74 @@
+# One command for each thing a person does here; `make help` lists them.
+# Every target builds what it needs first and is quick when nothing has changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+EXTENSION := $(VENV)/share/jupyter/labextensions/lepton-lab
+# The machine's Node when it is new enough, else the one that `make setup` puts into the environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Threads that wait do not spin: two spinning OpenMP threads on two busy cores are slower than one.
+export OMP_WAIT_POLICY ?= PASSIVE
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
+
+.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench faults clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.python-done $(VENV)/.js-done ## build the environment in .venv (safe to repeat)
+	@bash tests/tools/what-is-missing.sh
+
+$(VENV)/.python-done: pyproject.toml constraints.txt hatch_build.py
+	@bash tests/tools/make-venv.sh $(VENV)
+	@# pip follows links when it removes the old installation: it must not find the one to the built extension.
+	@rm -rf $(EXTENSION)
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.js-done: $(JS_SOURCES) $(VENV)/.python-done
+	@bash tests/tools/build-js.sh $(VENV)
+	@rm -rf $(EXTENSION) && mkdir -p $(dir $(EXTENSION)) && ln -s $(CURDIR)/lepton_lab/labextension $(EXTENSION)
+	@touch $@
+
+system: ## install what the browser tests need from Debian (root only; others are told the command)
+	@bash tests/tools/system-packages.sh
+
+lab: setup ## open JupyterLab at notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+
+lab-check: setup system ## the same without a screen: run the quickstart in JupyterLab in a headless Chromium
+	$(PY) -m pytest -q tests/browser/test_quickstart.py
+
+dashboard: setup ## serve the studio to people who write no code, closed by a token
+	$(PY) -m lepton_lab.jupyter.dashboard
+
+check: setup ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+js-tests: setup ## lint, types and tests of js/
+	@if [ -f js/package.json ]; then npm --prefix js run check; fi
+
+python-tests: setup system
+	$(PY) -m pytest -q tests
+
+test: check js-tests ## everything: lint, types, js, Python, browsers
+	@$(MAKE) --no-print-directory python-tests
+
+bench: setup ## measure first point, import time, training and serving speed; writes bench.json
+	$(PY) -m tests.benchmarks
+
+faults: setup system ## the long fault tests: kills, full disks, torn files
+	$(PY) -m pytest -q -m slow tests --run-slow
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
