@@ -1,0 +1,100 @@
+"""What is worth knowing before an hour of training: looked for once, when a dataset is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from lepton_lab.data.dataset import Split
+from lepton_lab.data.material import Remark
+
+_IMBALANCE = 10
+_MIN_CLASS_ROWS = 10
+
+
+def examine(splits: Mapping[str, Split], described: Mapping[str, Any]) -> list[Remark]:
+    """Looks at the split rows.
+
+    Args:
+        splits: "train", "validation" and "test".
+        described: Modality, classes, and for tables the columns.
+    """
+    classes: list[str] = described["classes"]
+    remarks = [*_classes(splits, classes), *_empty(splits), *_balance(splits, classes)]
+    if remark := _duplicates(splits):
+        remarks.append(remark)
+    return remarks
+
+
+def _classes(splits: Mapping[str, Split], classes: list[str]) -> list[Remark]:
+    if len(classes) < 2:
+        only = f"the class {classes[0]!r} only" if classes else "no class"
+        message = f"There is {only}; a classifier needs at least two. Check the target, or add rows of other classes."
+        return [Remark("one_class", "error", message)]
+    present = np.unique(splits["train"].labels)
+    absent = [name for number, name in enumerate(classes) if number not in present]
+    if absent and len(splits["train"]):
+        names = _some(absent)
+        return [
+            Remark("class_not_trained", "warning", f"The training part has no row of {names}; it cannot be learnt.")
+        ]
+    return []
+
+
+def _empty(splits: Mapping[str, Split]) -> list[Remark]:
+    found = []
+    if not len(splits["train"]):
+        found.append(Remark("empty_split", "error", "The training part is empty; make the other parts smaller."))
+    if not len(splits["validation"]):
+        message = "The validation part is empty: progress is seen on the training rows only. Set validation_fraction."
+        found.append(Remark("empty_split", "warning", message))
+    if not len(splits["test"]):
+        message = "The test part is empty: the trained network cannot be evaluated. Set test_fraction."
+        found.append(Remark("empty_split", "warning", message))
+    return found
+
+
+def _balance(splits: Mapping[str, Split], classes: list[str]) -> list[Remark]:
+    total = sum(np.bincount(part.labels, minlength=len(classes)) for part in splits.values())
+    found = []
+    if len(classes) > 1 and total.min() * _IMBALANCE < total.max():
+        most, least = int(total.argmax()), int(total.argmin())
+        message = (
+            f"The classes are unequal: {total[most]:,} rows of {classes[most]!r}, {total[least]:,} of "
+            f"{classes[least]!r}. Accuracy alone will mislead; look at recall per class."
+        )
+        found.append(Remark("imbalance", "warning", message))
+    small = [name for name, count in zip(classes, total, strict=True) if 0 < count < _MIN_CLASS_ROWS]
+    if small and len(classes) > 1:
+        message = f"Fewer than {_MIN_CLASS_ROWS} rows: {_some(small)}; too few to learn or to judge."
+        found.append(Remark("small_class", "warning", message))
+    return found
+
+
+def _duplicates(splits: Mapping[str, Split]) -> Remark | None:
+    """Rows that stand both in the training part and in the test part, told by their content."""
+    test = _digests(splits["test"])
+    if not test:
+        return None
+    trained = set(_digests(splits["train"]))
+    num_same = sum(digest in trained for digest in test)
+    if not num_same:
+        return None
+    share = num_same / len(test)
+    message = (
+        f"{num_same:,} of {len(test):,} test rows ({share:.1%}) are also in the training part; "
+        "the test result will look better than it is."
+    )
+    return Remark("duplicates", "warning" if share >= 0.01 else "note", message)
+
+
+def _digests(split: Split) -> list[bytes]:
+    return [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=16).digest() for row in split.inputs]
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,140 @@
+"""A dataset that is ready to train on: memory-mapped splits, their preparation and the card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lepton_lab.data.preparation import Preparation
+from lepton_lab.data.splits import SPLIT_NAMES
+from lepton_lab.errors import DataError, UnknownName
+from lepton_lab.specs import DataSpec
+
+if TYPE_CHECKING:
+    from lepton_lab.data.card import DataCard
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a dataset.
+
+    Attributes:
+        inputs: Rows as the store holds them, mapped read-only: uint8 or float32 (N, C, H, W) pictures, float32
+            (N, T, F) sequences, float64 (N, F) tables. `Preparation.apply` makes them the network's input.
+        labels: Class numbers (N,), int64.
+        row_ids: Where each row stood in the source (N,), int64.
+    """
+
+    inputs: np.ndarray
+    labels: np.ndarray
+    row_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+class PreparedDataset:
+    """Splits, classes and preparation of one dataset.
+
+    Attributes:
+        name: A short name that run and endpoint names can be made of.
+        title: The name that a person reads.
+        task: "classification".
+        modality: "image", "sequence" or "table".
+        classes: Names of the classes; a label is an index into them.
+        splits: "train", "validation" and "test".
+        preparation: What turns stored or raw rows into the network's input.
+        fingerprint: Names source, content and options; the folder in the cache.
+        spec: What was asked, with an absolute path where a path was given: what a run's record should hold.
+    """
+
+    task = "classification"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str,
+        spec: DataSpec,
+        splits: Mapping[str, Split],
+        preparation: Preparation,
+        meta: Mapping[str, Any],
+    ) -> None:
+        self.name, self.title, self.spec = name, title, spec
+        self.splits = dict(splits)
+        self.preparation = preparation
+        self.modality: str = meta["modality"]
+        self.classes: list[str] = list(meta["classes"])
+        self.fingerprint: str = meta["fingerprint"]
+        self.meta = dict(meta)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one row as the network takes it."""
+        return self.preparation.input_shape
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.classes)
+
+    def card(self) -> DataCard:
+        """What a person should see before training: rows, classes, samples, warnings."""
+        from lepton_lab.data.card import make_card
+
+        return make_card(self)
+
+    def require_trainable(self) -> None:
+        """Refuses what cannot be learnt from.
+
+        Raises:
+            DataError: With the sentence of the card's first error, such as a single class or an empty split.
+        """
+        for remark in self.meta["remarks"]:
+            if remark["severity"] == "error":
+                raise DataError(remark["message"])
+
+    def raw_sample(self, split: str, row: int) -> Any:
+        """What a person would send for a row.
+
+        Args:
+            split: "train", "validation" or "test".
+            row: Position in that split, from 0.
+
+        Returns:
+            Pictures: an array (H, W), or (H, W, C) with several channels. Sequences: an array (T, F). Tables: a
+            dict by column name, None where a value is missing. `Preparation.from_raw` takes each of them.
+        """
+        stored = self._stored(split, row)
+        if self.modality == "image":
+            return np.array(stored[0] if stored.shape[0] == 1 else np.moveaxis(stored, 0, -1))
+        if self.modality == "table":
+            from lepton_lab.data.columns import decode_row
+
+            return decode_row(stored, self.meta["columns"])
+        return np.array(stored)
+
+    def sample_png(self, split: str, row: int) -> bytes:
+        """A row's picture as a PNG file.
+
+        Raises:
+            DataError: When the dataset has no pictures.
+        """
+        from lepton_lab.data.image_preparation import ImagePreparation
+        from lepton_lab.data.pictures import encode_png
+
+        if not isinstance(self.preparation, ImagePreparation):
+            raise DataError(f"{self.title} has no pictures; its rows are a {self.modality}. Use raw_sample instead.")
+        return encode_png(self.preparation.to_pixels(self._stored(split, row)))
+
+    def _stored(self, split: str, row: int) -> np.ndarray:
+        if split not in self.splits:
+            raise UnknownName("split", split, SPLIT_NAMES)
+        part = self.splits[split]
+        if not 0 <= row < len(part):
+            given = f"row {row} of the {split} part of {self.title}"
+            raise DataError(f"There is no {given}; it has {len(part):,} rows, counted from 0.")
+        return np.asarray(part.inputs[row])

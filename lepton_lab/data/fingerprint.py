@@ -1,0 +1,98 @@
+"""Names for content: the same bytes and options give the same name, anything else another one.
+
+Files are named by their content. Reading a large file again to learn that nothing changed would be slow, so the
+content's hash is remembered beside the file's size, times and inode, and trusted only when those were old enough at
+the time of hashing that a later write must have changed them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from lepton_lab.data.storage import HasRoot, folder
+from lepton_lab.specs import DataSpec
+
+_LENGTH = 32
+_SETTLED_NANOSECONDS = 2_000_000_000
+_IRRELEVANT = {"name", "mirror", "fingerprint"}
+
+
+def of_values(*values: Any) -> str:
+    """Fingerprint of JSON-able values."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:_LENGTH]
+
+
+def of_prepared(source: str, spec: DataSpec, version: int) -> str:
+    """Fingerprint of a source's content together with the options that shape what is made of it."""
+    return of_values("prepared", version, source, spec.model_dump(mode="json", exclude=_IRRELEVANT))
+
+
+def of_arrays(arrays: Iterable[np.ndarray], *values: Any) -> str:
+    """Fingerprint of arrays: type, shape and bytes."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode("ascii"))
+        digest.update(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b"")
+    return of_values("arrays", digest.hexdigest(), *values)
+
+
+def of_files(store: HasRoot, root: Path, files: Sequence[Path]) -> str:
+    """Fingerprint of files by relative path and content.
+
+    Args:
+        store: Where the hashes are remembered.
+        root: The folder that the paths are taken relative to.
+        files: The files, in any order.
+    """
+    memory_file = folder(store, "sources") / (of_values(str(root.resolve())) + ".json")
+    known, fresh = _remembered(memory_file), {}
+    for file in sorted(files):
+        name = file.relative_to(root).as_posix()
+        mark = _mark(file)
+        entry = known.get(name)
+        if entry is None or entry["mark"] != mark:
+            now = time.time_ns()
+            entry = {"mark": mark, "sha256": _hash(file), "settled": now - max(mark[1:3]) > _SETTLED_NANOSECONDS}
+        fresh[name] = entry
+    _remember(memory_file, fresh)
+    return of_values("files", sorted((name, entry["sha256"]) for name, entry in fresh.items()))
+
+
+def _mark(file: Path) -> list[int]:
+    state = file.stat()
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _remembered(memory_file: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(memory_file.read_text("utf-8"))
+        return {name: entry for name, entry in entries.items() if entry["settled"] and len(entry["sha256"]) == 64}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(memory_file: Path, entries: dict[str, Any]) -> None:
+    """Best effort: without the memory the next call hashes again."""
+    try:
+        memory_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = memory_file.with_name(f".{memory_file.name}-{uuid4().hex[:8]}")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            json.dump(entries, out)
+        temporary.replace(memory_file)
+    except OSError:
+        return

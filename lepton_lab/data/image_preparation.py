@@ -1,0 +1,167 @@
+"""Pictures: decoded, brought to one size and the training data's channels, then scaled per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from lepton_lab.data.preparation import Preparation, numbers, shape_text
+from lepton_lab.errors import DataError
+
+
+@dataclass(frozen=True)
+class ImagePreparation(Preparation):
+    """Scaling of pictures.
+
+    Attributes:
+        shape: Channels, height, width.
+        low: The value of black.
+        high: The value of white; 255 for most pictures, 16 for digits.
+        mean: Subtracted from each channel (C,).
+        std: Divides each channel (C,).
+        bounded: Whether numbers outside `low` to `high` are refused.
+    """
+
+    kind: ClassVar[str] = "image"
+    shape: tuple[int, int, int]
+    low: float
+    high: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    bounded: bool = True
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.shape
+
+    def _scale(self, stored: np.ndarray) -> np.ndarray:
+        prepared = np.array(stored, dtype=np.float32, order="C")
+        prepared -= np.asarray(self.mean, np.float32)[:, None, None]
+        prepared /= np.asarray(self.std, np.float32)[:, None, None]
+        return prepared
+
+    def read(self, items: Sequence[Any]) -> np.ndarray:
+        return np.stack([self._read_one(item, f"Item {number}") for number, item in enumerate(items)])
+
+    def _read_one(self, item: Any, where: str) -> np.ndarray:
+        if isinstance(item, str) and item.startswith("data:image/"):
+            item = _decode_uri(item, where)
+        if isinstance(item, bytes | bytearray | memoryview):
+            return self.from_pixels(self._decode(bytes(item), where))
+        return self._in_range(self._channels_first(numbers(item, where), where), where)
+
+    def _decode(self, content: bytes, where: str) -> np.ndarray:
+        from lepton_lab.data.pictures import decode_picture
+
+        channels, height, width = self.shape
+        try:
+            return decode_picture(content, channels=channels, height=height, width=width)
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from None
+
+    def from_pixels(self, pixels_CHW: np.ndarray) -> np.ndarray:
+        """Pixels of 0 to 255 in the data's own range, the inverse of `to_pixels` for whole-numbered ranges."""
+        if (self.low, self.high) == (0.0, 255.0):
+            return pixels_CHW.astype(np.float32)
+        values = self.low + pixels_CHW.astype(np.float64) / 255.0 * (self.high - self.low)
+        whole = float(self.low).is_integer() and float(self.high).is_integer() and self.high - self.low > 2
+        return (np.rint(values) if whole else values).astype(np.float32)
+
+    def to_pixels(self, stored_CHW: np.ndarray) -> np.ndarray:
+        """Stored values as pixels of 0 to 255, uint8."""
+        share = (stored_CHW.astype(np.float64) - self.low) / (self.high - self.low)
+        return np.rint(np.clip(share, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+    def _channels_first(self, array: np.ndarray, where: str) -> np.ndarray:
+        channels, height, width = self.shape
+        if array.shape == self.shape:
+            return array
+        if array.shape == (height, width, channels):
+            return np.moveaxis(array, -1, 0)
+        if (channels == 1 and array.shape == (height, width)) or array.shape == (channels * height * width,):
+            return array.reshape(self.shape)
+        expected = f"{height}x{width}" if channels == 1 else f"{shape_text(self.shape)} (channels, height, width)"
+        raise DataError(f"{where}: expected a picture of {expected} numbers, got {shape_text(array.shape)}.")
+
+    def _in_range(self, array: np.ndarray, where: str) -> np.ndarray:
+        low, high = float(array.min()), float(array.max())
+        if self.bounded and (low < self.low or high > self.high):
+            raise DataError(
+                f"{where}: the values go from {low:g} to {high:g}; this network learnt pictures with values "
+                f"from {self.low:g} to {self.high:g}."
+            )
+        return array
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "shape": list(self.shape),
+            "low": self.low,
+            "high": self.high,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "bounded": self.bounded,
+        }
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any]) -> ImagePreparation:
+        channels, height, width = (int(size) for size in fields["shape"])
+        mean, std = (tuple(float(value) for value in fields[key]) for key in ("mean", "std"))
+        if min(channels, height, width) < 1 or len(mean) != channels or len(std) != channels or 0.0 in std:
+            raise ValueError("its shape and scaling do not fit together")
+        return cls(
+            (channels, height, width), float(fields["low"]), float(fields["high"]), mean, std, bool(fields["bounded"])
+        )
+
+
+def _decode_uri(uri: str, where: str) -> bytes:
+    import base64
+    import binascii
+
+    _, comma, content = uri.partition(";base64,")
+    try:
+        if not comma:
+            raise ValueError
+        return base64.b64decode(content, validate=True)
+    except (ValueError, binascii.Error):
+        raise DataError(f"{where}: the data URI is not valid base64; expected data:image/png;base64,....") from None
+
+
+def fit_images(images_NCHW: np.ndarray, normalize: str, *, low: float, high: float, bounded: bool) -> ImagePreparation:
+    """Fits the scaling of pictures on the training part.
+
+    Args:
+        images_NCHW: The training pictures, uint8 or float32.
+        normalize: "auto" and "standard" give mean 0 and standard deviation 1 per channel, "minmax" gives 0 to 1.
+        low: The value of black.
+        high: The value of white.
+        bounded: Whether numbers outside that range are refused later.
+    """
+    channels = images_NCHW.shape[1]
+    if normalize == "none":
+        mean, std = [0.0] * channels, [1.0] * channels
+    elif normalize == "minmax" or not len(images_NCHW):
+        mean, std = [low] * channels, [high - low] * channels
+    else:
+        moments = [_moments(images_NCHW[:, channel]) for channel in range(channels)]
+        mean, std = [m for m, _ in moments], [s for _, s in moments]
+    shape = (int(channels), int(images_NCHW.shape[2]), int(images_NCHW.shape[3]))
+    return ImagePreparation(shape, low, high, tuple(mean), tuple(s if s > 0 else 1.0 for s in std), bounded)
+
+
+def _moments(values: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation; whole pixels are counted, which is exact and needs no second copy."""
+    if values.dtype == np.uint8:
+        counts = np.zeros(256, np.int64)
+        for start in range(0, len(values), 4096):
+            counts += np.bincount(np.ravel(values[start : start + 4096]), minlength=256)
+        levels = np.arange(256, dtype=np.float64)
+        mean = float(counts @ levels) / float(counts.sum())
+        return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum()))
+    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))

@@ -1,0 +1,124 @@
+"""From what was asked to what can be trained on, through the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lepton_lab.data import fingerprint, storage
+from lepton_lab.data.checks import examine
+from lepton_lab.data.dataset import PreparedDataset, Split
+from lepton_lab.data.material import Material, Progress
+from lepton_lab.data.preparation import Preparation
+from lepton_lab.data.sources.base import Source
+from lepton_lab.data.sources.find import find_source
+from lepton_lab.data.splits import SPLIT_NAMES, split_rows
+from lepton_lab.errors import DataError, SpecError
+from lepton_lab.specs import DataSpec
+
+_VERSION = 1
+"""Raised whenever the same source and options would give other arrays than before."""
+
+_SPECIAL = {"target": "names the column to predict of a table", "image_size": "resizes the pictures of a folder"}
+
+
+def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progress | None = None) -> PreparedDataset:
+    """Loads and prepares a dataset; the second time it comes from the cache without being read again.
+
+    Args:
+        spec: Which dataset, and how it is split and prepared.
+        store: Where prepared data is kept; default: the user's store.
+        progress: Told what is being done and which share is done.
+
+    Returns:
+        The dataset, its arrays mapped from the cache.
+
+    Raises:
+        UnknownName: When no dataset has that name and no such path exists.
+        DataError: When the source cannot be read or learnt from; names the file, row or column.
+        SpecError: When an option has no meaning for this source.
+        StoreError: When the cache cannot be written.
+    """
+    store = store or storage.default_store()
+    progress = progress or _silent
+    source = find_source(spec, store)
+    _refuse_meaningless(source)
+    name = fingerprint.of_prepared(source.identity(store), source.spec, _VERSION)
+    path = storage.folder(store, name)
+    meta = storage.read_meta(path)
+    if meta is None:
+        meta = _prepare(source, store, name, progress)
+    return _open(source, path, meta)
+
+
+def _silent(what: str, fraction: float | None) -> None:
+    return None
+
+
+def _refuse_meaningless(source: Source) -> None:
+    for option, purpose in _SPECIAL.items():
+        if getattr(source.spec, option) is not None and option not in source.uses:
+            raise SpecError(f"data: {option} {purpose}; {source.title} is none. Leave it out.")
+
+
+def _prepare(source: Source, store: storage.HasRoot, name: str, progress: Progress) -> dict[str, Any]:
+    """Reads the source, splits it, and writes the tensor store; returns its description."""
+    material = source.read(store, progress)
+    if not len(material.labels):
+        raise DataError(f"{source.title} has no rows; there is nothing to train on.")
+    spec = source.spec
+    rows = split_rows(
+        material.labels,
+        official=material.official,
+        validation_fraction=spec.validation_fraction,
+        test_fraction=spec.test_fraction,
+        seed=spec.split_seed,
+    )
+    progress("Preparing", 0.0)
+    with storage.build(store, name) as (path, meta):
+        meta.update(_write(material, rows, spec, path))
+    progress("Preparing", 1.0)
+    return storage.read_meta(storage.folder(store, name)) or meta
+
+
+def _write(material: Material, rows: dict[str, np.ndarray], spec: DataSpec, path: Path) -> dict[str, Any]:
+    preparation = material.fit(rows["train"], spec)
+    for split in SPLIT_NAMES:
+        material.write(path / f"{split}.inputs.npy", rows[split])
+        np.save(path / f"{split}.labels.npy", material.labels[rows[split]].astype(np.int64))
+        np.save(path / f"{split}.rows.npy", material.row_ids[rows[split]].astype(np.int64))
+    described = {
+        "kind": "prepared",
+        "modality": material.modality,
+        "classes": material.classes,
+        "preparation": preparation.to_dict(),
+        **material.describe(),
+    }
+    remarks = [*material.remarks, *examine(_read_splits(path), described)]
+    order = {"error": 0, "warning": 1, "note": 2}
+    described["remarks"] = [r.to_dict() for r in sorted(remarks, key=lambda remark: order[remark.severity])]
+    return described
+
+
+def _read_splits(path: Path) -> dict[str, Split]:
+    return {
+        split: Split(
+            inputs=storage.open_array(path / f"{split}.inputs.npy"),
+            labels=np.array(storage.open_array(path / f"{split}.labels.npy")),
+            row_ids=np.array(storage.open_array(path / f"{split}.rows.npy")),
+        )
+        for split in SPLIT_NAMES
+    }
+
+
+def _open(source: Source, path: Path, meta: dict[str, Any]) -> PreparedDataset:
+    return PreparedDataset(
+        name=source.name,
+        title=source.title,
+        spec=source.spec,
+        splits=_read_splits(path),
+        preparation=Preparation.from_dict(meta["preparation"]),
+        meta=meta,
+    )

@@ -1,0 +1,122 @@
+"""Picture files: decoded with a list of allowed formats and a size limit, the same way in training and serving."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lepton_lab.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
+MAX_PIXELS = 40_000_000
+"""Larger pictures are refused before a single pixel is decoded; a phone's camera stays below it."""
+
+
+def open_picture(content: bytes) -> Image:
+    """Reads a picture's header; its pixels are decoded later.
+
+    Raises:
+        DataError: When it is not a PNG, JPEG, WebP or BMP file, or larger than `MAX_PIXELS`.
+    """
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns between its own limit and twice that; ours is lower and an error.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError:
+        raise DataError(f"the picture has more than {MAX_PIXELS:,} pixels; make it smaller.") from None
+    except Exception:  # a mutated header can raise nearly anything out of a format plugin
+        raise DataError("the file is not a readable PNG, JPEG, WebP or BMP picture.") from None
+    if picture.width * picture.height > MAX_PIXELS:
+        raise DataError(
+            f"the picture has {picture.width:,} x {picture.height:,} pixels; at most {MAX_PIXELS:,} in all are read."
+        )
+    return picture
+
+
+def decode_picture(content: bytes, *, channels: int, height: int, width: int) -> np.ndarray:
+    """Decodes a picture file into the form of the store.
+
+    Turned as the camera's mark says, transparent parts on white, grey or RGB as asked, cut to the wanted
+    proportions around its middle and resized where it has another size.
+
+    Args:
+        content: The file's bytes.
+        channels: 1 for grey, 3 for RGB.
+        height: Wanted height in pixels.
+        width: Wanted width in pixels.
+
+    Returns:
+        uint8 array (channels, height, width).
+
+    Raises:
+        DataError: When the file is no readable picture, too large, or the channels are neither 1 nor 3.
+    """
+    if channels not in (1, 3):
+        raise DataError(f"a picture file cannot be turned into {channels} channels; send the numbers as nested lists.")
+    picture = open_picture(content)
+    try:
+        upright = _upright(picture)
+        plain = _on_white(upright).convert("L" if channels == 1 else "RGB")
+        if plain.size != (width, height):
+            plain = _fit(plain, width, height)
+        pixels = np.asarray(plain, dtype=np.uint8)
+    except Exception as error:  # a mutated body can raise nearly anything out of a decoder
+        raise DataError(f"the picture is damaged ({error}).") from None
+    return pixels[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+
+
+def encode_png(pixels_CHW: np.ndarray) -> bytes:
+    """A PNG file of uint8 pixels with 1 or 3 channels; of other counts the first channel is drawn."""
+    from PIL import Image
+
+    grey = pixels_CHW.shape[0] != 3
+    picture = Image.fromarray(pixels_CHW[0] if grey else np.ascontiguousarray(np.moveaxis(pixels_CHW, 0, -1)))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def is_grey(picture: Image) -> bool:
+    """Whether a picture's file format has a single channel of brightness."""
+    return picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F")
+
+
+def _upright(picture: Image) -> Image:
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _on_white(picture: Image) -> Image:
+    from PIL import Image
+
+    if picture.mode in ("I", "I;16", "I;16B"):
+        # 16-bit grey: Pillow would clip to white what is above 255.
+        wide = np.asarray(picture, dtype=np.int64)
+        return Image.fromarray((np.clip(wide, 0, 65_535) // 257).astype(np.uint8))
+    if "A" not in picture.getbands() and "transparency" not in picture.info:
+        return picture
+    seen = picture.convert("RGBA")
+    white = Image.new("RGBA", seen.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, seen)
+
+
+def _fit(picture: Image, width: int, height: int) -> Image:
+    """Cuts the middle part with the wanted proportions and resizes it in one step."""
+    from PIL import Image
+
+    share = min(picture.width / width, picture.height / height)
+    cut_width, cut_height = share * width, share * height
+    left, top = (picture.width - cut_width) / 2, (picture.height - cut_height) / 2
+    box = (left, top, left + cut_width, top + cut_height)
+    return picture.resize((width, height), Image.Resampling.BILINEAR, box=box, reducing_gap=None)

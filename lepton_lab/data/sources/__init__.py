@@ -1,0 +1,1 @@
+"""Where datasets come from: one module per kind of source, each handing over a `Material`."""

@@ -1,0 +1,47 @@
+"""What every source can do: say who it is, name its content, and read it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+
+from lepton_lab.data.material import Material, Progress
+from lepton_lab.data.storage import HasRoot
+from lepton_lab.specs import DataSpec
+
+
+class Source(ABC):
+    """A place that a dataset comes from.
+
+    Attributes:
+        spec: What was asked, with an absolute path where a path was given.
+        title: The name that a person reads.
+    """
+
+    uses: frozenset[str] = frozenset()
+    """Options of `DataSpec` that only some sources have a use for, and this one has."""
+
+    def __init__(self, spec: DataSpec, title: str) -> None:
+        self.spec, self.title = spec, title
+
+    @property
+    def name(self) -> str:
+        """A short name that run and endpoint names can be made of."""
+        return slug(self.spec.name)
+
+    @abstractmethod
+    def identity(self, store: HasRoot) -> str:
+        """A text that changes exactly when the content does."""
+
+    @abstractmethod
+    def read(self, store: HasRoot, progress: Progress) -> Material:
+        """Reads everything.
+
+        Raises:
+            DataError: Names the file, row or column that is wrong.
+        """
+
+
+def slug(text: str) -> str:
+    """A text as a name of letters, digits, '-' and '_', at most 40 long."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:40] or "data"

@@ -1,0 +1,53 @@
+"""Arrays and frames that `from_arrays` has put into the cache, read back by any process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lepton_lab.data import storage
+from lepton_lab.data.material import ImageMaterial, Material, Progress, SequenceMaterial
+from lepton_lab.data.sources.base import Source
+from lepton_lab.errors import DataError
+from lepton_lab.specs import DataSpec
+
+
+class NotebookSource(Source):
+    """Content that is named by its fingerprint."""
+
+    def __init__(self, spec: DataSpec, store: storage.HasRoot) -> None:
+        super().__init__(spec, spec.name)
+        fingerprint = spec.fingerprint or ""
+        self._path = storage.folder(store, fingerprint)
+        meta = storage.read_meta(self._path)
+        if meta is None or meta.get("kind") != "source":
+            raise DataError(
+                f"The data of {spec.name!r} is no longer in the cache (fingerprint {fingerprint}); "
+                "run the cell that loaded it again."
+            )
+        self._meta = meta
+        self.uses = frozenset({"target"}) if meta["modality"] == "table" else frozenset()
+
+    def identity(self, store: storage.HasRoot) -> str:
+        return f"notebook/{self.spec.fingerprint}"
+
+    def read(self, store: storage.HasRoot, progress: Progress) -> Material:
+        progress(f"Reading {self.title}", None)
+        if self._meta["modality"] == "table":
+            return self._table()
+        inputs = storage.open_array(self._path / "inputs.npy")
+        labels = np.array(storage.open_array(self._path / "labels.npy"))
+        classes, rows = list(self._meta["classes"]), np.arange(len(labels))
+        if self._meta["modality"] == "sequence":
+            return SequenceMaterial(classes, labels, rows, sequences=inputs)
+        return ImageMaterial(classes, labels, rows, images=inputs, **self._meta["pixels"])
+
+    def _table(self) -> Material:
+        import polars as pl
+
+        from lepton_lab.data.table_material import table_from_frame
+
+        frame = pl.read_ipc(self._path / "frame.arrow", memory_map=False)
+        target = self.spec.target or self._meta["target"]
+        return table_from_frame(
+            frame, target=target, missing=self.spec.missing, title=self.title, classes=self._meta["classes"]
+        )

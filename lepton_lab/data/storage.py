@@ -1,0 +1,161 @@
+"""The tensor store: one folder per fingerprint with .npy files and meta.json, there whole or not at all.
+
+A folder is built under a temporary name in the same directory, every file is flushed to disk, and the rename comes
+last. Readers map the arrays into memory; nothing is read until it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import uuid4
+
+import numpy as np
+
+from lepton_lab.errors import DataError, StoreError
+
+FORMAT = 1
+META = "meta.json"
+_ABANDONED_SECONDS = 6 * 3600.0
+_CHUNK_BYTES = 32 * 2**20
+_FINGERPRINT = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class HasRoot(Protocol):
+    """What the data room needs of a store: the folder that it lives in."""
+
+    @property
+    def root(self) -> Path: ...
+
+
+def default_store() -> HasRoot:
+    """The store of this user, as the environment says."""
+    from lepton_lab.runs.paths import Store
+
+    return Store.default()
+
+
+def folder(store: HasRoot, fingerprint: str) -> Path:
+    """The folder of a fingerprint, whether it exists or not.
+
+    Raises:
+        DataError: When the fingerprint could not have been made by this room.
+    """
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise DataError(
+            f"The fingerprint {fingerprint!r} is not valid; expected letters, digits, '-' and '_' "
+            "(load the arrays again to get a new one)."
+        )
+    return Path(store.root) / "cache" / fingerprint
+
+
+def read_meta(path: Path) -> dict[str, Any] | None:
+    """The description of a stored folder, or None where it is absent, of another format or damaged."""
+    try:
+        meta = json.loads((path / META).read_text("utf-8"))
+        sizes = {name: (path / name).stat().st_size for name in meta["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return meta if meta.get("format") == FORMAT and sizes == meta["files"] else None
+
+
+@contextmanager
+def build(store: HasRoot, fingerprint: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Builds the folder of a fingerprint; the body fills a temporary folder and the description.
+
+    Yields:
+        The temporary folder and the dict that becomes meta.json. When the body raises, nothing is left behind.
+        When another process was faster, its folder stays and this one is dropped: both hold the same content.
+
+    Raises:
+        StoreError: When the disk is full or the folder cannot be written.
+    """
+    final = folder(store, fingerprint)
+    temporary = final.parent / f".building-{fingerprint}-{uuid4().hex[:8]}"
+    meta: dict[str, Any] = {"format": FORMAT, "fingerprint": fingerprint}
+    try:
+        _make_private(final.parent)
+        _sweep(final.parent)
+        temporary.mkdir(mode=0o700)
+        yield temporary, meta
+        _seal(temporary, meta)
+        _put_in_place(temporary, final)
+    except OSError as error:
+        raise StoreError(
+            f"The prepared data cannot be written to {final.parent}: {error.strerror or error}."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _make_private(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
+def _sweep(parent: Path) -> None:
+    """Removes what a killed build left behind, once it is old enough that nobody can be at work on it."""
+    for leftover in parent.glob(".b*-*"):
+        with_age = time.time() - leftover.stat().st_mtime if leftover.exists() else 0.0
+        if with_age > _ABANDONED_SECONDS:
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _seal(path: Path, meta: dict[str, Any]) -> None:
+    """Writes meta.json last and flushes every file and the folder."""
+    meta["files"] = {file.name: file.stat().st_size for file in sorted(path.iterdir())}
+    (path / META).write_text(json.dumps(meta, ensure_ascii=False, allow_nan=False), "utf-8")
+    for file in path.iterdir():
+        file.chmod(0o600)
+        _sync(file)
+    _sync(path)
+
+
+def _put_in_place(temporary: Path, final: Path) -> None:
+    if final.exists() and read_meta(final) is None:
+        # A folder that cannot be read (bit rot, an older format) steps aside for the new one.
+        broken = final.parent / f".broken-{final.name}-{uuid4().hex[:8]}"
+        final.rename(broken)
+        shutil.rmtree(broken, ignore_errors=True)
+    try:
+        temporary.rename(final)
+    except OSError:
+        if read_meta(final) is None:
+            raise
+    _sync(final.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def save_rows(path: Path, source: np.ndarray, rows: np.ndarray) -> None:
+    """Writes `source[rows]` as one .npy file, a chunk at a time, so that memory stays small."""
+    shape = (len(rows), *source.shape[1:])
+    if not len(rows):
+        np.save(path, np.empty(shape, source.dtype))
+        return
+    target = np.lib.format.open_memmap(path, mode="w+", dtype=source.dtype, shape=shape)
+    row_bytes = max(1, source.dtype.itemsize * int(np.prod(source.shape[1:])))
+    chunk = max(1, _CHUNK_BYTES // row_bytes)
+    for start in range(0, len(rows), chunk):
+        target[start : start + chunk] = source[rows[start : start + chunk]]
+    target.flush()
+
+
+def open_array(path: Path) -> np.ndarray:
+    """A .npy file mapped into memory, read-only; an empty one is read at once, because it cannot be mapped."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        return np.load(path, allow_pickle=False)
