@@ -77,7 +77,16 @@ class RunFailed(RunError):
 
 
 class StoreError(RunError):
-    """The run store cannot be read or written."""
+    """The run store cannot be read or written.
+
+    Args:
+        message: One sentence for a person.
+        reason: The machine-readable name ("disk_full", "unwritable", "unreadable").
+    """
+
+    def __init__(self, message: str, reason: str = "unreadable") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class ServingError(LeptonError):

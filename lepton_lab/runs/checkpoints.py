@@ -1,0 +1,163 @@
+"""Checkpoints as folders of bytes: a new folder each, a manifest with SHA-256, renamed into place last.
+
+`checkpoints/<step, 10 digits>/` holds the worker's files and `manifest.json`. The last two and the best are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lepton_lab.errors import StoreError
+from lepton_lab.runs.atomic import DISK, Disk, read_json, store_error, sync_directory, sync_file, write_json
+
+MANIFEST = "manifest.json"
+_STEP = re.compile(r"(?:\.old-)?(\d{10})")
+_KEEP = 2
+
+
+@contextmanager
+def new_checkpoint(run_dir: Path, step: int, *, is_best: bool = False, disk: Disk = DISK) -> Iterator[Path]:
+    """A folder to write a checkpoint's files into; it becomes the checkpoint when the block ends without an error.
+
+    Args:
+        run_dir: The run's folder.
+        step: Steps taken so far.
+        is_best: Whether these are the best weights so far; the newest best one is kept for good.
+        disk: The system calls.
+
+    Raises:
+        StoreError: If the disk did not take it; the checkpoints that were there still are.
+    """
+    folder = run_dir / "checkpoints"
+    temporary = folder / f".new-{step:010d}-{secrets.token_hex(4)}"
+    try:
+        try:
+            temporary.mkdir(mode=0o700, parents=True)
+            yield temporary
+            _seal(temporary, step, is_best, disk)
+            _put_in_place(temporary, folder / f"{step:010d}", disk)
+        except OSError as error:
+            raise store_error(error, folder / f"{step:010d}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    _prune(folder)
+
+
+def latest_checkpoint(run_dir: Path, on_broken: Callable[[int, str], None] | None = None) -> tuple[int, Path] | None:
+    """The newest checkpoint whose bytes are what they were, as its step and folder.
+
+    Args:
+        run_dir: The run's folder.
+        on_broken: Called with the step and a sentence for each newer checkpoint that is not.
+    """
+    for step, path in reversed(_all(run_dir)):
+        problem = verify(path)
+        if problem is None:
+            return step, path
+        if on_broken is not None:
+            on_broken(step, problem)
+    return None
+
+
+def best_checkpoint(run_dir: Path) -> tuple[int, Path] | None:
+    """The newest checkpoint with the best weights, verified; as its step and folder."""
+    for step, path in reversed(_all(run_dir)):
+        if _is_best(path) and verify(path) is None:
+            return step, path
+    return None
+
+
+def newest_step(run_dir: Path) -> int:
+    """The step of the newest checkpoint, not verified; 0 where there is none."""
+    found = _all(run_dir)
+    return found[-1][0] if found else 0
+
+
+def checkpoint_bytes(path: Path) -> int:
+    """The size of a checkpoint's files.
+
+    Raises:
+        StoreError: If it has no readable manifest.
+    """
+    return sum(int(entry["bytes"]) for entry in read_json(path / MANIFEST)["files"].values())
+
+
+def verify(path: Path) -> str | None:
+    """What is wrong with a checkpoint, in one sentence, or None."""
+    try:
+        files: dict[str, dict[str, Any]] = read_json(path / MANIFEST)["files"]
+        for name, entry in files.items():
+            size = (path / name).stat().st_size
+            if size != entry["bytes"]:
+                return f"Checkpoint {path.name} is damaged: {name} has {size} bytes instead of {entry['bytes']}."
+            if _sha256(path / name) != entry["sha256"]:
+                return f"Checkpoint {path.name} is damaged: the bytes of {name} have changed."
+    except (StoreError, OSError, KeyError, TypeError, AttributeError) as error:
+        return f"Checkpoint {path.name} cannot be read: {error}"
+    return None
+
+
+def _seal(folder: Path, step: int, is_best: bool, disk: Disk) -> None:
+    files = {}
+    for path in sorted(folder.iterdir()):
+        os.chmod(path, 0o600)
+        sync_file(path, disk)
+        files[path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
+    write_json(folder / MANIFEST, {"step": step, "is_best": is_best, "files": files}, disk=disk)
+
+
+def _put_in_place(temporary: Path, target: Path, disk: Disk) -> None:
+    old = target.with_name(f".old-{target.name}")
+    if target.exists():
+        # The same step again, after a restart: until the new one has its name, the old one counts.
+        shutil.rmtree(old, ignore_errors=True)
+        disk.rename(target, old)
+    disk.rename(temporary, target)
+    sync_directory(target.parent, disk)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _prune(folder: Path) -> None:
+    found = _all(folder.parent)
+    best = [path for _, path in found if _is_best(path)]
+    keep = {path for _, path in found[-_KEEP:]} | set(best[-1:])
+    for _, path in found:
+        if path not in keep:
+            shutil.rmtree(path, ignore_errors=True)
+    replaced = [path for path in folder.glob(".old-*") if (folder / path.name.removeprefix(".old-")).exists()]
+    for path in [*folder.glob(".new-*"), *replaced]:
+        shutil.rmtree(path, ignore_errors=True)  # left by a worker that was killed; there is one writer at a time
+
+
+def _all(run_dir: Path) -> list[tuple[int, Path]]:
+    """Checkpoints by step; one that was being replaced stands in where its successor is missing."""
+    try:
+        paths = list((run_dir / "checkpoints").iterdir())
+    except OSError:
+        return []
+    found: dict[int, Path] = {}
+    for path in sorted(paths):  # ".old-..." sorts before the plain name, which wins
+        match = _STEP.fullmatch(path.name)
+        if match:
+            found[int(match[1])] = path
+    return sorted(found.items())
+
+
+def _is_best(path: Path) -> bool:
+    try:
+        return bool(read_json(path / MANIFEST)["is_best"])
+    except (StoreError, KeyError, TypeError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

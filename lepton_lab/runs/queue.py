@@ -1,0 +1,145 @@
+"""The order of waiting runs and the leases of running ones, in `queue.db`.
+
+The rollback journal is used rather than WAL: SQLite before 3.51.3 can lose a WAL database that two processes write.
+A lost or broken file is no loss: the supervisor makes it anew from the runs' folders.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lepton_lab.errors import StoreError
+from lepton_lab.runs.paths import Store
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS queue (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    run_id TEXT NOT NULL UNIQUE,
+    priority INTEGER NOT NULL DEFAULT 0,
+    device TEXT NOT NULL DEFAULT 'auto',
+    slot TEXT,
+    pid INTEGER,
+    start_time REAL,
+    boot TEXT
+)
+"""
+_ORDER = "ORDER BY priority DESC, position"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the queue; with a slot it is leased to a worker."""
+
+    run_id: str
+    device: str
+    """What the run asked for: "auto", "cpu" or "cuda"."""
+    slot: str | None
+    worker: dict[str, object] | None
+    """The worker's identity, once it is started."""
+
+
+class Queue:
+    """The queue of a store. Each call is one transaction; any process may call.
+
+    Args:
+        store: The store.
+        timeout_seconds: How long to wait for another process's transaction.
+
+    All methods raise StoreError if the file cannot be read or written.
+    """
+
+    def __init__(self, store: Store, timeout_seconds: float = 5.0) -> None:
+        self._path, self._timeout_seconds = store.queue_db, timeout_seconds
+
+    def enqueue(self, run_id: str, *, device: str = "auto", priority: int = 0) -> None:
+        """Puts a run at the end of its priority; one that is there already stays where it is."""
+        with self._connect() as db:
+            db.execute(
+                "INSERT INTO queue (run_id, device, priority) VALUES (?, ?, ?) ON CONFLICT (run_id) DO NOTHING",
+                (run_id, device, priority),
+            )
+
+    def entries(self) -> list[Entry]:
+        """All runs, in order."""
+        if not self._path.exists():
+            return []
+        with self._connect() as db:
+            rows = db.execute(f"SELECT run_id, device, slot, pid, start_time, boot FROM queue {_ORDER}").fetchall()
+        return [Entry(row[0], row[1], row[2], _worker(*row[3:])) for row in rows]
+
+    def positions(self) -> dict[str, int]:
+        """The place of each waiting run; 1 is next."""
+        waiting = [entry.run_id for entry in self.entries() if entry.slot is None]
+        return {run_id: place for place, run_id in enumerate(waiting, 1)}
+
+    def lease(self, run_id: str, slot: str) -> bool:
+        """Gives a waiting run a slot; False if it is not waiting any more."""
+        with self._connect() as db:
+            change = db.execute("UPDATE queue SET slot = ? WHERE run_id = ? AND slot IS NULL", (slot, run_id))
+            return change.rowcount == 1
+
+    def set_worker(self, run_id: str, pid: int, start_time: float, boot: str) -> None:
+        """Records which process has the lease."""
+        with self._connect() as db:
+            db.execute(
+                "UPDATE queue SET pid = ?, start_time = ?, boot = ? WHERE run_id = ?", (pid, start_time, boot, run_id)
+            )
+
+    def release(self, run_id: str) -> None:
+        """Takes a run's slot away and lets it wait again, at its old place."""
+        with self._connect() as db:
+            db.execute("UPDATE queue SET slot = NULL, pid = NULL WHERE run_id = ?", (run_id,))
+
+    def remove(self, run_id: str) -> None:
+        """Forgets a run; safe to repeat."""
+        if self._path.exists():
+            with self._connect() as db:
+                db.execute("DELETE FROM queue WHERE run_id = ?", (run_id,))
+
+    def set_aside_if_broken(self) -> bool:
+        """Moves the file away if it is no intact database; returns whether it did."""
+        if not self._path.exists():
+            return False
+        try:
+            with self._connect() as db:
+                intact = db.execute("PRAGMA quick_check").fetchone()[0] == "ok"
+        except StoreError as error:
+            intact = not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
+                error.__cause__, sqlite3.OperationalError
+            )
+        if not intact:
+            self._path.replace(self._path.with_suffix(".db.broken"))
+        return not intact
+
+    @contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        try:
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            db = sqlite3.connect(self._path, timeout=self._timeout_seconds, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _queue_error(error) from error
+        try:
+            db.execute("PRAGMA journal_mode = DELETE")
+            db.execute("PRAGMA synchronous = EXTRA")
+            db.execute(_SCHEMA)
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _queue_error(error) from error
+        finally:
+            db.close()
+
+
+def _worker(pid: int | None, start_time: float | None, boot: str | None) -> dict[str, object] | None:
+    return None if pid is None else {"pid": pid, "start_time": start_time, "boot": boot or ""}
+
+
+def _queue_error(error: Exception) -> StoreError:
+    if "full" in str(error):
+        return StoreError("The disk is full: the queue cannot be written. Free some space.", reason="disk_full")
+    return StoreError(f"The queue cannot be read or written: {error}.", reason="unwritable")

@@ -1,0 +1,234 @@
+"""Runs as their folders on disk: made, read, listed, handed to the supervisor.
+
+```
+runs/<run-id>/
+  spec.json      what was asked           report.json   evaluation
+  events.jsonl   what happened            worker.json   which process works on it
+  control/       commands                 worker.log    what it said
+  checkpoints/   weights and state        summary.json  cache of the events' fold
+```
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import RunError, StoreError, UnknownName
+from lepton_lab.runs import snapshot
+from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
+from lepton_lab.runs.control import forget_commands
+from lepton_lab.runs.curve import Curve
+from lepton_lab.runs.events import EventLog, read_events
+from lepton_lab.runs.launch import ensure_supervisor
+from lepton_lab.runs.lines import Event
+from lepton_lab.runs.paths import Store, check_name
+from lepton_lab.runs.queue import Queue
+from lepton_lab.runs.states import ENDED, RunState
+from lepton_lab.runs.summary import RunSummary
+
+if TYPE_CHECKING:
+    from lepton_lab.specs import RunSpec
+
+_SLUG_LENGTH = 24
+
+
+class RunRecord:
+    """One run's folder, for reading. Nothing is kept in memory; every call reads anew.
+
+    Args:
+        store: The store.
+        run_id: The run's name.
+    """
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store, self.run_id = store, run_id
+        self.dir = store.run_dir(run_id)
+
+    @classmethod
+    def find(cls, store: Store, run_id: str) -> RunRecord:
+        """The record of a run that exists.
+
+        Raises:
+            UnknownName: If there is none of that name.
+        """
+        names = _run_names(store)
+        if run_id not in names:
+            raise UnknownName("run", run_id, names)
+        return cls(store, run_id)
+
+    def spec(self) -> RunSpec:
+        """What was asked.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        from lepton_lab.specs import RunSpec
+
+        return RunSpec.parse(read_json(self.dir / "spec.json"))
+
+    def summary(self) -> RunSummary:
+        """The run at a glance; a folder that cannot be read gives a failed run with reason "unreadable"."""
+        return _summary(self.dir, _positions(self.store))
+
+    def events(self, since: int = 0) -> list[Event]:
+        """The events with a greater number than `since`."""
+        return read_events(self.dir, since)
+
+    def curve(self) -> Curve:
+        """All curves, folded from all events."""
+        curve = Curve(self.run_id)
+        for event in self.events():
+            curve.apply(event)
+        curve.queue_position = _positions(self.store).get(self.run_id)
+        return curve
+
+    def report(self) -> dict[str, Any] | None:
+        """The evaluation, or None before there is one.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+        path = self.dir / "report.json"
+        return read_json(path) if path.exists() else None
+
+    def __repr__(self) -> str:
+        return f"RunRecord({self.run_id!r})"
+
+
+def create_run(
+    store: Store, spec: RunSpec, *, name: str | None = None, owner: str | None = None, submitted: bool = False
+) -> RunRecord:
+    """Makes a run's folder, whole or not at all, with the spec and the first event. Does not queue it.
+
+    Args:
+        store: The store.
+        spec: What to train, on what, how.
+        name: The run's name (default: the spec's, else dataset, network and a number); a taken one gets a number.
+        owner: Who asked, for whoever wants to find their own runs again.
+        submitted: Whether it goes to the queue next; a supervisor then sees to it that it gets there.
+
+    Raises:
+        StoreError: If the disk does not take it.
+    """
+    store.prepare()
+    name = name or spec.train.name
+    first = {"dataset": _slug(spec.data.name), "model": _slug(spec.model.name), "epochs": spec.train.epochs}
+    temporary = store.runs_dir / f".new-{secrets.token_hex(8)}"
+    try:
+        temporary.mkdir(mode=0o700)
+        (temporary / "control").mkdir(mode=0o700)
+        write_json(temporary / "spec.json", spec.model_dump(mode="json"))
+        for run_id in _free_names(store, name, f"{first['dataset']}-{first['model']}"):
+            with EventLog.open_writer(temporary) as writer:
+                seal = store.seal(run_id) if submitted else None
+                writer.append("RunQueued", run_id=run_id, name=run_id, owner=owner, seal=seal, **first)
+            if _publish(temporary, store.run_dir(run_id)):
+                return RunRecord(store, run_id)
+            (temporary / "events.jsonl").unlink()
+    except OSError as error:
+        raise store_error(error, temporary) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    raise RunError(f"There are too many runs called {name!r}; remove some, or choose another name.")
+
+
+def submit(store: Store, spec: RunSpec, *, name: str | None = None, owner: str | None = None) -> RunRecord:
+    """Makes a run, queues it and sees to it that a supervisor is there. Returns at once; see `create_run`."""
+    record = create_run(store, spec, name=name, owner=owner, submitted=True)
+    Queue(store).enqueue(record.run_id, device=spec.train.device)
+    ensure_supervisor(store)
+    return record
+
+
+def resume_run(store: Store, run_id: str, *, by: str = "python") -> RunRecord:
+    """Queues a stopped or failed run again; it goes on from its last checkpoint.
+
+    Raises:
+        UnknownName: If there is no such run.
+        RunError: If it has not ended, or has finished.
+    """
+    record = RunRecord.find(store, run_id)
+    spec = record.spec()
+    with EventLog.open_writer(record.dir) as writer:
+        state = writer.state
+        if state not in ENDED or state is RunState.finished:
+            raise RunError(f"Run {run_id!r} is {state}; only a stopped or failed run can be resumed.")
+        forget_commands(record.dir)
+        writer.append("RunQueued", run_id=run_id, resumed=True, by=by, seal=store.seal(run_id))
+        Queue(store).enqueue(run_id, device=spec.train.device)
+    ensure_supervisor(store)
+    return record
+
+
+def list_runs(store: Store) -> list[RunSummary]:
+    """Every run at a glance, newest first; a folder that cannot be read is a failed run, reason "unreadable"."""
+    positions = _positions(store)
+    found = [_summary(store.runs_dir / name, positions) for name in _run_names(store)]
+    return sorted(found, key=lambda run: (run.created or 0.0, run.run_id), reverse=True)
+
+
+def _summary(run_dir: Path, positions: dict[str, int]) -> RunSummary:
+    try:
+        loaded = snapshot.load(run_dir)
+        if loaded.fold.seq == 0:
+            raise StoreError("it has no events")
+    except (OSError, StoreError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        message = f"The folder of run {run_dir.name!r} cannot be read: {said}."
+        return RunSummary(run_dir.name, name=run_dir.name, state="failed", reason="unreadable", message=message)
+    summary = loaded.fold.summary()
+    if loaded.fold.state is RunState.queued:
+        summary.queue_position = positions.get(run_dir.name)
+    return summary
+
+
+def _run_names(store: Store) -> list[str]:
+    try:
+        with os.scandir(store.runs_dir) as entries:
+            return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"The runs in {store.runs_dir} cannot be read: {error.strerror}.") from error
+
+
+def _positions(store: Store) -> dict[str, int]:
+    try:
+        return Queue(store, timeout_seconds=0.2).positions()
+    except StoreError:  # a list without places is better than none
+        return {}
+
+
+def _free_names(store: Store, name: str | None, prefix: str) -> Iterator[str]:
+    """Names that no run has, best first."""
+    taken = set(_run_names(store))
+    if name is not None and check_name("run", name) not in taken:
+        yield name
+    stem, first = (prefix, 1) if name is None else (name[:58], 2)
+    for number in range(first, first + len(taken) + 1_000):
+        if f"{stem}-{number}" not in taken:
+            yield f"{stem}-{number}"
+
+
+def _publish(folder: Path, target: Path) -> bool:
+    """Gives a finished folder its name; False if another process has just taken that name."""
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if target.exists():
+            return False
+        raise
+    sync_directory(target.parent)
+    return True
+
+
+def _slug(name: str) -> str:
+    """A dataset's or network's name as part of a run's: a path becomes its last part without the suffix."""
+    stem = Path(name).stem if "/" in name or "." in name else name
+    return re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")[:_SLUG_LENGTH] or "data"

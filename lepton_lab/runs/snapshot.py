@@ -1,0 +1,69 @@
+"""A run's fold kept beside its events, so that two thousand runs are listed without replaying them.
+
+Only a cache: whoever reads it checks how far it went and folds the rest; a missing or broken one costs a replay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lepton_lab.errors import StoreError
+from lepton_lab.runs.atomic import write_json
+from lepton_lab.runs.lines import read_lines
+from lepton_lab.runs.summary import Fold
+
+SNAPSHOT_FILE = "summary.json"
+_VERSION = 1
+
+
+class Loaded(NamedTuple):
+    """The fold of a run's events, up to their end."""
+
+    fold: Fold
+    offset: int
+    """Bytes of the events file that were folded: its complete lines."""
+    fresh: bool
+    """Whether a snapshot is there to build upon; if not, one must be written before the events grow."""
+
+
+def load(run_dir: Path) -> Loaded:
+    """Folds a run's events, from the snapshot on where there is one.
+
+    Raises:
+        OSError: If the events cannot be read.
+        StoreError: If they are no events of a run.
+    """
+    events = run_dir / "events.jsonl"
+    fold, offset = _read(run_dir)
+    if fold is None or offset > os.stat(events).st_size:
+        fold, offset, fresh = Fold(run_dir.name), 0, False
+    else:
+        fresh = True
+    found = read_lines(events, offset, fold.seq)
+    try:
+        for event in found.events:
+            fold.apply(event)
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise StoreError(f"The record of run {run_dir.name!r} is broken: {error!r}.", reason="unreadable") from error
+    return Loaded(fold, found.offset, fresh)
+
+
+def save(run_dir: Path, fold: Fold, offset: int) -> None:
+    """Writes the snapshot; where the disk does not take it, the old one stays good."""
+    try:
+        write_json(run_dir / SNAPSHOT_FILE, {"version": _VERSION, "offset": offset, **fold.to_dict()}, durable=False)
+    except (StoreError, ValueError):
+        return
+
+
+def _read(run_dir: Path) -> tuple[Fold | None, int]:
+    try:
+        values: dict[str, Any] = json.loads((run_dir / SNAPSHOT_FILE).read_bytes())
+        if values["version"] != _VERSION or type(values["offset"]) is not int:
+            return None, 0
+        return Fold.from_dict(run_dir.name, values), values["offset"]
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None, 0

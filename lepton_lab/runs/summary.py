@@ -1,0 +1,229 @@
+"""What a run's events add up to: `Fold` applies them one by one to a `RunSummary`."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from lepton_lab.runs.lines import Event
+from lepton_lab.runs.spark import Spark
+from lepton_lab.runs.states import ACTIVE, ENDED, RunState, next_state
+
+
+@dataclass
+class RunSummary:
+    """One run at a glance; every field is ready for JSON."""
+
+    run_id: str
+    name: str = ""
+    state: str = RunState.queued.value
+    reason: str | None = None
+    message: str | None = None
+    dataset: str = ""
+    model: str = ""
+    owner: str | None = None
+    created: float | None = None
+    """Unix seconds, as `started` and `ended`."""
+    started: float | None = None
+    ended: float | None = None
+    epoch: float = 0.0
+    epochs: int | None = None
+    step: int = 0
+    steps_total: int | None = None
+    device: str | None = None
+    samples_per_second: float | None = None
+    seconds_left: float | None = None
+    elapsed_seconds: float = 0.0
+    """Training time, pauses left out, restarts added up."""
+    learning_rate: float | None = None
+    train_accuracy: float | None = None
+    train_loss: float | None = None
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+    best_val_accuracy: float | None = None
+    test_accuracy: float | None = None
+    checkpoint_step: int | None = None
+    checkpoint_time: float | None = None
+    queue_position: int | None = None
+    """1 is next; set while the run waits."""
+    restarts: int = 0
+    sparkline: list[float] = field(default_factory=list)
+    """At most 32 points of validation accuracy, or of training accuracy while there are fewer than two."""
+    last_seq: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The summary as plain values."""
+        return dict(self.__dict__)
+
+
+_FIELDS = {each.name for each in dataclasses.fields(RunSummary)}
+
+
+class Fold:
+    """The running summary of one run, with what the next events need to know.
+
+    Args:
+        run_id: The run's folder name, which wins over what the events say.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self._summary = RunSummary(run_id, name=run_id)
+        self._val, self._train = Spark(), Spark()
+        self.steps_per_epoch: float | None = None
+        self.attempt_restarts = 0
+        """Restarts since the run was queued (last)."""
+        self.seal: str | None = None
+        """The mark of the store that the run was submitted in."""
+        self.has_points = False
+        """Whether the worker of this attempt has recorded a measurement."""
+
+    @property
+    def state(self) -> RunState:
+        """Where the run stands."""
+        return RunState(self._summary.state)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event applied."""
+        return self._summary.last_seq
+
+    @property
+    def step(self) -> int:
+        """Steps taken."""
+        return self._summary.step
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Training time so far."""
+        return self._summary.elapsed_seconds
+
+    def summary(self) -> RunSummary:
+        """The summary now; a copy."""
+        points = self._val if len(self._val) > 1 else self._train
+        return dataclasses.replace(self._summary, sparkline=points.values(32))
+
+    def apply(self, event: Event) -> None:
+        """Adds one event; one that was applied before is left out."""
+        if event["seq"] <= self.seq:
+            return
+        self._summary.last_seq = event["seq"]
+        self._summary.elapsed_seconds = _number(event.get("elapsed_seconds"), self._summary.elapsed_seconds)
+        self._summary.state = next_state(self.state, event["type"]).value
+        handle = getattr(self, f"_on_{event['type']}", None)
+        if handle is not None:
+            handle(event)
+        if self.state in ENDED and self._summary.ended is None:
+            self._summary.ended = event.get("time")
+            self._summary.seconds_left = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of the fold as plain values, for a snapshot."""
+        return {
+            "summary": self._summary.to_dict(),
+            "val": self._val.points,
+            "train": self._train.points,
+            "steps_per_epoch": self.steps_per_epoch,
+            "attempt_restarts": self.attempt_restarts,
+            "seal": self.seal,
+            "has_points": self.has_points,
+        }
+
+    @classmethod
+    def from_dict(cls, run_id: str, values: dict[str, Any]) -> Fold:
+        """The fold of a snapshot.
+
+        Raises:
+            KeyError, TypeError, ValueError: If the snapshot is not one of this version.
+        """
+        fold = cls(run_id)
+        known = {name: value for name, value in values["summary"].items() if name in _FIELDS}
+        fold._summary = RunSummary(**{**known, "run_id": run_id})
+        RunState(fold._summary.state)
+        fold._val, fold._train = Spark(values["val"]), Spark(values["train"])
+        fold.steps_per_epoch, fold.attempt_restarts = values["steps_per_epoch"], values["attempt_restarts"]
+        fold.seal, fold.has_points = values["seal"], values["has_points"]
+        return fold
+
+    def _set(self, event: Event, *names: str) -> None:
+        for name in names:
+            if event.get(name) is not None:
+                setattr(self._summary, name, event[name])
+
+    def _rewind(self, step: int) -> None:
+        self._summary.step = step
+        if self.steps_per_epoch:
+            self._summary.epoch = step / self.steps_per_epoch
+        self._val.truncate(step)
+        self._train.truncate(step)
+
+    def _on_RunQueued(self, event: Event) -> None:
+        self._set(event, "name", "dataset", "model", "epochs", "owner")
+        summary = self._summary
+        summary.created = summary.created or event.get("time")
+        summary.reason = summary.message = summary.ended = None
+        self.attempt_restarts, self.has_points = 0, False
+        self.seal = event.get("seal")
+
+    def _on_RunStarting(self, event: Event) -> None:
+        self._summary.started = self._summary.started or event.get("time")
+        self.has_points = False
+
+    def _on_RunStarted(self, event: Event) -> None:
+        self._set(event, "device", "steps_total", "learning_rate")
+        self._summary.started = self._summary.started or event.get("time")
+        self.steps_per_epoch = event.get("steps_per_epoch") or self.steps_per_epoch
+        self._rewind(int(_number(event.get("from_step"), 0)))
+
+    def _on_RunRestarted(self, event: Event) -> None:
+        self._summary.restarts += 1
+        self.attempt_restarts += 1
+        self._summary.seconds_left = self._summary.samples_per_second = None
+        self._rewind(int(_number(event.get("from_step"), 0)))
+
+    def _on_MetricsRecorded(self, event: Event) -> None:
+        self.has_points = True
+        self._set(event, "step", "epoch", "samples_per_second", "seconds_left", "learning_rate")
+        for name, points in (event.get("series") or {}).items():
+            if name in ("train_loss", "train_accuracy") and points.get("value"):
+                setattr(self._summary, name, points["value"][-1])
+                if name == "train_accuracy":
+                    self._train.add(points["step"][-1], points["value"][-1])
+
+    def _on_EpochEnded(self, event: Event) -> None:
+        self.has_points = True
+        self._set(event, "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        self._summary.epoch = _number(event.get("epoch"), self._summary.epoch)
+        value = event.get("val_accuracy")
+        if value is not None:
+            self._val.add(self.step, value)
+            self._summary.best_val_accuracy = max(value, self._summary.best_val_accuracy or 0.0)
+
+    def _on_CheckpointSaved(self, event: Event) -> None:
+        self._summary.checkpoint_step = event.get("step")
+        self._summary.checkpoint_time = event.get("time")
+
+    def _on_LearningRateChanged(self, event: Event) -> None:
+        self._summary.learning_rate = event.get("new")
+
+    def _on_ReportWritten(self, event: Event) -> None:
+        self._set(event, "test_accuracy")
+
+    def _on_RunFinished(self, event: Event) -> None:
+        self._set(event, "step", "epoch", "best_val_accuracy")
+
+    def _on_RunStopped(self, event: Event) -> None:
+        self._set(event, "step", "epoch")
+
+    def _on_RunFailed(self, event: Event) -> None:
+        self._set(event, "step", "reason", "message")
+
+    def is_starting(self) -> bool:
+        """Whether a worker is at work that has not measured anything yet."""
+        return self.state in ACTIVE and self.state is not RunState.stopping and not self.has_points
+
+
+def _number(value: Any, default: float) -> float:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else default
