@@ -1,0 +1,241 @@
+import uPlot from 'uplot';
+
+import { h, setText } from '../dom';
+import type { Figure, Line } from './figure';
+import { alignLines, nearestAtOrBefore } from './align';
+import { drawBest, drawMarks } from './overlay';
+import { type Palette, readPalette } from './theme';
+import { logTickText } from './ticks';
+
+/** What the view needs of a chart; tests put another one in its place. */
+export interface Chart {
+  draw(figure: Figure): void;
+  /** Reads the colours anew and draws again. */
+  recolour(): void;
+  /** Leaves a zoomed part. */
+  showWhole(): void;
+  destroy(): void;
+}
+
+export interface ChartText {
+  epoch(epoch: number): string;
+  training: string;
+  validation: string;
+}
+
+export type ChartFactory = (host: HTMLElement, text: ChartText, onZoom: (zoomed: boolean) => void) => Chart;
+
+const EPOCH_STEPS = [
+  0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000
+];
+const FONT_SIZE = '11px';
+
+/** The live curve on a canvas: one update costs the same at the start and after a million points. */
+export class CurveChart implements Chart {
+  private readonly _host: HTMLElement;
+  private readonly _text: ChartText;
+  private readonly _onZoom: (zoomed: boolean) => void;
+  private readonly _tooltip: HTMLElement;
+  private readonly _resize: ResizeObserver;
+  private _palette: Palette;
+  private _plot: uPlot | null = null;
+  private _shape = '';
+  private _figure: Figure | null = null;
+  private _zoomed = false;
+
+  constructor(host: HTMLElement, text: ChartText, onZoom: (zoomed: boolean) => void) {
+    this._host = host;
+    this._text = text;
+    this._onZoom = onZoom;
+    this._palette = readPalette(host);
+    this._tooltip = h('div', { class: 'lp-tooltip', hidden: true, 'aria-hidden': 'true' });
+    host.append(this._tooltip);
+    this._resize = new ResizeObserver(() => this._fit());
+    this._resize.observe(host);
+  }
+
+  draw(figure: Figure): void {
+    this._figure = figure;
+    const shape = [figure.metric, figure.log, figure.lines.map(line => `${line.kind}${line.faint}`)].join();
+    if (!this._plot || shape !== this._shape) {
+      this._shape = shape;
+      this._setZoomed(false);
+      this._rebuild();
+      return;
+    }
+    this._plot.setData(alignLines(figure.lines), false);
+    if (this._zoomed) {
+      this._plot.redraw(true);
+    } else {
+      this._plot.setScale('x', { min: figure.x_range[0], max: figure.x_range[1] });
+    }
+  }
+
+  recolour(): void {
+    this._palette = readPalette(this._host);
+    this._rebuild();
+  }
+
+  showWhole(): void {
+    this._setZoomed(false);
+    if (this._figure && this._plot) {
+      this._plot.setScale('x', { min: this._figure.x_range[0], max: this._figure.x_range[1] });
+    }
+  }
+
+  destroy(): void {
+    this._resize.disconnect();
+    this._plot?.destroy();
+    this._plot = null;
+    this._tooltip.remove();
+  }
+
+  private _setZoomed(zoomed: boolean): void {
+    if (this._zoomed !== zoomed) {
+      this._zoomed = zoomed;
+      this._onZoom(zoomed);
+    }
+  }
+
+  private _size(): { width: number; height: number } {
+    const width = Math.max(160, Math.floor(this._host.clientWidth));
+    return { width, height: width < 480 ? 190 : 236 };
+  }
+
+  private _fit(): void {
+    const size = this._size();
+    if (this._plot && (this._plot.width !== size.width || this._plot.height !== size.height)) {
+      this._plot.setSize(size);
+    }
+  }
+
+  private _rebuild(): void {
+    this._plot?.destroy();
+    this._plot = null;
+    const figure = this._figure;
+    if (figure) {
+      this._plot = new uPlot(this._options(figure), alignLines(figure.lines), this._host);
+      this._plot.root.setAttribute('aria-hidden', 'true');
+    }
+  }
+
+  private _options(figure: Figure): uPlot.Options {
+    return {
+      ...this._size(),
+      legend: { show: false },
+      padding: [8, 12, 0, 0],
+      cursor: {
+        points: { show: false },
+        y: false,
+        drag: { x: true, y: false, setScale: false }
+      },
+      scales: {
+        x: { time: false, range: (_, min, max) => (this._zoomed ? [min, max] : this._xRange(min, max)) },
+        y: { distr: figure.log ? 3 : 1, range: () => this._figure?.y_range ?? [0, 1] }
+      },
+      axes: [this._epochAxis(), this._valueAxis(figure.log)],
+      series: [{}, ...figure.lines.map(line => this._series(line))],
+      hooks: {
+        draw: [plot => this._overlay(plot)],
+        setCursor: [plot => this._showTooltip(plot)],
+        setSelect: [plot => this._zoomTo(plot)]
+      }
+    };
+  }
+
+  private _xRange(min: number, max: number): [number, number] {
+    return this._figure?.x_range ?? [min, max];
+  }
+
+  private _epochAxis(): uPlot.Axis {
+    return {
+      stroke: this._palette.muted,
+      font: `${FONT_SIZE} ${this._palette.font}`,
+      grid: { show: false },
+      ticks: { show: false },
+      incrs: EPOCH_STEPS,
+      gap: 6,
+      size: 28,
+      space: 48
+    };
+  }
+
+  private _valueAxis(log: boolean): uPlot.Axis {
+    return {
+      stroke: this._palette.muted,
+      font: `${FONT_SIZE} ${this._palette.font}`,
+      grid: { stroke: this._palette.line, width: 1 },
+      ticks: { show: false },
+      gap: 8,
+      size: 50,
+      space: 32,
+      ...(log ? { values: (_: uPlot, splits: number[]) => splits.map(value => (value ? logTickText(value) : '')) } : {})
+    };
+  }
+
+  private _series(line: Line): uPlot.Series {
+    return {
+      stroke: this._palette[line.kind],
+      width: 2,
+      alpha: line.faint ? 0.28 : 1,
+      spanGaps: true,
+      points: { show: line.x.length === 1, size: 5, fill: this._palette[line.kind] }
+    };
+  }
+
+  private _overlay(plot: uPlot): void {
+    if (this._figure) {
+      drawMarks(plot, this._figure.marks, this._palette);
+      drawBest(plot, this._figure, this._palette);
+    }
+  }
+
+  private _zoomTo(plot: uPlot): void {
+    const { left, width } = plot.select;
+    if (width < 8) {
+      return;
+    }
+    this._setZoomed(true);
+    plot.setScale('x', { min: plot.posToVal(left, 'x'), max: plot.posToVal(left + width, 'x') });
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  }
+
+  private _showTooltip(plot: uPlot): void {
+    const left = plot.cursor.left ?? -1;
+    const figure = this._figure;
+    if (left < 0 || !figure) {
+      this._tooltip.hidden = true;
+      return;
+    }
+    const epoch = plot.posToVal(left, 'x');
+    const rows = figure.lines
+      .filter(line => !line.faint)
+      .map(line => ({ line, index: nearestAtOrBefore(line.x, epoch) }))
+      .filter(({ index }) => index >= 0);
+    this._fillTooltip(rows, figure.metric === 'accuracy' ? 4 : 3);
+    this._tooltip.hidden = rows.length === 0;
+    const over = plot.over.offsetLeft + left;
+    const flip = over + this._tooltip.offsetWidth + 20 > this._host.clientWidth;
+    this._tooltip.style.left = `${flip ? over - this._tooltip.offsetWidth - 12 : over + 12}px`;
+  }
+
+  private _fillTooltip(rows: { line: Line; index: number }[], digits: number): void {
+    const epochs = rows.map(({ line, index }) => line.x[index] as number);
+    const head = h('div', { class: 'lp-tooltip-head' });
+    setText(head, this._text.epoch(Math.max(0, ...epochs)));
+    this._tooltip.replaceChildren(
+      head,
+      ...rows.map(({ line, index }) =>
+        h(
+          'div',
+          { class: `lp-tooltip-row lp-${line.kind}` },
+          h('span', {}, line.kind === 'train' ? this._text.training : this._text.validation),
+          h('b', {}, (line.y[index] as number).toFixed(digits))
+        )
+      )
+    );
+  }
+}
+
+/** The chart that views use unless they are given another one. */
+export const createCurveChart: ChartFactory = (host, text, onZoom) => new CurveChart(host, text, onZoom);

@@ -1,0 +1,134 @@
+import type { Points, RunHistory } from '../history';
+import type { Mark } from '../protocol';
+import { ACTIVE_STATES } from '../protocol';
+import { decimate } from './decimate';
+import { Smoother } from './smooth';
+
+export type Metric = 'accuracy' | 'loss';
+export type LineKind = 'train' | 'validation';
+
+export interface FigureOptions {
+  metric: Metric;
+  smooth: boolean;
+  log: boolean;
+  /** The largest number of points that one line is drawn with. */
+  max_points: number;
+}
+
+export const DEFAULT_OPTIONS: FigureOptions = { metric: 'accuracy', smooth: false, log: false, max_points: 4000 };
+
+export interface Line {
+  kind: LineKind;
+  /** `faint` lines lie behind: the raw points of a smoothed line. */
+  faint: boolean;
+  x: Float64Array;
+  y: Float64Array;
+}
+
+/** Everything that a drawing of a curve needs, whoever draws it (canvas or SVG). */
+export interface Figure {
+  metric: Metric;
+  log: boolean;
+  lines: Line[];
+  marks: Mark[];
+  best: { epoch: number; value: number } | null;
+  x_range: [number, number];
+  y_range: [number, number];
+}
+
+/** Turns a run's history into figures; keeps what smoothing has computed between two figures of the same run. */
+export class FigureMaker {
+  private readonly _smoothers: Record<Metric, Smoother> = { accuracy: new Smoother(), loss: new Smoother() };
+
+  make(history: RunHistory, options: FigureOptions): Figure {
+    const { metric, smooth, max_points } = options;
+    const train = history.points(`train_${metric}`);
+    const validation = history.points(`val_${metric}`);
+    const lines: Line[] = [];
+    if (smooth && train.length > 1) {
+      lines.push(lineOf('train', true, train.x, train.y, max_points));
+      lines.push(lineOf('train', false, train.x, this._smoothers[metric].values(train), max_points));
+    } else {
+      lines.push(lineOf('train', false, train.x, train.y, max_points));
+    }
+    lines.push(lineOf('validation', false, validation.x, validation.y, max_points));
+    const log = options.log && metric === 'loss';
+    return {
+      metric,
+      log,
+      lines,
+      marks: history.marks,
+      best: bestPoint(validation, metric),
+      x_range: [0, lastEpoch(history)],
+      y_range: valueRange(lines, metric, log)
+    };
+  }
+}
+
+function lineOf(kind: LineKind, faint: boolean, x: Float64Array, y: Float64Array, limit: number): Line {
+  const kept = decimate(y, limit);
+  return {
+    kind,
+    faint,
+    x: Float64Array.from(kept, index => x[index] as number),
+    y: Float64Array.from(kept, index => y[index] as number)
+  };
+}
+
+/** The validation point with the highest accuracy or the lowest loss; the first of several equal ones. */
+export function bestPoint(points: Points, metric: Metric): { epoch: number; value: number } | null {
+  const sign = metric === 'accuracy' ? 1 : -1;
+  const { x, y } = points;
+  let best = -1;
+  for (let index = 0; index < y.length; index++) {
+    const value = y[index] as number;
+    if (Number.isFinite(value) && (best < 0 || sign * value > sign * (y[best] as number))) {
+      best = index;
+    }
+  }
+  return best < 0 ? null : { epoch: x[best] as number, value: y[best] as number };
+}
+
+const SHORTEST_AXIS_EPOCHS = 5;
+
+/**
+ * Where the epoch axis ends: at the planned end, but halved as often as the curve still fills less than 40 % of the
+ * rest, so that the first epochs of a long run can be seen; at the last point for a run that has ended.
+ */
+function lastEpoch(history: RunHistory): number {
+  const ends = [...history.series.values()].map(points =>
+    points.length ? (points.x[points.length - 1] as number) : 0
+  );
+  const last = Math.max(0, ...ends);
+  const planned = history.summary.epochs ?? 0;
+  if (!ACTIVE_STATES.has(history.summary.state) || planned <= last) {
+    return Math.max(last, 1);
+  }
+  let end = planned;
+  while (end / 2 >= SHORTEST_AXIS_EPOCHS && last < 0.8 * (end / 2)) {
+    end /= 2;
+  }
+  return Math.max(end, last, 1);
+}
+
+function valueRange(lines: Line[], metric: Metric, log: boolean): [number, number] {
+  let low = Number.POSITIVE_INFINITY;
+  let high = Number.NEGATIVE_INFINITY;
+  for (const line of lines) {
+    for (const value of line.y) {
+      if (Number.isFinite(value) && (!log || value > 0)) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+  }
+  if (low > high) {
+    return metric === 'accuracy' ? [0, 1] : [log ? 0.01 : 0, 1];
+  }
+  if (log) {
+    return [low / 1.3, high * 1.3];
+  }
+  const pad = Math.max((high - low) * 0.06, metric === 'accuracy' ? 0.005 : 0.001);
+  const top = metric === 'accuracy' ? Math.min(1, high + pad) : high + pad;
+  return [Math.max(0, low - pad), top];
+}

@@ -1,0 +1,130 @@
+/** A curve as an SVG picture: what a saved notebook keeps, and what PNG files are made from. */
+
+import type { Figure, Line } from './figure';
+import type { Palette } from './theme';
+import { logTickText, logTicks, tickDigits, ticks } from './ticks';
+
+export interface PictureText {
+  title: string;
+  training: string;
+  validation: string;
+  epoch: string;
+}
+
+const WIDTH = 690;
+const HEIGHT = 280;
+const BOX = { left: 48, right: WIDTH - 14, top: 44, bottom: HEIGHT - 34 };
+
+type Scale = (value: number) => number;
+
+/** Escapes a text for use inside XML. */
+export function escapeXml(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  return text.replace(/[&<>"']/g, character => entities[character] as string);
+}
+
+/** Draws a figure as a complete SVG document. */
+export function figureSvg(figure: Figure, palette: Palette, text: PictureText): string {
+  const x = linear(figure.x_range, [BOX.left, BOX.right]);
+  const y = figure.log ? logarithmic(figure.y_range) : linear(figure.y_range, [BOX.bottom, BOX.top]);
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" `,
+    `role="img" aria-label="${escapeXml(text.title)}" font-family="system-ui, sans-serif" font-size="11">`,
+    `<title>${escapeXml(text.title)}</title>`,
+    `<rect width="${WIDTH}" height="${HEIGHT}" fill="${palette.background}"/>`,
+    ...legend(palette, text),
+    ...valueAxis(figure, palette, y),
+    ...epochAxis(figure, palette, x, text.epoch),
+    ...figure.marks.flatMap(mark => markLine(x(mark.epoch), mark.text, palette)),
+    ...figure.lines.map(line => path(line, palette, x, y)),
+    ...bestMark(figure, palette, x, y),
+    '</svg>'
+  ].join('');
+}
+
+function linear([low, high]: [number, number], [from, to]: [number, number]): Scale {
+  const span = high - low || 1;
+  return value => from + ((value - low) / span) * (to - from);
+}
+
+function logarithmic([low, high]: [number, number]): Scale {
+  const scale = linear([Math.log10(low), Math.log10(high)], [BOX.bottom, BOX.top]);
+  return value => scale(Math.log10(value));
+}
+
+function at(value: number): string {
+  return value.toFixed(1);
+}
+
+function legend(palette: Palette, text: PictureText): string[] {
+  const entry = (left: number, colour: string, name: string): string =>
+    `<line x1="${left}" x2="${left + 18}" y1="31" y2="31" stroke="${colour}" stroke-width="2.5"/>` +
+    `<text x="${left + 24}" y="35" fill="${palette.muted}">${escapeXml(name)}</text>`;
+  return [
+    `<text x="${BOX.left}" y="16" fill="${palette.text}" font-size="12.5" font-weight="600">${escapeXml(text.title)}</text>`,
+    entry(BOX.left, palette.train, text.training),
+    entry(BOX.left + 110, palette.validation, text.validation)
+  ];
+}
+
+function valueAxis(figure: Figure, palette: Palette, y: Scale): string[] {
+  const positions = figure.log ? logTicks(...figure.y_range) : ticks(...figure.y_range, 5);
+  const digits = tickDigits(positions);
+  return positions.map(value => {
+    const label = figure.log ? logTickText(value) : value.toFixed(digits);
+    const height = at(y(value));
+    return (
+      `<line x1="${BOX.left}" x2="${BOX.right}" y1="${height}" y2="${height}" stroke="${palette.line}"/>` +
+      `<text x="${BOX.left - 7}" y="${at(y(value) + 4)}" text-anchor="end" fill="${palette.muted}">${label}</text>`
+    );
+  });
+}
+
+function epochAxis(figure: Figure, palette: Palette, x: Scale, name: string): string[] {
+  const positions = ticks(...figure.x_range, 8);
+  const digits = tickDigits(positions);
+  const labels = positions.map(
+    value =>
+      `<text x="${at(x(value))}" y="${BOX.bottom + 17}" text-anchor="middle" fill="${palette.muted}">${value.toFixed(digits)}</text>`
+  );
+  return [
+    ...labels,
+    `<text x="${BOX.right}" y="${HEIGHT - 4}" text-anchor="end" fill="${palette.muted}">${escapeXml(name)}</text>`
+  ];
+}
+
+function markLine(position: number, text: string, palette: Palette): string[] {
+  const left = at(position);
+  const nearEnd = position > (BOX.left + BOX.right) * 0.7;
+  const anchor = nearEnd ? 'end' : 'start';
+  return [
+    `<line x1="${left}" x2="${left}" y1="${BOX.top}" y2="${BOX.bottom}" stroke="${palette.mark}" stroke-dasharray="3 4"/>`,
+    `<text x="${at(position + (nearEnd ? -5 : 5))}" y="${BOX.bottom - 5}" text-anchor="${anchor}" fill="${palette.muted}">${escapeXml(text)}</text>`
+  ];
+}
+
+function path(line: Line, palette: Palette, x: Scale, y: Scale): string {
+  let d = '';
+  for (let index = 0; index < line.x.length; index++) {
+    const top = y(line.y[index] as number);
+    if (Number.isFinite(top)) {
+      d += `${d ? 'L' : 'M'}${at(x(line.x[index] as number))} ${at(top)}`;
+    }
+  }
+  const opacity = line.faint ? ' stroke-opacity="0.3"' : '';
+  return d ? `<path d="${d}" fill="none" stroke="${palette[line.kind]}" stroke-width="2"${opacity}/>` : '';
+}
+
+function bestMark(figure: Figure, palette: Palette, x: Scale, y: Scale): string[] {
+  if (!figure.best) {
+    return [];
+  }
+  const [left, top] = [x(figure.best.epoch), y(figure.best.value)];
+  const below = figure.metric === 'accuracy';
+  const digits = below ? 4 : 3;
+  const anchor = left > BOX.right - 30 ? 'end' : 'middle';
+  return [
+    `<circle cx="${at(left)}" cy="${at(top)}" r="4.5" fill="${palette.validation}"/>`,
+    `<text x="${at(left)}" y="${at(top + (below ? 18 : -9))}" text-anchor="${anchor}" fill="${palette.text}">${figure.best.value.toFixed(digits)}</text>`
+  ];
+}

@@ -1,0 +1,73 @@
+import { en } from './en';
+import { zh } from './zh';
+
+export type Key = keyof typeof en;
+export type Language = 'en' | 'zh';
+export type Values = Record<string, string | number>;
+
+/** Every string that a person reads, by language. */
+export const STRINGS: Record<Language, Record<Key, string>> = { en, zh };
+
+/** Words and numbers of one language. */
+export class Locale {
+  readonly language: Language;
+
+  constructor(language: Language) {
+    this.language = language;
+  }
+
+  /** The string of a key, with `{name}` replaced by values. */
+  t(key: Key, values: Values = {}): string {
+    return STRINGS[this.language][key].replace(/\{(\w+)\}/g, (whole, name: string) =>
+      name in values ? String(values[name]) : whole
+    );
+  }
+
+  /** The string of a key that is made from data (a state, a reason, an option), or the fallback where there is none. */
+  word(prefix: string, name: string, fallback: string = name): string {
+    const key = `${prefix}.${name}`;
+    return key in STRINGS[this.language] ? this.t(key as Key) : fallback;
+  }
+
+  /** A count with the language's digit grouping. */
+  count(value: number): string {
+    return value.toLocaleString(this.tag, { maximumFractionDigits: 0 });
+  }
+
+  /** A number with a fixed count of decimals. */
+  fixed(value: number, digits: number): string {
+    return value.toLocaleString(this.tag, {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+      useGrouping: false
+    });
+  }
+
+  /** A duration in the two largest units that matter. */
+  duration(seconds: number): string {
+    const whole = Math.max(0, Math.round(seconds));
+    const hours = Math.floor(whole / 3600);
+    const minutes = Math.floor((whole % 3600) / 60);
+    if (hours > 0) {
+      return this.t('time.hours', { hours, minutes });
+    }
+    return minutes > 0
+      ? this.t('time.minutes', { minutes, seconds: whole % 60 })
+      : this.t('time.seconds', { seconds: whole });
+  }
+
+  /** The BCP 47 tag of the language. */
+  get tag(): string {
+    return this.language === 'zh' ? 'zh-CN' : 'en';
+  }
+}
+
+/** The language of a locale name such as `zh_CN` or `en-GB`; English for those that are not translated. */
+export function languageOf(name: string | null | undefined): Language {
+  return /^zh/i.test(name ?? '') ? 'zh' : 'en';
+}
+
+/** The locale that was asked for, else the page's. */
+export function localeFor(name?: string | null): Locale {
+  return new Locale(languageOf(name || document.documentElement.lang));
+}

@@ -1,0 +1,3 @@
+import { rendererPlugin } from './renderer-plugin';
+
+export default [rendererPlugin];

@@ -1,0 +1,149 @@
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import { Widget } from '@lumino/widgets';
+
+import { RunClient } from '../client';
+import type { Locale } from '../i18n';
+import { ACTIVE_STATES, type RunSummary } from '../protocol';
+import { postCommand, runPath, runSocketUrl, type Server } from '../server';
+import { SocketTransport } from '../socket';
+import { RunView } from '../view/run-view';
+import { StaticRunView } from '../view/static-view';
+import { curveText } from '../view/words';
+
+export const MIME_TYPE = 'application/vnd.lepton.run+json';
+export const WIDGET_MIME_TYPE = 'application/vnd.jupyter.widget-view+json';
+
+/** What the output of a run holds under our MIME type. */
+interface RunOutput {
+  run_id: string;
+  store_id?: string;
+  summary?: Partial<RunSummary>;
+}
+
+export interface RendererServices {
+  server: Server;
+  locale: Locale;
+  /** Another renderer for an output whose run the server does not know (a kernel with a store of its own). */
+  fallback(node: HTMLElement, mimeType: string): IRenderMime.IRenderer | null;
+}
+
+/** Renders a run's output from the server extension: it lives while the kernel is busy, and after it has gone. */
+export class RunRenderer extends Widget implements IRenderMime.IRenderer {
+  private readonly _services: RendererServices;
+  private _run_id = '';
+  private _model: IRenderMime.IMimeModel | null = null;
+  private _view: RunView | StaticRunView | null = null;
+  private _client: RunClient | null = null;
+
+  constructor(services: RendererServices) {
+    super();
+    this._services = services;
+    this.addClass('lp-output');
+  }
+
+  async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
+    const output = model.data[MIME_TYPE] as unknown as RunOutput;
+    this._model = model;
+    if (output.run_id === this._run_id) {
+      return;
+    }
+    this._run_id = output.run_id;
+    this._clear();
+    const summary = summaryOf(output);
+    if (await this._serverHas(output)) {
+      this._showLive(summary);
+    } else {
+      await this._showWithoutServer(summary, model);
+    }
+  }
+
+  override dispose(): void {
+    if (!this.isDisposed) {
+      this._clear();
+      super.dispose();
+    }
+  }
+
+  private _clear(): void {
+    this._client?.close();
+    this._view?.dispose();
+    this._client = null;
+    this._view = null;
+  }
+
+  private async _serverHas(output: RunOutput): Promise<boolean> {
+    try {
+      await this._services.server.request('GET', runPath(output.run_id));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  private _showLive(summary: RunSummary): void {
+    const { server, locale } = this._services;
+    const client = new RunClient(new SocketTransport(runSocketUrl(server, summary.run_id)), summary);
+    const view = new RunView({
+      locale,
+      send: (command, value) => postCommand(server, summary.run_id, command, value),
+      reconnect: () => client.switchTo(new SocketTransport(runSocketUrl(server, summary.run_id)))
+    });
+    client.subscribe(() => {
+      view.update(client.history, client.link);
+      this._keepPicture(client, view);
+    });
+    this._client = client;
+    this._view = view;
+    this.node.replaceChildren(view.element);
+    view.update(client.history, client.link);
+    client.connect();
+  }
+
+  private async _showWithoutServer(summary: RunSummary, model: IRenderMime.IMimeModel): Promise<void> {
+    const other = model.data[WIDGET_MIME_TYPE] ? this._services.fallback(this.node, WIDGET_MIME_TYPE) : null;
+    if (other) {
+      this.node.replaceChildren(other.node);
+      await other.renderModel(model);
+      return;
+    }
+    const picture = model.data['image/svg+xml'];
+    this._view = new StaticRunView(summary, typeof picture === 'string' ? picture : null, this._services.locale);
+    this.node.replaceChildren(this._view.element);
+  }
+
+  /** Writes the last picture of a run that has ended into the output, so that a saved notebook shows it. */
+  private _keepPicture(client: RunClient, view: RunView): void {
+    const model = this._model;
+    const { summary } = client.history;
+    if (!model || client.link !== 'live' || ACTIVE_STATES.has(summary.state)) {
+      return;
+    }
+    const kept = (model.data[MIME_TYPE] as unknown as RunOutput).summary;
+    if (kept?.state === summary.state && kept.last_seq === summary.last_seq) {
+      return;
+    }
+    const output = { ...(model.data[MIME_TYPE] as object), summary } as unknown as RunOutput;
+    const text = `${summary.run_id}: ${summary.state}. ${curveText(summary, this._services.locale)}`;
+    model.setData({
+      data: {
+        ...model.data,
+        [MIME_TYPE]: output as never,
+        'image/svg+xml': view.picture(),
+        'text/plain': text
+      }
+    });
+  }
+}
+
+function summaryOf(output: RunOutput): RunSummary {
+  return { state: 'starting', ...output.summary, run_id: output.run_id };
+}
+
+/** The factory of the renderer; safe, because everything in the output is data that is set as text. */
+export function rendererFactory(services: RendererServices): IRenderMime.IRendererFactory {
+  return {
+    safe: true,
+    mimeTypes: [MIME_TYPE],
+    createRenderer: () => new RunRenderer(services)
+  };
+}

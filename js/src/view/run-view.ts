@@ -1,0 +1,209 @@
+import { type ChartFactory, type Chart, createCurveChart } from '../charts/chart';
+import { saveFile, svgToPng } from '../charts/export';
+import { DEFAULT_OPTIONS, FigureMaker } from '../charts/figure';
+import { figureSvg } from '../charts/picture';
+import { tableCsv } from '../charts/table';
+import { followTheme, readPalette } from '../charts/theme';
+import type { Link } from '../client';
+import { h, setAttribute, setText } from '../dom';
+import type { RunHistory } from '../history';
+import type { Locale } from '../i18n';
+import { StateChip } from './chip';
+import { Controls, type SendCommand } from './controls';
+import { NoticeBar } from './notice';
+import { SamplesRow } from './samples';
+import { Stats } from './stats';
+import { valuesTable } from './table';
+import { Toolbar, type ViewOptions } from './toolbar';
+import { curveText, originText } from './words';
+
+export interface RunViewHost {
+  locale: Locale;
+  send: SendCommand;
+  reconnect(): void;
+  /** Name, state and controls above the curve; a host that shows them elsewhere leaves them out. */
+  header?: boolean;
+  createChart?: ChartFactory;
+}
+
+/** The live text for screen readers speaks at most this often while the state stays the same. */
+const SPEAK_INTERVAL_MS = 10_000;
+
+/** One run, drawn: the component that the widget, the MIME renderer and the studio share. */
+export class RunView {
+  readonly element: HTMLElement;
+  private readonly _host: RunViewHost;
+  private readonly _maker = new FigureMaker();
+  private readonly _name = h('h3', { class: 'lp-run-name' });
+  private readonly _origin = h('span', { class: 'lp-run-origin' });
+  private readonly _chip: StateChip;
+  private readonly _controls: Controls;
+  private readonly _notice: NoticeBar;
+  private readonly _stats: Stats;
+  private readonly _toolbar: Toolbar;
+  private readonly _samples: SamplesRow;
+  private readonly _chartBox: HTMLElement;
+  private readonly _chart: Chart;
+  private readonly _spoken = h('p', { class: 'lp-spoken', role: 'status', 'aria-live': 'polite' });
+  private readonly _table = h('div', { class: 'lp-table', hidden: true });
+  private readonly _unfollowTheme: () => void;
+  private _options: ViewOptions = { metric: 'accuracy', smooth: false, log: false, table: false };
+  private _history: RunHistory | null = null;
+  private _link: Link = 'connecting';
+  private _frame = 0;
+  private _spokenAt = Number.NEGATIVE_INFINITY;
+  private _spokenState = '';
+
+  constructor(host: RunViewHost) {
+    const { locale } = host;
+    this._host = host;
+    this._chip = new StateChip(locale);
+    this._controls = new Controls(locale, host.send);
+    this._notice = new NoticeBar(locale, { resume: () => void this._resume(), reconnect: () => host.reconnect() });
+    this._stats = new Stats(locale);
+    this._samples = new SamplesRow(locale);
+    this._toolbar = new Toolbar(locale, this._options, {
+      change: options => this._change(options),
+      showWhole: () => this._chart.showWhole(),
+      savePng: () => void this._savePng(),
+      saveCsv: () => this._saveCsv()
+    });
+    this._chartBox = h('div', { class: 'lp-chart', role: 'img' });
+    this.element = this._build();
+    this._unfollowTheme = followTheme(this.element, () => this._chart.recolour());
+    this._chart = (host.createChart ?? createCurveChart)(this._chartBox, this._chartText(), zoomed =>
+      this._toolbar.setZoomed(zoomed)
+    );
+  }
+
+  /** Shows the run as it stands now; drawing waits for the browser's next frame. */
+  update(history: RunHistory, link: Link): void {
+    this._history = history;
+    this._link = link;
+    if (!this._frame) {
+      this._frame = requestAnimationFrame(() => {
+        this._frame = 0;
+        this._draw();
+      });
+    }
+  }
+
+  /** The curve as an SVG document with the page's colours. */
+  picture(): string {
+    return this._history ? this._svg(this._history) : '';
+  }
+
+  dispose(): void {
+    cancelAnimationFrame(this._frame);
+    this._unfollowTheme();
+    this._chart.destroy();
+    this.element.remove();
+  }
+
+  private _build(): HTMLElement {
+    const head = h(
+      'header',
+      { class: 'lp-run-head' },
+      h('div', { class: 'lp-run-title' }, this._name, this._chip.element, this._origin),
+      this._controls.element
+    );
+    return h(
+      'section',
+      { class: 'lepton lp-run', lang: this._host.locale.tag },
+      this._host.header === false ? null : head,
+      this._notice.element,
+      h(
+        'div',
+        { class: 'lp-run-body' },
+        this._stats.element,
+        this._toolbar.element,
+        this._chartBox,
+        this._spoken,
+        this._table,
+        this._samples.element
+      )
+    );
+  }
+
+  private _chartText(): { epoch(epoch: number): string; training: string; validation: string } {
+    const { locale } = this._host;
+    return {
+      epoch: epoch => locale.t('chart.epoch', { epoch: locale.fixed(epoch, 2) }),
+      training: locale.t('chart.training'),
+      validation: locale.t('chart.validation')
+    };
+  }
+
+  private _draw(): void {
+    const history = this._history;
+    if (!history) {
+      return;
+    }
+    const { summary } = history;
+    const hasPoints = [...history.series.values()].some(points => points.length > 0);
+    setText(this._name, summary.name || summary.run_id);
+    setText(this._origin, originText(summary));
+    setAttribute(this.element, 'aria-label', summary.name || summary.run_id);
+    setAttribute(this.element, 'data-link', this._link);
+    this._chip.update(summary.state);
+    this._controls.update(summary);
+    this._notice.update(summary, this._link, hasPoints);
+    this._stats.update(summary);
+    this._samples.update(history.samples);
+    this._chart.draw(this._maker.make(history, { ...DEFAULT_OPTIONS, ...this._options }));
+    this._describe(history);
+    if (this._options.table) {
+      this._table.replaceChildren(valuesTable(history, this._host.locale));
+    }
+  }
+
+  private _describe(history: RunHistory): void {
+    const { locale } = this._host;
+    const { summary } = history;
+    const label = locale.t(`chart.label.${this._options.metric}`, { run: summary.run_id });
+    const text = curveText(summary, locale);
+    setAttribute(this._chartBox, 'aria-label', `${label}. ${text}`);
+    const now = performance.now();
+    if (summary.state !== this._spokenState || now - this._spokenAt > SPEAK_INTERVAL_MS) {
+      this._spokenState = summary.state;
+      this._spokenAt = now;
+      setText(this._spoken, `${locale.word('state', summary.state)}. ${text}`);
+    }
+  }
+
+  private _change(options: Partial<ViewOptions>): void {
+    this._options = { ...this._options, ...options };
+    this._toolbar.update(this._options);
+    setAttribute(this._table, 'hidden', !this._options.table);
+    this._draw();
+  }
+
+  private async _resume(): Promise<void> {
+    await this._host.send('resume').catch(() => this._host.reconnect());
+  }
+
+  private _svg(history: RunHistory): string {
+    const { locale } = this._host;
+    const { summary } = history;
+    const figure = this._maker.make(history, { ...DEFAULT_OPTIONS, ...this._options, max_points: 1200 });
+    return figureSvg(figure, readPalette(this.element), {
+      title: `${summary.name || summary.run_id} · ${locale.t(`chart.${this._options.metric}`)}`,
+      training: locale.t('chart.training'),
+      validation: locale.t('chart.validation'),
+      epoch: locale.t('table.epoch')
+    });
+  }
+
+  private async _savePng(): Promise<void> {
+    if (this._history) {
+      saveFile(`${this._history.summary.run_id}.png`, await svgToPng(this._svg(this._history)));
+    }
+  }
+
+  private _saveCsv(): void {
+    if (this._history) {
+      const csv = new Blob([tableCsv(this._history)], { type: 'text/csv;charset=utf-8' });
+      saveFile(`${this._history.summary.run_id}.csv`, csv);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { FigureOptions, Metric } from '../charts/figure';
+import { button, h, setAttribute } from '../dom';
+import type { Key, Locale } from '../i18n';
+import { icon } from './icons';
+
+/** What the toolbar shows and changes. */
+export interface ViewOptions extends Pick<FigureOptions, 'metric' | 'smooth' | 'log'> {
+  table: boolean;
+}
+
+export interface ToolbarActions {
+  change(options: Partial<ViewOptions>): void;
+  showWhole(): void;
+  savePng(): void;
+  saveCsv(): void;
+}
+
+/** Legend and switches above the chart. */
+export class Toolbar {
+  readonly element: HTMLElement;
+  private readonly _locale: Locale;
+  private readonly _actions: ToolbarActions;
+  private readonly _metrics: Record<Metric, HTMLButtonElement>;
+  private readonly _smooth: HTMLButtonElement;
+  private readonly _log: HTMLButtonElement;
+  private readonly _table: HTMLButtonElement;
+  private readonly _whole: HTMLButtonElement;
+  private _options: ViewOptions;
+
+  constructor(locale: Locale, options: ViewOptions, actions: ToolbarActions) {
+    this._locale = locale;
+    this._actions = actions;
+    this._options = options;
+    this._metrics = {
+      accuracy: this._toggle('chart.accuracy', null, () => actions.change({ metric: 'accuracy' })),
+      loss: this._toggle('chart.loss', null, () => actions.change({ metric: 'loss' }))
+    };
+    this._smooth = this._toggle('chart.smooth', 'chart.smooth_help', () =>
+      actions.change({ smooth: !this._options.smooth })
+    );
+    this._log = this._toggle('chart.log', 'chart.log_help', () => actions.change({ log: !this._options.log }));
+    this._table = this._toggle('chart.table', 'chart.table_help', () =>
+      actions.change({ table: !this._options.table })
+    );
+    this._whole = this._toggle('chart.whole', 'chart.whole_help', () => actions.showWhole());
+    this._whole.hidden = true;
+    this.element = h('div', { class: 'lp-legend' }, this._legend(), this._switches());
+    this.update(options);
+  }
+
+  update(options: ViewOptions): void {
+    this._options = options;
+    press(this._metrics.accuracy, options.metric === 'accuracy');
+    press(this._metrics.loss, options.metric === 'loss');
+    press(this._smooth, options.smooth);
+    press(this._log, options.log);
+    press(this._table, options.table);
+    this._log.hidden = options.metric !== 'loss';
+  }
+
+  setZoomed(zoomed: boolean): void {
+    this._whole.hidden = !zoomed;
+  }
+
+  private _legend(): HTMLElement {
+    const entry = (kind: string, key: Key): HTMLElement =>
+      h('span', { class: `lp-legend-entry lp-${kind}` }, h('i', { 'aria-hidden': 'true' }), this._locale.t(key));
+    return h(
+      'div',
+      { class: 'lp-legend-lines' },
+      entry('train', 'chart.training'),
+      entry('validation', 'chart.validation')
+    );
+  }
+
+  private _switches(): HTMLElement {
+    const show = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': this._locale.t('chart.show') });
+    show.append(this._metrics.accuracy, this._metrics.loss, this._smooth, this._log, this._table, this._whole);
+    const save = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': this._locale.t('chart.export') });
+    save.append(
+      this._saver('PNG', 'chart.png_help', () => this._actions.savePng()),
+      this._saver('CSV', 'chart.csv_help', () => this._actions.saveCsv())
+    );
+    return h('div', { class: 'lp-switches' }, show, save);
+  }
+
+  private _toggle(key: Key, help: Key | null, onClick: () => void): HTMLButtonElement {
+    return button(this._locale.t(key), onClick, { class: 'lp-toggle', title: help && this._locale.t(help) });
+  }
+
+  private _saver(name: string, help: Key, onClick: () => void): HTMLButtonElement {
+    const text = this._locale.t(help);
+    const element = button(name, onClick, { class: 'lp-toggle', title: text, 'aria-label': text });
+    element.prepend(icon('download'));
+    return element;
+  }
+}
+
+function press(element: HTMLElement, pressed: boolean): void {
+  setAttribute(element, 'aria-pressed', String(pressed));
+}
