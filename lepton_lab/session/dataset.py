@@ -1,0 +1,136 @@
+"""A dataset as a person holds it: what was asked (`DataSpec`) and what came of it (`PreparedDataset`)."""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import DataError, UnknownName
+from lepton_lab.session.shown import Shown
+from lepton_lab.session.texts import count
+from lepton_lab.specs import DataSpec
+
+if TYPE_CHECKING:
+    from lepton_lab.data import DataCard, PreparedDataset
+    from lepton_lab.runs import Store
+
+
+class Dataset(Shown):
+    """A loaded dataset. Made by `load_data`; rows and pictures are read from the store's cache when asked for."""
+
+    def __init__(self, spec: DataSpec, store: Store) -> None:
+        self.spec, self.store = spec, store
+
+    @cached_property
+    def prepared(self) -> PreparedDataset:
+        """The splits, ready for training; inputs are memory-mapped arrays."""
+        from lepton_lab.data import load
+
+        return load(self.spec, self.store)
+
+    @property
+    def name(self) -> str:
+        """The dataset's name."""
+        return self.prepared.name
+
+    @property
+    def modality(self) -> str:
+        """What a row is: "image", "sequence" or "table"."""
+        return self.prepared.modality
+
+    @property
+    def classes(self) -> list[str]:
+        """The labels that can be predicted."""
+        return list(self.prepared.classes)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one row, without the batch."""
+        return tuple(self.prepared.input_shape)
+
+    @property
+    def num_rows(self) -> dict[str, int]:
+        """Rows of the parts: train, validation, test."""
+        return {part: len(split.labels) for part, split in self.prepared.splits.items()}
+
+    @cached_property
+    def card(self) -> DataCard:
+        """Counts, classes, samples and warnings."""
+        return self.prepared.card()
+
+    def to_dict(self) -> dict[str, Any]:
+        card = self.card
+        values = card.to_dict() if hasattr(card, "to_dict") else dict(card)
+        return {**values, "name": self.name, "spec": self.spec.given()}
+
+    def __str__(self) -> str:
+        rows = ", ".join(f"{count(number)} {part}" for part, number in self.num_rows.items())
+        return f"{self.name}: {self.modality}, {len(self.classes)} classes, rows: {rows}"
+
+
+def dataset_from(source: Any, store: Store, namespace: dict[str, Any], options: dict[str, Any]) -> Dataset:
+    """A dataset from a name, a path, a variable's name, arrays or a frame.
+
+    Raises:
+        UnknownName: If a name is no known dataset, no path and no variable.
+        DataError: If the data cannot be read.
+        SpecError: If an option cannot have its value.
+    """
+    if isinstance(source, Dataset):
+        return Dataset(source.spec.changed(**options), store) if options else source
+    if isinstance(source, str) and source in namespace and not _is_known(source):
+        return dataset_from(namespace[source], store, namespace, {"name": _as_name(source), **options})
+    if isinstance(source, str | Path):
+        return _named(str(source), store, namespace, options)
+    return _from_memory(source, store, dict(options))
+
+
+def _is_known(name: str) -> bool:
+    from lepton_lab.data import known_names
+
+    return name in known_names() or Path(name).expanduser().exists()
+
+
+def _named(name: str, store: Store, namespace: dict[str, Any], options: dict[str, Any]) -> Dataset:
+    if not _is_known(name) and not _looks_like_a_path(name):
+        from lepton_lab.data import known_names
+
+        raise UnknownName("dataset", name, [*known_names(), *(n for n, v in namespace.items() if is_frame(v))])
+    dataset = Dataset(DataSpec.parse({"name": name, **options}), store)
+    _ = dataset.prepared
+    return dataset
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return "/" in name or name.endswith((".csv", ".tsv", ".txt"))
+
+
+def _from_memory(source: Any, store: Store, options: dict[str, Any]) -> Dataset:
+    from lepton_lab.data import from_arrays
+
+    labels = options.pop("target", None)
+    classes = options.pop("classes", None)
+    if isinstance(source, tuple) and len(source) == 2:
+        source, labels = source
+    if labels is None and not is_frame(source):
+        raise DataError("The labels are missing: load_data((inputs, labels)) or load_data(inputs, target=labels).")
+    if is_frame(source):
+        spec = from_arrays(source, None, target=labels, classes=classes, store=store, **options)
+    else:
+        spec = from_arrays(source, labels, classes=classes, store=store, **options)
+    return Dataset(spec, store)
+
+
+def is_frame(value: Any) -> bool:
+    """Whether this is a pandas or polars data frame, told without importing either."""
+    for library in ("pandas", "polars"):
+        frame = getattr(sys.modules.get(library), "DataFrame", None)
+        if frame is not None and isinstance(value, frame):
+            return True
+    return False
+
+
+def _as_name(variable: str) -> str:
+    return "".join(letter if letter.isalnum() or letter in "_-" else "-" for letter in variable)[:64]

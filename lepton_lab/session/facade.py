@@ -1,0 +1,319 @@
+"""The session: what a person has loaded and selected so far, and every call that a face makes.
+
+All faces (functions, magics, command line, studio) call one object of this class. It holds names and specs, never
+training state: what runs lives in the store, so a new session after a kernel restart finds the last run and goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import EndpointError, RunError, SpecError, UnknownName
+from lepton_lab.runs.paths import Store
+from lepton_lab.session.dataset import Dataset, dataset_from
+from lepton_lab.session.endpoint import Endpoint
+from lepton_lab.session.host import Host, detect
+from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView
+from lepton_lab.session.model import Model, spec_for, spec_from_cell
+from lepton_lab.session.run import Run
+from lepton_lab.session.waiting import ProgressLine, Watch
+from lepton_lab.specs import DeploySpec, ModelSpec, RunSpec, TrainSpec
+
+if TYPE_CHECKING:
+    from lepton_lab.runs.record import RunSummary
+
+
+class Session:
+    """Datasets, models, runs and endpoints of one person in one place.
+
+    Args:
+        store: Where runs are kept; by default `$LEPTON_HOME`, else the user's own store.
+        host: Where the session lives; by default found out.
+        who: The face that commands come from, as the run's history says it.
+    """
+
+    def __init__(self, store: Store | None = None, host: Host | None = None, who: str = "session") -> None:
+        self.store = store or Store.default()
+        self.host = host or detect()
+        self.who = who
+        self.dataset: Dataset | None = None
+        self.model: Model | None = None
+        self._last_run: str | None = None
+        self._last_endpoint: str | None = None
+        self._datasets: dict[str, Dataset] = {}
+
+    # --- data and model -------------------------------------------------------------------------------------------
+
+    def load_data(self, source: Any, target: Any = None, **options: Any) -> Dataset:
+        """Loads a dataset and makes it the current one.
+
+        Args:
+            source: A known name, the path of a CSV file or of a folder with a folder per class, a data frame,
+                `(inputs, labels)`, an array of inputs, or the name of such a variable of the notebook.
+            target: The column to predict of a table, or the labels of an array of inputs.
+            **options: Further fields of `DataSpec`.
+
+        Raises:
+            UnknownName: If there is no such dataset.
+            DataError: If the data cannot be read or trained on.
+            SpecError: If an option cannot have its value.
+        """
+        self._warm_up()
+        options = {**({} if target is None else {"target": target}), **options}
+        self.dataset = dataset_from(source, self.store, self.host.namespace(), options)
+        return self.dataset
+
+    def preprocess_data(self, dataset: Dataset | None = None, **options: Any) -> Dataset:
+        """The dataset prepared in another way: normalize, missing, image_size, split options."""
+        self.dataset = dataset_from(dataset or self.current_dataset(), self.store, {}, options)
+        return self.dataset
+
+    def select_model(self, network: Any = None, dataset: Dataset | None = None, **options: Any) -> Model:
+        """Selects a network and makes it the current one.
+
+        Args:
+            network: "cnn", "rnn", "mlp", a class made from `torch.nn.Module` or the name of one in the notebook;
+                by default the network that suits the dataset.
+            dataset: What it will be trained on; by default the current dataset.
+            **options: The network's options; for a class of your own its keyword arguments.
+
+        Raises:
+            UnknownName: If there is no such network or option.
+            ModelError: If it does not suit the dataset, or its source cannot be had.
+        """
+        self._warm_up()
+        dataset = dataset or self.current_dataset()
+        return self._select(spec_for(network, dataset, self.host.namespace(), options), dataset)
+
+    def select_source(
+        self, cell: str, *, name: str | None = None, class_name: str | None = None, **options: Any
+    ) -> Model:
+        """Selects a network of one's own by its code; the code may use what the notebook has imported."""
+        self._warm_up()
+        dataset = self.current_dataset()
+        return self._select(spec_from_cell(cell, name, class_name, self.host.namespace(), options), dataset)
+
+    def current_dataset(self) -> Dataset:
+        """The dataset that was loaded last.
+
+        Raises:
+            SpecError: If none was.
+        """
+        if self.dataset is None:
+            raise SpecError('No dataset is loaded yet; type %lepton data digits (or load_data("digits")).')
+        return self.dataset
+
+    def current_model(self) -> Model:
+        """The model that was selected last, else the one that suits the dataset."""
+        return self.model if self.model is not None else self.select_model()
+
+    def model_is_for_other_data(self) -> bool:
+        """Whether a model is selected, and for another dataset than the current one."""
+        return self.model is not None and self.model.dataset is not self.dataset
+
+    # --- runs -----------------------------------------------------------------------------------------------------
+
+    def start(self, model: Model, train: TrainSpec, wait: bool | None = None) -> Run:
+        """Starts a run; one that the same cell started before and that still goes on is stopped first."""
+        from lepton_lab.runs.record import submit
+
+        cell = self.host.cell()
+        self._replace(cell)
+        spec = RunSpec(data=model.dataset.prepared.spec, model=model.spec, train=train)
+        record = submit(self.store, spec, name=train.name, owner=cell)
+        run = Run(record, self)
+        self._last_run = run.id
+        self._datasets[run.id] = model.dataset
+        if wait if wait is not None else not self.host.is_notebook:
+            with self.waiting(run) as watch:
+                run.wait(watch=watch)
+        return run
+
+    def run(self, run_id: str | None = None) -> Run:
+        """The run of this id; by default the last one of this session, else of the store.
+
+        Raises:
+            UnknownName: If there is no such run.
+            RunError: If there is no run at all.
+        """
+        from lepton_lab.runs.record import RunRecord
+
+        run_id = run_id or self._last_run or self._newest()
+        if not self.has_run(run_id):
+            raise UnknownName("run", run_id, (summary.run_id for summary in self._summaries()))
+        return Run(RunRecord(self.store, run_id), self)
+
+    def active_run(self, run_id: str | None = None) -> Run:
+        """The run of this id; by default the one that goes on, preferring this session's own.
+
+        Raises:
+            RunError: If none goes on.
+        """
+        from lepton_lab.runs.states import ENDED
+
+        if run_id:
+            return self.run(run_id)
+        if self._last_run and not self.run(self._last_run).ended:
+            return self.run(self._last_run)
+        live = [summary for summary in self._summaries() if summary.state not in ENDED]
+        if not live:
+            raise RunError("No run is going on; type %lepton runs to see those that have ended.")
+        return self.run(live[0].run_id)
+
+    def runs(self, limit: int | None = None) -> RunList:
+        """The runs of the store, the newest first."""
+        return RunList(self._summaries()[:limit], self)
+
+    def has_run(self, run_id: str) -> bool:
+        """Whether the store has a run of this name."""
+        try:
+            return self.store.run_dir(run_id).is_dir()
+        except SpecError:
+            return False
+
+    def dataset_of(self, run: Run) -> Dataset:
+        """The dataset that a run was trained on, read from the cache."""
+        if run.id not in self._datasets:
+            self._datasets[run.id] = Dataset(run.record.spec().data, self.store)
+        return self._datasets[run.id]
+
+    @contextmanager
+    def waiting(self, run: Run) -> Iterator[Watch | None]:
+        """Shows a run's progress while something waits for it: a line in a terminal, nothing beside a live view."""
+        line = None if self.host.is_notebook else ProgressLine()
+        try:
+            yield line.show if line else None
+        finally:
+            if line:
+                line.close()
+
+    # --- endpoints ------------------------------------------------------------------------------------------------
+
+    def deploy(self, run: Run, options: dict[str, Any]) -> Endpoint:
+        """Puts a run's network online; waits for its bundle, and until the endpoint answers.
+
+        Raises:
+            EndpointError: If it cannot start.
+            RunFailed: If the run failed.
+        """
+        from lepton_lab.serving import lifecycle
+        from lepton_lab.session.bundle import wait_for_bundle
+
+        spec = DeploySpec.parse(options)
+        wait_for_bundle(run, self)
+        summary, key = lifecycle.deploy(self.store, run.id, spec)
+        self._last_endpoint = summary.name
+        return Endpoint(summary.name, self, key)
+
+    def endpoint(self, name: str | None = None) -> Endpoint:
+        """The endpoint of this name; by default the last one deployed, else the only one.
+
+        Raises:
+            UnknownName: If there is no such endpoint.
+            EndpointError: If there is none at all, or several to choose from.
+        """
+        known = [summary.name for summary in self.endpoints()]
+        name = name or self._last_endpoint or (known[0] if len(known) == 1 else None)
+        if name is None:
+            raise EndpointError(
+                f"Which endpoint? There are {', '.join(known)}." if known
+                else "There is no endpoint yet; type %lepton deploy --name digits."
+            )
+        if name not in known:
+            raise UnknownName("endpoint", name, known)
+        return Endpoint(name, self)
+
+    def endpoints(self) -> EndpointList:
+        """The endpoints of the store."""
+        from lepton_lab.runs.endpoints import list_endpoints
+
+        return EndpointList(list_endpoints(self.store))
+
+    def has_endpoint(self, name: str) -> bool:
+        """Whether the store has an endpoint of this name."""
+        return any(summary.name == name for summary in self.endpoints())
+
+    def endpoint_summary(self, name: str) -> Any:
+        """Where an endpoint stands now.
+
+        Raises:
+            UnknownName: If it is gone.
+        """
+        by_name = {summary.name: summary for summary in self.endpoints()}
+        if name not in by_name:
+            raise UnknownName("endpoint", name, by_name)
+        return by_name[name]
+
+    def client_of(self, name: str, key: str | None = None) -> Any:
+        """A client of an endpoint; without a key it uses the owner's own, kept beside the record."""
+        from lepton_lab.serving.client import Client
+
+        summary = self.endpoint_summary(name)
+        if str(summary.state) == "stopped":
+            raise EndpointError(f"The endpoint {name} is stopped; deploy under this name to start it again.")
+        if key is None:
+            path = self.store.endpoint_dir(name) / "owner.key"
+            key = path.read_text().strip() if path.exists() else ""
+        return Client(summary.url, key)
+
+    # --- the rest -------------------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """What is loaded, what is running and what is online."""
+        return Status(
+            dataset=self.dataset.name if self.dataset else None,
+            model=self.model.name if self.model else None,
+            runs=self.runs(limit=5),
+            endpoints=self.endpoints(),
+            store=str(self.store.root),
+        )
+
+    def studio(self) -> StudioView:
+        """The form for all five steps."""
+        self._warm_up()
+        return StudioView(self)
+
+    def _select(self, spec: ModelSpec, dataset: Dataset) -> Model:
+        self.model = Model(spec, dataset, self)
+        return self.model
+
+    def _replace(self, cell: str | None) -> None:
+        """Stops what this very cell started before, in this session or before a kernel restart, and still goes on."""
+        if not cell:
+            return
+        from lepton_lab.runs.states import ENDED
+
+        for summary in self._summaries():
+            if summary.state not in ENDED and self._owner(summary.run_id) == cell:
+                self.run(summary.run_id).stop()
+
+    def _owner(self, run_id: str) -> str | None:
+        """The cell that started a run, as its first event says."""
+        from lepton_lab.runs import RunRecord
+
+        first = next(iter(RunRecord(self.store, run_id).events()), {})
+        return first.get("owner")
+
+    def _summaries(self) -> list[RunSummary]:
+        from lepton_lab.runs.record import list_runs
+
+        return list_runs(self.store)
+
+    def _newest(self) -> str:
+        summaries = self._summaries()
+        if not summaries:
+            raise RunError("There is no run yet; type %lepton train.")
+        return str(summaries[0].run_id)
+
+    def _warm_up(self) -> None:
+        """Asks for a warm worker in the background, so that `train` starts at once."""
+        threading.Thread(target=_ensure_warm, args=(self.store,), name="lepton-warm-up", daemon=True).start()
+
+
+def _ensure_warm(store: Store) -> None:
+    from lepton_lab.runs.launch import ensure_supervisor
+
+    ensure_supervisor(store, warm=True)

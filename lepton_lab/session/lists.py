@@ -1,0 +1,104 @@
+"""What `runs`, `endpoints` and `status` return: plain lists that show themselves as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.session.shown import Shown
+from lepton_lab.session.texts import accuracy, count, moment, sparkline, table
+
+if TYPE_CHECKING:
+    from lepton_lab.runs.record import RunSummary
+    from lepton_lab.session.facade import Session
+    from lepton_lab.session.run import Run
+
+
+class RunList(Shown):
+    """Runs, the newest first."""
+
+    def __init__(self, summaries: list[RunSummary], session: Session) -> None:
+        self.summaries, self._session = summaries, session
+
+    def __len__(self) -> int:
+        return len(self.summaries)
+
+    def __iter__(self) -> Iterator[Run]:
+        return (self._session.run(summary.run_id) for summary in self.summaries)
+
+    def __getitem__(self, index: int) -> Run:
+        return self._session.run(self.summaries[index].run_id)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"runs": [summary.to_dict() for summary in self.summaries]}
+
+    def __str__(self) -> str:
+        if not self.summaries:
+            return "No runs yet. Try: %lepton train --data digits --model cnn"
+        rows = [
+            (s.run_id, str(s.state), f"{s.epoch or 0:.0f}/{s.epochs or 0}", accuracy(s.val_accuracy),
+             accuracy(s.test_accuracy), moment(s.created), sparkline(s.sparkline))
+            for s in self.summaries
+        ]
+        return table(("run", "state", "epoch", "validation", "test", "started", "curve"), rows)
+
+
+class EndpointList(Shown):
+    """Endpoints by name."""
+
+    def __init__(self, summaries: list[Any]) -> None:
+        self.summaries = summaries
+
+    def __len__(self) -> int:
+        return len(self.summaries)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.summaries)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"endpoints": [summary.to_dict() for summary in self.summaries]}
+
+    def __str__(self) -> str:
+        if not self.summaries:
+            return "No endpoints yet. Try: %lepton deploy --name digits"
+        rows = [
+            (s.name, str(s.state), f"v{s.version}", count(s.requests),
+             "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms", s.url or "-")
+            for s in self.summaries
+        ]
+        return table(("endpoint", "state", "version", "requests", "p95", "address"), rows)
+
+
+@dataclass(repr=False)
+class Status(Shown):
+    """What is loaded, what is running and what is online."""
+
+    dataset: str | None
+    model: str | None
+    runs: RunList
+    endpoints: EndpointList
+    store: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"dataset": self.dataset, "model": self.model, "store": self.store,
+                **self.runs.to_dict(), **self.endpoints.to_dict()}
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [f"dataset: {self.dataset or 'none yet'}", f"model: {self.model or 'none yet'}", "", str(self.runs), "",
+             str(self.endpoints)]
+        )
+
+
+@dataclass(repr=False)
+class StudioView(Shown):
+    """The studio of a session; the widgets show it."""
+
+    session: Session
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"studio": True}
+
+    def __str__(self) -> str:
+        return "The studio is a form in a notebook: open one and type %lepton studio."

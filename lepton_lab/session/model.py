@@ -1,0 +1,146 @@
+"""A network selected for a dataset, not yet trained."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import ModelError, RunError, UnknownName
+from lepton_lab.session import source as sources
+from lepton_lab.session.shown import Shown
+from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, TrainSpec
+
+if TYPE_CHECKING:
+    from lepton_lab.session.dataset import Dataset
+    from lepton_lab.session.endpoint import Endpoint
+    from lepton_lab.session.facade import Session
+    from lepton_lab.session.report import Report
+    from lepton_lab.session.run import Run
+
+SUITS = {"image": "cnn", "sequence": "rnn", "table": "mlp"}
+"""The network that is selected when none is named, by what a row of the dataset is."""
+
+
+class Model(Shown):
+    """A network with its options and the dataset it is for. Made by `select_model`."""
+
+    def __init__(self, spec: ModelSpec, dataset: Dataset, session: Session) -> None:
+        self.spec, self.dataset, self._session = spec, dataset, session
+        self._run: Run | None = None
+
+    @property
+    def name(self) -> str:
+        """The network's name."""
+        return self.spec.name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options with their values, defaults filled in."""
+        return dict(self.spec.options) if self.spec.source else self.spec.typed_options().model_dump(mode="json")
+
+    @property
+    def run(self) -> Run:
+        """The last run of this model.
+
+        Raises:
+            RunError: If it was not trained yet.
+        """
+        if self._run is None:
+            raise RunError(f"The model {self.name} is not trained yet; call model.train() first.")
+        return self._run
+
+    def train(self, wait: bool | None = None, **options: Any) -> Run:
+        """Starts a run in a process of its own.
+
+        Args:
+            wait: Whether to wait for the end; by default a notebook goes on and a script waits.
+            **options: The fields of `TrainSpec`: epochs, batch_size, learning_rate, ...
+
+        Raises:
+            SpecError: If an option cannot have its value.
+            RunFailed: If it was waited for and ended with an error.
+        """
+        self._run = self._session.start(self, TrainSpec.parse(options), wait)
+        return self._run
+
+    def evaluate(self) -> Report:
+        """The report of the last run on the test rows; waits for the run to end."""
+        return self.run.evaluate()
+
+    def deploy(self, **options: Any) -> Endpoint:
+        """Puts the last run's network online; the options are those of `DeploySpec`."""
+        return self.run.deploy(**options)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"model": self.name, "options": self.options, "dataset": self.dataset.name,
+                "own": self.spec.source is not None}
+
+    def __str__(self) -> str:
+        options = ", ".join(f"{key} {value}" for key, value in self.options.items())
+        return f"{self.name} for {self.dataset.name}" + (f": {options}" if options else "")
+
+
+def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options: dict[str, Any]) -> ModelSpec:
+    """The spec of a network given as a name, a class, the name of a class of the notebook, or not at all.
+
+    Raises:
+        ModelError: If it cannot be had as source, or does not suit the dataset.
+        UnknownName: If no network has that name.
+        SpecError: If an option cannot have its value.
+    """
+    if network is None:
+        network = SUITS[dataset.modality]
+    if isinstance(network, str) and network not in MODEL_OPTIONS:
+        if not sources.is_network(namespace.get(network)):
+            own = [name for name, value in namespace.items() if sources.is_network(value)]
+            raise UnknownName("model", network, [*MODEL_OPTIONS, *own])
+        network = namespace[network]
+    if isinstance(network, str):
+        spec = ModelSpec.parse({"name": network, "options": options})
+        _suits(network, dataset)
+        return spec
+    return _own(network, options)
+
+
+def spec_from_cell(
+    cell: str, name: str | None, class_name: str | None, namespace: dict[str, Any], options: dict[str, Any]
+) -> ModelSpec:
+    """The spec of a network whose code stands in a cell; `class_name` where the cell defines several.
+
+    Raises:
+        ModelError: If the cell is not Python, has no class, or uses what cannot travel.
+    """
+    chosen = sources.class_in(cell, class_name)
+    source = sources.complete(cell, namespace)
+    return ModelSpec.parse({"name": name or chosen, "options": options, "source": source, "class_name": chosen})
+
+
+def _own(network: Any, options: dict[str, Any]) -> ModelSpec:
+    if not isinstance(network, type):
+        hint = f" Give the class itself: select_model({type(network).__name__}, ...), with its arguments as options."
+        raise ModelError(f"select_model takes a name or a class, and was given {type(network).__name__} object." + hint)
+    if not sources.is_network(network):
+        raise ModelError(f"{network.__name__} is not made from torch.nn.Module.")
+    _accepts(network, options)
+    values = {"name": network.__name__[:64], "options": options, "class_name": network.__name__}
+    return ModelSpec.parse({**values, "source": sources.source_of(network)})
+
+
+def _accepts(network: type, options: dict[str, Any]) -> None:
+    parameters = list(inspect.signature(network).parameters.values())
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    names = [parameter.name for parameter in parameters]
+    for name in options:
+        if name not in names:
+            raise UnknownName(f"option of {network.__name__}", name, names)
+
+
+def _suits(network: str, dataset: Dataset) -> None:
+    if network == "cnn" and dataset.modality != "image":
+        raise ModelError(
+            f"cnn reads pictures, and the rows of {dataset.name} are of kind {dataset.modality}; "
+            f"select {SUITS[dataset.modality]} instead."
+        )
+    if network == "rnn" and dataset.modality == "table":
+        raise ModelError(f"rnn reads sequences, and the rows of {dataset.name} are those of a table; select mlp.")

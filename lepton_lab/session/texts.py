@@ -1,0 +1,59 @@
+"""Numbers, durations and tables as plain text, with units; digits that do not jump sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def accuracy(value: float | None) -> str:
+    """Four digits after the point ("0.9812"), or a dash."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def seconds(value: float | None) -> str:
+    """A duration as a person says it: "0.4 s", "41 s", "3 min 20 s", "2 h 5 min"."""
+    if value is None:
+        return "-"
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 60:
+        return f"{value:.0f} s"
+    if value < 3600:
+        return f"{int(value) // 60} min {int(value) % 60} s"
+    return f"{int(value) // 3600} h {int(value) % 3600 // 60} min"
+
+
+def count(value: float | None) -> str:
+    """A whole number with separators ("1,797"), or a dash."""
+    return "-" if value is None else f"{value:,.0f}"
+
+
+def moment(unix: float | None) -> str:
+    """A moment in local time ("22 Nov 14:03")."""
+    return "-" if unix is None else datetime.fromtimestamp(unix).strftime("%d %b %H:%M")
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """A line of blocks for a few numbers."""
+    finite = [value for value in values if value == value]
+    if not finite:
+        return ""
+    low, high = min(finite), max(finite)
+    scale = (len(_BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BLOCKS[int((value - low) * scale)] for value in finite)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns with two spaces between them; the first one left, the others right."""
+    lines = [list(head), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

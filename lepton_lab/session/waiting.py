@@ -1,0 +1,69 @@
+"""What a terminal shows while it waits for a run: one line that is rewritten, or a few lines where nobody looks."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TextIO
+
+from lepton_lab.session.texts import accuracy, count, seconds, sparkline
+
+if TYPE_CHECKING:
+    from lepton_lab.runs.record import RunSummary
+
+Watch = Callable[["RunSummary"], None]
+_BAR_CELLS = 20
+
+
+class ProgressLine:
+    """Draws a run's summary on one line of a terminal; where the output is no terminal, a line per tenth of it."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stderr
+        self._live = self._out.isatty()
+        self._said: tuple[str, int] | None = None
+
+    def show(self, summary: RunSummary) -> None:
+        """Draws where the run stands."""
+        text = progress_text(summary)
+        if self._live:
+            width = shutil.get_terminal_size().columns - 1
+            self._out.write("\r\x1b[2K" + text[:width])
+            self._out.flush()
+            self._said = ("", 0)
+            return
+        step = (str(summary.state), int(10 * (summary.epoch or 0) / max(1, summary.epochs or 1)))
+        if step != self._said:
+            self._said = step
+            print(text, file=self._out, flush=True)
+
+    def close(self) -> None:
+        """Ends the line."""
+        if self._live and self._said:
+            self._out.write("\n")
+            self._out.flush()
+
+
+def progress_text(summary: RunSummary) -> str:
+    """A run's progress in one line."""
+    state = str(summary.state)
+    if state == "queued":
+        ahead = summary.queue_position
+        return f"{summary.run_id}  waiting for a device" + (f": {count(ahead)} before it" if ahead else "")
+    if state == "starting":
+        return f"{summary.run_id}  starting the training process"
+    if state == "failed":
+        return f"{summary.run_id}  failed: {summary.message or summary.reason}"
+    epochs = max(1, summary.epochs or 1)
+    filled = round(_BAR_CELLS * min(1.0, (summary.epoch or 0.0) / epochs))
+    parts = [
+        summary.run_id,
+        "━" * filled + "╌" * (_BAR_CELLS - filled),
+        f"epoch {int(summary.epoch or 0):>{len(str(epochs))}} of {epochs}",
+        f"training {accuracy(summary.train_accuracy)}",
+        f"validation {accuracy(summary.val_accuracy)}",
+        sparkline(summary.sparkline),
+        f"{seconds(summary.seconds_left)} left" if state == "running" and summary.seconds_left is not None else state,
+    ]
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,99 @@
+"""The session call of each verb: (session, values of the line, cell) -> the object to show."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lepton_lab.errors import SpecError
+
+if TYPE_CHECKING:
+    from lepton_lab.session import Session
+
+Values = dict[str, Any]
+
+
+def data(session: Session, values: Values, cell: str | None) -> Any:
+    return session.load_data(values.pop("name"), **values)
+
+
+def model(session: Session, values: Values, cell: str | None) -> Any:
+    name, class_name = values.pop("name", None), values.pop("class_name", None)
+    if cell is not None:
+        return session.select_source(cell, name=name, class_name=class_name, **values)
+    return session.select_model(name, **values)
+
+
+def train(session: Session, values: Values, cell: str | None) -> Any:
+    """Loads `--data` and selects `--model` first, where the line names them."""
+    sources: dict[str, Values] = {"data": {}, "model": {}}
+    for key in list(values):
+        owner, _, option = key.partition("_")
+        if owner in sources:
+            sources[owner][option or "name"] = values.pop(key)
+    for owner, options in sources.items():
+        if options and "name" not in options:
+            first = next(iter(options)).replace("_", "-")
+            raise SpecError(f"train: --{owner}-{first} needs --{owner} NAME in the same line.")
+    if sources["data"]:
+        session.load_data(sources["data"].pop("name"), **sources["data"])
+    if sources["model"]:
+        session.select_model(sources["model"].pop("name"), **sources["model"])
+    elif sources["data"] is not None and session.model_is_for_other_data():
+        session.select_model()
+    return session.current_model().train(**values)
+
+
+def evaluate(session: Session, values: Values, cell: str | None) -> Any:
+    return session.run(values.get("run")).evaluate()
+
+
+def deploy(session: Session, values: Values, cell: str | None) -> Any:
+    return session.run(values.pop("run", None)).deploy(**values)
+
+
+def predict(session: Session, values: Values, cell: str | None) -> Any:
+    return session.endpoint(values.pop("endpoint", None)).predict(**values)
+
+
+def runs(session: Session, values: Values, cell: str | None) -> Any:
+    return session.runs(limit=values.get("limit", 20))
+
+
+def run(session: Session, values: Values, cell: str | None) -> Any:
+    return session.run(values.get("run"))
+
+
+def stop(session: Session, values: Values, cell: str | None) -> Any:
+    """A run by its name, else an endpoint; one name for both needs `--endpoint` to mean the endpoint."""
+    name = values.get("name")
+    if values.get("endpoint"):
+        return session.endpoint(name).stop()
+    if name is None or session.has_run(name) or not session.has_endpoint(name):
+        return session.active_run(name).stop(hard=values.get("hard", False))
+    return session.endpoint(name).stop()
+
+
+def pause(session: Session, values: Values, cell: str | None) -> Any:
+    return session.active_run(values.get("run")).pause()
+
+
+def resume(session: Session, values: Values, cell: str | None) -> Any:
+    return session.run(values.get("run")).resume()
+
+
+def set_options(session: Session, values: Values, cell: str | None) -> Any:
+    if "learning_rate" not in values:
+        raise SpecError("set: nothing to change; type %lepton set --learning-rate 0.002.")
+    return session.active_run(values.get("run")).set_learning_rate(values["learning_rate"])
+
+
+def endpoints(session: Session, values: Values, cell: str | None) -> Any:
+    return session.endpoints()
+
+
+def status(session: Session, values: Values, cell: str | None) -> Any:
+    return session.status()
+
+
+def studio(session: Session, values: Values, cell: str | None) -> Any:
+    return session.studio()

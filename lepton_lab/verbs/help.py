@@ -1,0 +1,87 @@
+"""The help of a verb, and the short help of all of them, as plain text."""
+
+from __future__ import annotations
+
+import textwrap
+
+from lepton_lab.verbs.line import Request
+from lepton_lab.verbs.options import Option
+from lepton_lab.verbs.table import VERBS, Verb, options_for
+
+WIDTH = 100
+_COLUMN = 30
+_GROUPS = {"simple": "Options", "source": "Data and model in the same line", "advanced": "Advanced"}
+_EXAMPLES = {
+    "data": ("digits", "measurements.csv --target species", "photos/ --image-size 64"),
+    "model": ("cnn --channels 16", "rnn --cell gru --no-bidirectional"),
+    "train": ("--epochs 20", "--epochs 5 --learning-rate 0.01 --optimizer sgd"),
+    "deploy": ("--name digits",),
+    "predict": ("digits --row 0",),
+    "set": ("--learning-rate 0.002",),
+    "stop": ("digits-cnn-1", "digits --endpoint"),
+}
+
+
+def overview(prefix: str = "%lepton", *, notebook: bool = True) -> str:
+    """One line for each verb, and the way through them."""
+    verbs = [verb for verb in VERBS.values() if notebook or not verb.needs_notebook]
+    lines = [f"  {prefix} {verb.name:<11}{verb.help}" for verb in verbs]
+    example = ("data digits", "model cnn", "train --epochs 20", "evaluate", "deploy --name digits", "predict --row 0")
+    way = "\n".join(f"  {prefix} {words}" for words in example) if notebook else f"  {prefix} demo"
+    return "\n".join(
+        [*lines, "", f"Options of a verb: {prefix} train --help", "From data to an endpoint:", way]
+    )
+
+
+def help_for(request: Request, prefix: str = "%lepton") -> str:
+    """The help of one verb; for `model` it is about the network that was named."""
+    verb = request.verb
+    name = str(request.values.get("name", ""))
+    options = options_for(verb, [name] if name else []) or verb.options
+    words = " ".join(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in verb.positionals)
+    parts = [" ".join(filter(None, [f"{prefix} {verb.name}", words, "[options]" if options else ""])), ""]
+    parts += textwrap.wrap(verb.help, WIDTH)
+    if verb.positionals:
+        parts += ["", *(_row(p.name.upper(), p.help) for p in verb.positionals)]
+    for group, title in _GROUPS.items():
+        rows = [_option_row(option) for option in options if option.group == group]
+        if rows:
+            parts += ["", title, *rows]
+    parts += _more(verb, name, prefix)
+    return "\n".join(parts)
+
+
+def _more(verb: Verb, name: str, prefix: str) -> list[str]:
+    lines = []
+    if verb.name == "model" and not name:
+        lines = ["", f"Each network has options of its own: {prefix} model cnn --help (rnn, mlp)."]
+        if prefix.startswith("%"):
+            lines.append("A network of your own: its class's name, or its code in a cell below %%lepton model NAME.")
+    if verb.hidden:
+        lines += ["", f"Options of `{prefix} data` and `{prefix} model` work here as --data-... and --model-...."]
+    examples = [f"  {prefix} {verb.name} {words}" for words in _EXAMPLES.get(verb.name, ())]
+    return [*lines, "", "Examples", *examples] if examples else lines
+
+
+def _option_row(option: Option) -> str:
+    if option.kind is bool:
+        return _row(f"{option.flag} / {option.off_flag}", option.help + _default(option))
+    value = "|".join(option.choices) if option.choices else (option.unit or _WORDS[option.kind])
+    return _row(f"{option.flag} {value}", option.help + _default(option))
+
+
+_WORDS = {int: "N", float: "X", str: "TEXT"}
+
+
+def _default(option: Option) -> str:
+    if option.default is None or option.default == "" or "default" in option.help:
+        return ""
+    value = ("yes" if option.default else "no") if option.kind is bool else option.default
+    return f" (default {value})"
+
+
+def _row(left: str, right: str) -> str:
+    lines = textwrap.wrap(right, WIDTH - _COLUMN) or [""]
+    first = f"  {left:<{_COLUMN - 3}} {lines[0]}" if len(left) <= _COLUMN - 3 else f"  {left}"
+    rest = lines[1:] if len(left) <= _COLUMN - 3 else lines
+    return "\n".join([first.rstrip(), *(" " * _COLUMN + line for line in rest)])

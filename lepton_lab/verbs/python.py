@@ -1,0 +1,115 @@
+"""Writes the Python that a verb's values stand for: what was clicked or typed as magic can be kept as code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton_lab.verbs.table import VERBS
+
+
+def python_for(verb: str, values: dict[str, Any], *, cell: str | None = None) -> str:
+    """The Python lines for a verb with these values.
+
+    They use the names `data`, `model`, `run` and `endpoint`, so that the lines of a job can stand below each other.
+    """
+    values = {name: value for name, value in values.items() if value is not None}
+    writer = _WRITERS.get(verb, _plain)
+    return writer(verb, values, cell)
+
+
+def literal(value: Any) -> str:
+    """A value as Python source, with double quotes where they do."""
+    if isinstance(value, str):
+        text = repr(value)
+        return f'"{text[1:-1]}"' if text[0] == "'" and '"' not in text else text
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(k)}: {literal(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(literal(item) for item in value) + "]"
+    return repr(value)
+
+
+def call(function: str, *positionals: str, **keywords: Any) -> str:
+    """`function(a, b, key=value)`; positionals are source already, keywords are values."""
+    return f"{function}({', '.join([*positionals, *(f'{k}={literal(v)}' for k, v in keywords.items())])})"
+
+
+def _data(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name != "name"}
+    return "data = " + call("lepton.load_data", literal(values.get("name", "digits")), **options)
+
+
+def _model(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name not in ("name", "class_name")}
+    if cell is None:
+        name = [literal(values["name"])] if "name" in values else ["None"]
+        return "model = " + call("lepton.select_model", *name, "data", **options)
+    network = values.get("class_name") or values.get("name", "Network")
+    return f"{cell.rstrip()}\n\nmodel = " + call("lepton.select_model", str(network), "data", **options)
+
+
+def _train(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    lines, parts = [], {"data": {}, "model": {}}  # type: tuple[list[str], dict[str, dict[str, Any]]]
+    plain = {}
+    for name, value in values.items():
+        owner, _, rest = name.partition("_")
+        if name in parts:
+            parts[name]["name"] = value
+        elif owner in parts:
+            parts[owner][rest] = value
+        else:
+            plain[name] = value
+    if parts["data"]:
+        lines.append(_data("data", parts["data"], None))
+    if parts["model"] or parts["data"]:
+        lines.append(_model("model", parts["model"], None))
+    return "\n".join([*lines, "run = " + call("model.train", **plain)])
+
+
+def _of_run(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name != "run"}
+    subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
+    result = {"evaluate": "report = ", "deploy": "endpoint = "}.get(verb, "")
+    return result + call(f"{subject}.{verb}", **options)
+
+
+def _set(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
+    return call(f"{subject}.set_learning_rate", literal(values.get("learning_rate")))
+
+
+def _show_run(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    return "run = " + call("lepton.run", *([literal(values["run"])] if "run" in values else []))
+
+
+def _stop(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {"hard": True} if values.get("hard") else {}
+    if values.get("endpoint"):
+        return call("lepton.endpoint", literal(values.get("name", "default"))) + ".stop()"
+    subject = call("lepton.run", literal(values["name"])) if "name" in values else "run"
+    return call(f"{subject}.stop", **options)
+
+
+def _predict(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name != "endpoint"}
+    subject = call("lepton.endpoint", literal(values["endpoint"])) if "endpoint" in values else "endpoint"
+    return call(f"{subject}.predict", **options)
+
+
+def _plain(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    return call(f"lepton.{VERBS[verb].name}", **values)
+
+
+_WRITERS = {
+    "data": _data,
+    "model": _model,
+    "train": _train,
+    "evaluate": _of_run,
+    "deploy": _of_run,
+    "pause": _of_run,
+    "resume": _of_run,
+    "run": _show_run,
+    "stop": _stop,
+    "set": _set,
+    "predict": _predict,
+}

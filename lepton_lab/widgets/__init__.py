@@ -1,0 +1,36 @@
+"""How things look in a notebook: cards, the report, the live curve, the studio.
+
+| module | owns |
+|---|---|
+| `html`, `display.css` | escaping, the shared style, small parts |
+| `cards`, `lists`, `reports`, `runs` | the still displays of a session's objects |
+| `picture` | a curve as SVG |
+| `curve`, `frames` | the live curve: its widget, and the thread that feeds it |
+| `studio`, `studio_state` | the form for all five steps |
+| `display` | which object has which display |
+
+Importing this package loads neither ipywidgets nor anywidget nor plotly; the displays do, when they are needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton_lab.session import shown
+
+
+def install() -> None:
+    """Gives the objects of a session their displays."""
+    shown.use(_show, _bundle)
+
+
+def _show(thing: Any) -> None:
+    from lepton_lab.widgets.display import show
+
+    show(thing)
+
+
+def _bundle(thing: Any) -> dict[str, Any]:
+    from lepton_lab.widgets.display import bundle
+
+    return bundle(thing)

@@ -1,0 +1,191 @@
+"""The cards of a dataset, a model, an endpoint and a prediction, as HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lepton_lab.session import Dataset, Endpoint, Model, Prediction, Predictions
+from lepton_lab.session.texts import count
+from lepton_lab.widgets.html import (
+    Markup,
+    bar,
+    card,
+    chip,
+    code,
+    facts,
+    figures,
+    join,
+    note,
+    png,
+    state_chip,
+    table,
+    tag,
+)
+
+MAX_CLASSES = 20
+MAX_SCORES = 5
+_TONE_OF = {"error": "bad", "warning": "warn", "note": ""}
+
+
+def data_card(dataset: Dataset) -> Markup:
+    """Counts, the balance of the classes, sample rows, and what to know before training."""
+    values = dataset.card.to_dict()
+    rows = values["rows"]
+    shape = " x ".join(map(str, values["input_shape"]))
+    parts = [
+        figures(
+            [
+                ("training rows", count(rows["train"])),
+                ("validation", count(rows["validation"])),
+                ("test", count(rows["test"])),
+                ("classes", count(len(values["classes"]))),
+                ("one row", shape),
+            ]
+        ),
+        *(note(warning["message"], tone=_TONE_OF.get(warning["severity"], "")) for warning in values["warnings"]),
+        tag("h4", "Samples"),
+        samples(values["samples"]),
+        tag("h4", "Rows of each class"),
+        _balance(values["classes"]),
+    ]
+    terms = f"licence {values['licence']}" if values.get("licence") else ""
+    return card(values["title"], *parts, aside=terms, chip=chip(values["modality"]), label=f"Dataset {dataset.name}")
+
+
+def samples(items: Sequence[dict[str, Any]]) -> Markup:
+    """Rows as a person sees them: pictures, a small line, or values by column."""
+    if items and "values" in items[0]:
+        return _sample_rows(items)
+    figures_ = [tag("figure", _sample_picture(item), tag("figcaption", item["label"]), cls="lepton-sample")
+                for item in items]
+    return tag("div", *figures_, cls="lepton-samples")
+
+
+def _sample_picture(item: dict[str, Any]) -> Markup:
+    picture = item.get("image", "")
+    if picture.startswith("data:image/png;base64,"):
+        return tag("img", src=picture, alt=f"a sample of class {item['label']}")
+    from lepton_lab.widgets.picture import spark_svg
+
+    steps = [row[0] if isinstance(row, list) else row for row in item.get("series", [])]
+    return Markup(spark_svg([float(step) for step in steps], width=60, height=52))
+
+
+def _sample_rows(items: Sequence[dict[str, Any]]) -> Markup:
+    columns = list(items[0]["values"])[:8]
+    more = len(items[0]["values"]) - len(columns)
+    head = ["label", *columns, *([f"and {more} more"] if more > 0 else [])]
+    rows = [
+        [item["label"], *(_cell(item["values"].get(column)) for column in columns), *([""] if more > 0 else [])]
+        for item in items[:6]
+    ]
+    return table(head, rows, "Sample rows")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:g}" if isinstance(value, float) else str(value)[:40]
+
+
+def _balance(classes: Sequence[dict[str, Any]]) -> Markup:
+    most = max((item["rows"] for item in classes), default=1) or 1
+    shown = classes[:MAX_CLASSES]
+    rows = [
+        tag("div", tag("span", item["name"], title=item["name"]), bar(item["rows"] / most),
+            tag("span", count(item["rows"])), cls="lepton-class")
+        for item in shown
+    ]
+    more = note(f"and {len(classes) - len(shown)} more classes") if len(classes) > len(shown) else ""
+    return join([tag("div", *rows, cls="lepton-classes"), more])
+
+
+def model_card(model: Model) -> Markup:
+    """The network, its options and what it is for."""
+    dataset = model.dataset
+    shape = " x ".join(map(str, dataset.input_shape))
+    own = model.spec.source is not None
+    pairs = [("for", f"{dataset.name}: rows of {shape}, {len(dataset.classes)} classes"),
+             *((key.replace("_", " "), _value(value)) for key, value in model.options.items())]
+    parts: list[Any] = [facts(pairs)]
+    if own:
+        parts.append(tag("details", tag("summary", "Source that the training process builds"),
+                         code(model.spec.source or "")))
+    next_step = note("Next: ", tag("code", "%lepton train --epochs 20"), "; it is built and checked when training starts."
+                     if own else "")
+    return card(model.name, *parts, next_step, chip=chip("your own") if own else None, label=f"Model {model.name}")
+
+
+def _value(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def endpoint_card(endpoint: Endpoint) -> Markup:
+    """Address, state, the key where it is new, and how to ask from elsewhere."""
+    summary = endpoint.summary
+    parts: list[Any] = [facts(_endpoint_facts(endpoint, summary))]
+    if getattr(summary, "message", None):
+        parts.append(note(summary.message, tone="bad" if str(summary.state) == "failed" else ""))
+    if endpoint.key:
+        parts.append(note("The key is shown this once. Keep it, and clear this output before you share the notebook.",
+                          tone="warn"))
+    parts.append(
+        tag("details", tag("summary", "Ask from elsewhere"), tag("h4", "Python"), code(python_client(endpoint, summary)),
+            tag("h4", "curl"), code(curl_client(summary)))
+    )
+    parts.append(note("Try it here: ", tag("code", f"%lepton predict {endpoint.name} --row 0"), "  Stop it: ",
+                      tag("code", f"%lepton stop {endpoint.name} --endpoint")))
+    return card(f"Endpoint {endpoint.name}", *parts, chip=state_chip(summary.state), aside=f"version {summary.version}")
+
+
+def _endpoint_facts(endpoint: Endpoint, summary: Any) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = [("address", tag("code", summary.url or "-"))]
+    if endpoint.key:
+        pairs.append(("key", tag("code", endpoint.key)))
+    return [*pairs, ("run", summary.run_id or "-"), ("requests", count(summary.requests))]
+
+
+def python_client(endpoint: Endpoint, summary: Any) -> str:
+    """Python that asks this endpoint from any machine with lepton_lab."""
+    return (
+        "from lepton_lab.serving.client import Client\n\n"
+        f'client = Client({json.dumps(summary.url)}, key="lpt_...")\n'
+        'print(client.predict([open("picture.png", "rb").read()]))'
+    )
+
+
+def curl_client(summary: Any) -> str:
+    """A command line that asks this endpoint."""
+    return f'curl -H "Authorization: Bearer $LEPTON_KEY" -F file=@picture.png {summary.url}/predict'
+
+
+def prediction_card(prediction: Prediction) -> Markup:
+    """The answer, its picture where there is one, and the likeliest classes."""
+    answer = [prediction.label]
+    if prediction.truth is not None:
+        answer.append("right" if prediction.correct else f"truth {prediction.truth}")
+    likely = sorted(prediction.scores.items(), key=lambda pair: -pair[1])[:MAX_SCORES]
+    rows = [
+        join([tag("span", label), bar(score, "val" if index == 0 else "mute"), tag("span", f"{score:.4f}")])
+        for index, (label, score) in enumerate(likely)
+    ]
+    picture = png(prediction.picture, f"test row {prediction.row}") if prediction.picture else Markup("")
+    body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
+    tone = {True: "ok", False: "bad", None: ""}[prediction.correct]
+    row = "" if prediction.row is None else f"test row {prediction.row}, "
+    return card(f"Predicted {esc_title(answer[0])}", body, chip=chip(answer[1], tone) if len(answer) > 1 else None,
+                aside=f"{row}{prediction.endpoint}, {prediction.milliseconds:.1f} ms")
+
+
+def predictions_card(predictions: Predictions) -> Markup:
+    """Several answers as a table."""
+    rows = [(index, item.label, f"{item.confidence:.4f}") for index, item in enumerate(predictions.items)]
+    return card("Predictions", table(("input", "label", "confidence"), rows))
+
+
+def esc_title(label: str) -> str:
+    """A label in a title, cut where it is long."""
+    return label if len(label) <= 60 else label[:59] + "…"
+

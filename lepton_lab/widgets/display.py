@@ -1,0 +1,57 @@
+"""Which display each object of a session has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lepton_lab.session import (
+    Dataset,
+    Endpoint,
+    EndpointList,
+    Model,
+    Prediction,
+    Predictions,
+    Report,
+    Run,
+    RunList,
+    Status,
+    StudioView,
+)
+from lepton_lab.widgets import cards, lists, reports, runs
+
+_CARDS: dict[type, Callable[[Any], str]] = {
+    Dataset: cards.data_card,
+    Model: cards.model_card,
+    Endpoint: cards.endpoint_card,
+    Prediction: cards.prediction_card,
+    Predictions: cards.predictions_card,
+    Report: reports.report_html,
+    RunList: lists.runs_card,
+    EndpointList: lists.endpoints_card,
+    Status: lists.status_card,
+}
+
+
+def bundle(thing: Any) -> dict[str, Any]:
+    """The MIME bundle of an object: HTML for a page, text for the rest."""
+    if isinstance(thing, Run):
+        return runs.run_bundle(thing)
+    card = _CARDS.get(type(thing))
+    return {"text/plain": str(thing), **({"text/html": str(card(thing))} if card else {})}
+
+
+def show(thing: Any) -> None:
+    """Displays an object in the cell that runs."""
+    from IPython.display import display
+
+    if isinstance(thing, Run):
+        runs.display_run(thing)
+    elif isinstance(thing, StudioView):
+        from lepton_lab.widgets.studio import Studio
+
+        display(Studio(thing.session))
+    else:
+        display(bundle(thing), raw=True)
+        if isinstance(thing, Report):
+            display(reports.confusion_bundle(thing), raw=True)

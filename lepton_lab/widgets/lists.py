@@ -1,0 +1,48 @@
+"""The displays of several runs and endpoints, and of what a session holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton_lab.session import EndpointList, RunList, Status
+from lepton_lab.session.texts import accuracy, count, moment, seconds
+from lepton_lab.widgets.html import Markup, card, facts, join, note, state_chip, table, tag
+from lepton_lab.widgets.picture import spark_svg
+
+
+def runs_card(runs: RunList) -> Markup:
+    """Runs as a table with their course."""
+    if not len(runs):
+        return card("Runs", note("No runs yet. Try: ", tag("code", "%lepton train --data digits --model cnn")))
+    rows = [
+        (s.run_id, state_chip(s.state), f"{s.epoch or 0:.0f} of {s.epochs or 0}", accuracy(s.val_accuracy),
+         accuracy(s.test_accuracy), seconds(s.elapsed_seconds), moment(s.created), Markup(spark_svg(s.sparkline)))
+        for s in runs.summaries
+    ]
+    head = ("run", "state", "epoch", "validation", "test", "trained", "started", "")
+    return card("Runs", table(head, rows, "Runs"), *_messages(runs.summaries), aside=f"{len(rows)} shown")
+
+
+def endpoints_card(endpoints: EndpointList) -> Markup:
+    """Endpoints as a table."""
+    if not len(endpoints):
+        return card("Endpoints", note("No endpoints yet. Try: ", tag("code", "%lepton deploy --name digits")))
+    rows = [
+        (s.name, state_chip(s.state), f"version {s.version}", count(s.requests),
+         "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms", tag("code", s.url or "-"))
+        for s in endpoints.summaries
+    ]
+    head = ("endpoint", "state", "", "requests", "p95", "address")
+    return card("Endpoints", table(head, rows, "Endpoints"), *_messages(endpoints.summaries))
+
+
+def status_card(status: Status) -> Markup:
+    """What is loaded, running and online."""
+    loaded = facts([("dataset", status.dataset or "none yet"), ("model", status.model or "none yet"),
+                    ("store", tag("code", status.store))])
+    return join([card("Session", loaded), runs_card(status.runs), endpoints_card(status.endpoints)])
+
+
+def _messages(summaries: list[Any]) -> list[Markup]:
+    failed = [s for s in summaries if str(s.state) == "failed" and s.message]
+    return [note(f"{getattr(s, 'run_id', None) or s.name}: {s.message}", tone="bad") for s in failed[:5]]

@@ -1,0 +1,144 @@
+"""The display of an evaluation: figures, a table by class, the confusion matrix and the worst mistakes."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from lepton_lab.session import Report
+from lepton_lab.session.texts import count
+from lepton_lab.widgets.html import Markup, card, figures, join, page, png, table, tag
+
+MAX_MATRIX = 20
+"""Classes up to which the confusion matrix is also written as a table."""
+
+PLOTLY = "application/vnd.plotly.v1+json"
+_LIGHTEST, _DARKEST = (238, 243, 248), (0, 114, 178)
+
+
+def report_html(report: Report) -> Markup:
+    """The report as cards."""
+    values = report.values
+    top = figures(
+        [
+            ("test accuracy", f"{report.accuracy:.4f}"),
+            ("precision", f"{values['precision_macro']:.4f}"),
+            ("recall", f"{values['recall_macro']:.4f}"),
+            ("F1", f"{values['f1_macro']:.4f}"),
+            ("F1, weighted", f"{values['f1_weighted']:.4f}"),
+            ("test loss", f"{values['loss']:.3f}"),
+        ]
+    )
+    classes = table(
+        ("class", "precision", "recall", "F1", "rows"),
+        [
+            (c["name"], f"{c['precision']:.4f}", f"{c['recall']:.4f}", f"{c['f1']:.4f}", count(c["support"]))
+            for c in report.classes
+        ],
+        "Figures by class",
+    )
+    return card(
+        f"Evaluation of {report.run_id}", top, classes, tag("h4", "Worst mistakes"), mistakes_html(report),
+        aside=f"{report.dataset.name}, {count(values['rows'])} test rows",
+    )
+
+
+def mistakes_html(report: Report) -> Markup:
+    """Pictures (or values) of the rows that were predicted wrong, each as "truth → prediction"."""
+    items = mistakes_with_pictures(report, limit=12)
+    if not items:
+        return tag("p", "None: every test row was predicted right.", cls="lepton-note")
+    return tag("div", *map(_mistake, items), cls="lepton-samples")
+
+
+def mistakes_with_pictures(report: Report, limit: int = 24) -> list[dict[str, Any]]:
+    """The worst mistakes; those of pictures carry the picture as a data: address under "image"."""
+    items = [dict(item) for item in report.mistakes[:limit]]
+    if report.dataset.modality == "image":
+        for item in items:
+            picture = report.dataset.prepared.sample_png("test", int(item["row"]))
+            item["image"] = "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+    return items
+
+
+def _mistake(item: dict[str, Any]) -> Markup:
+    said = f"{item['truth']} → {item['prediction']}"
+    picture = png(base64.b64decode(item["image"].partition(",")[2]), f"test row {item['row']}: {said}") \
+        if "image" in item else Markup("")
+    small = tag("small", f"row {item['row']}, {item['confidence']:.2f}")
+    return tag("figure", picture, tag("figcaption", said, title=said), small, cls="lepton-sample lepton-wrong")
+
+
+def confusion_bundle(report: Report) -> dict[str, Any]:
+    """The confusion matrix as MIME bundle: a Plotly figure, and a plain table for pages without Plotly."""
+    bundle: dict[str, Any] = {PLOTLY: confusion_figure(report), "text/plain": "Confusion matrix (truth by prediction)"}
+    bundle["text/html"] = confusion_html(report)
+    return bundle
+
+
+def confusion_figure(report: Report) -> dict[str, Any]:
+    """A static Plotly figure of the confusion matrix as plain JSON; cells are counts, colour is the truth's share."""
+    names = [c["name"] for c in report.classes]
+    shares = [[cell / max(1, sum(row)) for cell in row] for row in report.confusion]
+    small = len(names) <= MAX_MATRIX
+    # Plotly reads a subset of HTML in labels: they are escaped like everywhere, and numbered where two look the same.
+    labels = _unique([Markup(_plain(name)) for name in names])
+    trace = {
+        "type": "heatmap", "z": shares, "x": labels, "y": labels, "customdata": report.confusion,
+        "text": [[str(cell) if cell else "" for cell in row] for row in report.confusion] if small else None,
+        "texttemplate": "%{text}" if small else None,
+        "hovertemplate": "truth %{y}<br>predicted %{x}<br>%{customdata} rows, %{z:.1%} of the truth<extra></extra>",
+        "colorscale": [[0, f"rgb{_LIGHTEST}"], [1, f"rgb{_DARKEST}"]], "zmin": 0, "zmax": 1, "xgap": 1, "ygap": 1,
+        "showscale": False,
+    }
+    axis = {"type": "category", "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
+    side = min(720, 180 + 28 * len(names))
+    layout = {
+        "title": {"text": "Confusion matrix", "x": 0, "xanchor": "left", "font": {"size": 13}},
+        "xaxis": {**axis, "title": {"text": "prediction"}, "side": "bottom"},
+        "yaxis": {**axis, "title": {"text": "truth"}, "autorange": "reversed", "scaleanchor": "x"},
+        "width": side + 60, "height": side, "margin": {"l": 60, "r": 16, "t": 40, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 12, "color": "#8792a4"},
+    }
+    return {"data": [{key: value for key, value in trace.items() if value is not None}], "layout": layout}
+
+
+def _plain(name: str) -> str:
+    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _unique(labels: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+    return [f"{label} ({i})" if seen[label] > 1 else label for i, label in enumerate(labels)]
+
+
+def confusion_html(report: Report) -> Markup:
+    """The confusion matrix as a coloured table; a sentence where there are too many classes for one."""
+    names = [c["name"] for c in report.classes]
+    if len(names) > MAX_MATRIX:
+        pairs = _most_confused(report)
+        return card("Confusion matrix", table(("truth", "prediction", "rows"), pairs),
+                    aside=f"most confused of {len(names)} classes")
+    rows = []
+    for name, row in zip(names, report.confusion, strict=True):
+        total = max(1, sum(row))
+        rows.append(tag("tr", tag("th", name, scope="row"), *(_cell(cell, cell / total) for cell in row)))
+    head = tag("tr", tag("th", "truth \\ prediction"), *(tag("th", name, scope="col") for name in names))
+    matrix = tag("table", tag("thead", head), tag("tbody", *rows), aria_label="Confusion matrix")
+    section = tag("section", tag("div", matrix, cls="lepton-scroll lepton-matrix"), cls="lepton-card")
+    return page(join([section]))
+
+
+def _cell(cell: int, share: float) -> Markup:
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(_LIGHTEST, _DARKEST, strict=True))
+    ink = "#fff" if share > 0.5 else "#1b2330"
+    return tag("td", cell or "", style=f"background:rgb({red},{green},{blue});color:{ink}")
+
+
+def _most_confused(report: Report) -> list[tuple[str, str, str]]:
+    names = [c["name"] for c in report.classes]
+    cells = [(cell, i, j) for i, row in enumerate(report.confusion) for j, cell in enumerate(row) if i != j and cell]
+    return [(names[i], names[j], count(cell)) for cell, i, j in sorted(cells, reverse=True)[:15]]

@@ -1,0 +1,76 @@
+"""The display of a run: the live widget where one can live, and the still picture with the run's id everywhere."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from typing import Any
+
+from lepton_lab.session import Run
+from lepton_lab.session.run import sentence
+from lepton_lab.session.texts import accuracy, seconds
+from lepton_lab.widgets.html import Markup, card, code, figures, note, state_chip
+from lepton_lab.widgets.picture import curve_svg
+
+RUN_MIME = "application/vnd.lepton.run+json"
+WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
+_numbers = itertools.count(1)
+
+
+def run_bundle(run: Run, widget: Any = None) -> dict[str, Any]:
+    """A run as MIME bundle: for the page's own renderer, as widget, as picture, as HTML, as text.
+
+    Args:
+        run: The run.
+        widget: Its live widget; None where none is wanted.
+    """
+    summary, curve = run.summary, run.curve
+    bundle: dict[str, Any] = {
+        RUN_MIME: {"run_id": run.id, "store_id": run.record.store.id, "summary": summary.to_dict()},
+        "image/svg+xml": curve_svg(curve, summary),
+        "text/html": run_html(run),
+        "text/plain": sentence(summary),
+    }
+    if widget is not None:
+        bundle[WIDGET_MIME] = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return bundle
+
+
+def run_html(run: Run) -> Markup:
+    """The still form of a run, as a saved notebook shows it without a kernel."""
+    summary, curve = run.summary, run.curve
+    tops = [("validation accuracy", accuracy(summary.val_accuracy)),
+            ("training accuracy", accuracy(summary.train_accuracy)),
+            ("epoch", f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
+            ("trained", seconds(summary.elapsed_seconds))]
+    if summary.test_accuracy is not None:
+        tops.insert(0, ("test accuracy", accuracy(summary.test_accuracy)))
+    parts: list[Any] = [figures(tops), Markup(curve_svg(curve, summary, themed=True))]
+    if str(summary.state) == "failed":
+        parts.append(note(summary.message or summary.reason or "", tone="bad"))
+    parts.append(note("A still picture of the run. To see it live again, in any notebook of this store:"))
+    parts.append(code(f"%lepton run {run.id}"))
+    return card(run.id, *parts, chip=state_chip(summary.state), aside=f"{summary.model} on {summary.dataset}",
+                label=f"Run {run.id}")
+
+
+def display_run(run: Run) -> None:
+    """Shows a run live in the cell, and replaces its still picture when the run ends."""
+    from IPython.display import display
+
+    from lepton_lab.widgets.curve import CurveWidget
+
+    widget = CurveWidget(run)
+    mark = f"lepton-{run.id}-{os.getpid()}-{next(_numbers)}"
+    display(run_bundle(run, widget), raw=True, display_id=mark)
+    if not run.ended:
+        threading.Thread(target=_follow, args=(run, widget, mark), name=f"lepton-picture-{run.id}", daemon=True).start()
+
+
+def _follow(run: Run, widget: Any, mark: str) -> None:
+    """Waits for the end and then replaces the picture that a saved notebook keeps; the live view stays."""
+    from IPython.display import update_display
+
+    run.until_over()
+    update_display(run_bundle(run, widget), raw=True, display_id=mark)

@@ -1,0 +1,26 @@
+"""The widgets' JavaScript, built from `js/` into `widgets/static/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from lepton_lab.errors import LeptonError
+
+FOLDER = Path(__file__).parent / "static"
+
+
+@cache
+def module_source(name: str) -> str:
+    """The ES module of a widget.
+
+    Raises:
+        LeptonError: If it was not built; says how to build it.
+    """
+    path = FOLDER / f"{name}.js"
+    if not path.is_file():
+        raise LeptonError(
+            f"The widget {name!r} is not built: lepton_lab/widgets/static/{name}.js is missing. In a clone, run "
+            "`make setup` (it builds js/); an installed package has it, so install lepton-lab again."
+        )
+    return path.read_text(encoding="utf-8")
