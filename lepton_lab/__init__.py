@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         train,
     )
     from lepton_lab.errors import LeptonError
-    from lepton_lab.magics import load_ipython_extension, unload_ipython_extension
+    from lepton_lab.magics import load_ipython_extension as load_ipython_extension
+    from lepton_lab.magics import unload_ipython_extension as unload_ipython_extension
     from lepton_lab.session import Dataset, Endpoint, Model, Report, Run, Session
 
 __version__ = "0.1.0"

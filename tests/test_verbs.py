@@ -69,7 +69,7 @@ def test_the_arguments_of_a_network_of_ones_own_are_read_back(options):
 @settings(max_examples=200, deadline=None)
 @given(requests())
 def test_the_python_of_a_request_carries_its_values(request):
-    verb, values, cell = request
+    verb, values, _ = request
     tree = ast.parse(python_for(verb, values, cell=None))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     said = {k.arg: ast.literal_eval(k.value) for call in calls for k in call.keywords}
@@ -90,14 +90,20 @@ def test_every_plain_field_of_a_spec_is_an_option_with_help():
 def test_the_quickstart_reads_as_typed_values():
     assert parse("data digits").values == {"name": "digits"}
     assert parse("model rnn --cell gru --no-bidirectional --layers=2").values == {
-        "name": "rnn", "cell": "gru", "bidirectional": False, "layers": 2,
+        "name": "rnn",
+        "cell": "gru",
+        "bidirectional": False,
+        "layers": 2,
     }
     train = parse("train --epochs 20 --learning-rate 1e-3 --batch-size none").values
     assert train == {"epochs": 20, "learning_rate": 0.001, "batch_size": None}
     assert parse("predict digits --row 0").values == {"endpoint": "digits", "row": 0}
     assert parse("deploy --name digits run-1").values == {"name": "digits", "run": "run-1"}
     assert parse("train --data digits --data-split-seed 3 --model cnn --model-channels 16").values == {
-        "data": "digits", "data_split_seed": 3, "model": "cnn", "model_channels": 16,
+        "data": "digits",
+        "data_split_seed": 3,
+        "model": "cnn",
+        "model_channels": 16,
     }
 
 

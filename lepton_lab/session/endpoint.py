@@ -128,8 +128,11 @@ class Endpoint(Shown):
             EndpointError: If it does not answer.
             DataError: If the input does not fit the network.
         """
-        given = [name for name, value in (("items", items), ("row", row), ("file", file), ("input", input))
-                 if value is not None]
+        given = [
+            name
+            for name, value in (("items", items), ("row", row), ("file", file), ("input", input))
+            if value is not None
+        ]
         if len(given) > 1:
             raise SpecError(f"predict takes one of items, row, file and input; {' and '.join(given)} were given.")
         if file is not None:

@@ -219,7 +219,8 @@ class Session:
         name = name or self._last_endpoint or (known[0] if len(known) == 1 else None)
         if name is None:
             raise EndpointError(
-                f"Which endpoint? There are {', '.join(known)}." if known
+                f"Which endpoint? There are {', '.join(known)}."
+                if known
                 else "There is no endpoint yet; type %lepton deploy --name digits."
             )
         if name not in known:

@@ -37,8 +37,15 @@ class RunList(Shown):
         if not self.summaries:
             return "No runs yet. Try: %lepton train --data digits --model cnn"
         rows = [
-            (s.run_id, str(s.state), f"{s.epoch or 0:.0f}/{s.epochs or 0}", accuracy(s.val_accuracy),
-             accuracy(s.test_accuracy), moment(s.created), sparkline(s.sparkline))
+            (
+                s.run_id,
+                str(s.state),
+                f"{s.epoch or 0:.0f}/{s.epochs or 0}",
+                accuracy(s.val_accuracy),
+                accuracy(s.test_accuracy),
+                moment(s.created),
+                sparkline(s.sparkline),
+            )
             for s in self.summaries
         ]
         return table(("run", "state", "epoch", "validation", "test", "started", "curve"), rows)
@@ -63,8 +70,14 @@ class EndpointList(Shown):
         if not self.summaries:
             return "No endpoints yet. Try: %lepton deploy --name digits"
         rows = [
-            (s.name, str(s.state), f"v{s.version}", count(s.requests),
-             "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms", s.url or "-")
+            (
+                s.name,
+                str(s.state),
+                f"v{s.version}",
+                count(s.requests),
+                "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms",
+                s.url or "-",
+            )
             for s in self.summaries
         ]
         return table(("endpoint", "state", "version", "requests", "p95", "address"), rows)
@@ -81,13 +94,24 @@ class Status(Shown):
     store: str
 
     def to_dict(self) -> dict[str, Any]:
-        return {"dataset": self.dataset, "model": self.model, "store": self.store,
-                **self.runs.to_dict(), **self.endpoints.to_dict()}
+        return {
+            "dataset": self.dataset,
+            "model": self.model,
+            "store": self.store,
+            **self.runs.to_dict(),
+            **self.endpoints.to_dict(),
+        }
 
     def __str__(self) -> str:
         return "\n".join(
-            [f"dataset: {self.dataset or 'none yet'}", f"model: {self.model or 'none yet'}", "", str(self.runs), "",
-             str(self.endpoints)]
+            [
+                f"dataset: {self.dataset or 'none yet'}",
+                f"model: {self.model or 'none yet'}",
+                "",
+                str(self.runs),
+                "",
+                str(self.endpoints),
+            ]
         )
 
 

@@ -72,8 +72,12 @@ class Model(Shown):
         return self.run.deploy(**options)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"model": self.name, "options": self.options, "dataset": self.dataset.name,
-                "own": self.spec.source is not None}
+        return {
+            "model": self.name,
+            "options": self.options,
+            "dataset": self.dataset.name,
+            "own": self.spec.source is not None,
+        }
 
     def __str__(self) -> str:
         options = ", ".join(f"{key} {value}" for key, value in self.options.items())

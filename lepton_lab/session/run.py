@@ -104,9 +104,7 @@ class Run(Shown):
             raise SpecError(f"learning_rate is {value!r}; expected a number above 0 and at most 100.")
         return self._command("set_learning_rate", float(value))
 
-    def wait(
-        self, timeout: float | None = None, watch: Callable[[RunSummary], None] | None = None
-    ) -> Run:
+    def wait(self, timeout: float | None = None, watch: Callable[[RunSummary], None] | None = None) -> Run:
         """Waits until the run has ended; interrupting the wait leaves the run alone.
 
         Args:

@@ -1,8 +1,8 @@
 """How the objects of a session show themselves: a seam that the widgets fill.
 
 The objects know their text and their plain values. Pictures, cards and live curves belong to the widgets, a room
-further down, which plugs itself in here when a face that has a screen is loaded (`api`, the magics); without it an object shows
-its text.
+further down, which plugs itself in here when a face with a screen is loaded (`api`, the magics); without it an
+object shows its text.
 """
 
 from __future__ import annotations

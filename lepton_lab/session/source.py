@@ -159,7 +159,9 @@ def _as(name: str, alias: str) -> str:
 
 def _import_module(name: str, module: types.ModuleType) -> str:
     if _is_own_file(module):
-        raise ModelError(f"The module {module.__name__} is a file of your own, which the worker cannot import. {ADVICE}")
+        raise ModelError(
+            f"The module {module.__name__} is a file of your own, which the worker cannot import. {ADVICE}"
+        )
     path, _, last = module.__name__.rpartition(".")
     if module.__name__ == name:
         return f"import {name}"

@@ -13,10 +13,12 @@ Values = dict[str, Any]
 
 
 def data(session: Session, values: Values, cell: str | None) -> Any:
+    """Loads a dataset."""
     return session.load_data(values.pop("name"), **values)
 
 
 def model(session: Session, values: Values, cell: str | None) -> Any:
+    """Selects a network, by name or by the code in the cell."""
     name, class_name = values.pop("name", None), values.pop("class_name", None)
     if cell is not None:
         return session.select_source(cell, name=name, class_name=class_name, **values)
@@ -44,22 +46,27 @@ def train(session: Session, values: Values, cell: str | None) -> Any:
 
 
 def evaluate(session: Session, values: Values, cell: str | None) -> Any:
+    """The report of a run."""
     return session.run(values.get("run")).evaluate()
 
 
 def deploy(session: Session, values: Values, cell: str | None) -> Any:
+    """Puts a run online."""
     return session.run(values.pop("run", None)).deploy(**values)
 
 
 def predict(session: Session, values: Values, cell: str | None) -> Any:
+    """Asks an endpoint."""
     return session.endpoint(values.pop("endpoint", None)).predict(**values)
 
 
 def runs(session: Session, values: Values, cell: str | None) -> Any:
+    """The newest runs."""
     return session.runs(limit=values.get("limit", 20))
 
 
 def run(session: Session, values: Values, cell: str | None) -> Any:
+    """One run."""
     return session.run(values.get("run"))
 
 
@@ -74,26 +81,32 @@ def stop(session: Session, values: Values, cell: str | None) -> Any:
 
 
 def pause(session: Session, values: Values, cell: str | None) -> Any:
+    """Pauses the run that goes on."""
     return session.active_run(values.get("run")).pause()
 
 
 def resume(session: Session, values: Values, cell: str | None) -> Any:
+    """Goes on with a run that was paused, stopped or failed."""
     return session.run(values.get("run")).resume()
 
 
 def set_options(session: Session, values: Values, cell: str | None) -> Any:
+    """Changes the learning rate."""
     if "learning_rate" not in values:
         raise SpecError("set: nothing to change; type %lepton set --learning-rate 0.002.")
     return session.active_run(values.get("run")).set_learning_rate(values["learning_rate"])
 
 
 def endpoints(session: Session, values: Values, cell: str | None) -> Any:
+    """The endpoints."""
     return session.endpoints()
 
 
 def status(session: Session, values: Values, cell: str | None) -> Any:
+    """What is loaded, running and online."""
     return session.status()
 
 
 def studio(session: Session, values: Values, cell: str | None) -> Any:
+    """The form for all steps."""
     return session.studio()

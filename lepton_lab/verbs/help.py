@@ -28,9 +28,7 @@ def overview(prefix: str = "%lepton", *, notebook: bool = True) -> str:
     lines = [f"  {prefix} {verb.name:<11}{verb.help}" for verb in verbs]
     example = ("data digits", "model cnn", "train --epochs 20", "evaluate", "deploy --name digits", "predict --row 0")
     way = "\n".join(f"  {prefix} {words}" for words in example) if notebook else f"  {prefix} demo"
-    return "\n".join(
-        [*lines, "", f"Options of a verb: {prefix} train --help", "From data to an endpoint:", way]
-    )
+    return "\n".join([*lines, "", f"Options of a verb: {prefix} train --help", "From data to an endpoint:", way])
 
 
 def help_for(request: Request, prefix: str = "%lepton") -> str:

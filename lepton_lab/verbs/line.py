@@ -74,10 +74,8 @@ def write(verb: str | Verb, values: dict[str, Any], *, cell: str | None = None) 
     known = (*(options_for(verb, words) or verb.options), *verb.hidden)
     by_name = {option.name: option for option in known}
     flags = [word for name, value in values.items() for word in _flag_words(by_name.get(name), name, value)]
-    if any(word.startswith("-") for word in words):
-        words = [*flags, "--", *words]
-    else:
-        words = [*words, *flags]
+    like_flags = any(word.startswith("-") for word in words)
+    words = [*flags, "--", *words] if like_flags else [*words, *flags]
     line = " ".join(shlex.quote(word) for word in [verb.name, *words])
     return line if cell is None else f"{line}\n{cell}"
 

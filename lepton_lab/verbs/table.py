@@ -153,8 +153,12 @@ _ALL = (
     ),
     Verb("endpoints", "List the endpoints.", calls.endpoints),
     Verb("status", "Say what is loaded, what is running and what is online.", calls.status),
-    Verb("studio", "Open the form: all five steps, each with the line that it stands for.", calls.studio,
-         needs_notebook=True),
+    Verb(
+        "studio",
+        "Open the form: all five steps, each with the line that it stands for.",
+        calls.studio,
+        needs_notebook=True,
+    ),
 )
 
 VERBS: dict[str, Verb] = {verb.name: verb for verb in _ALL}

@@ -58,8 +58,9 @@ def samples(items: Sequence[dict[str, Any]]) -> Markup:
     """Rows as a person sees them: pictures, a small line, or values by column."""
     if items and "values" in items[0]:
         return _sample_rows(items)
-    figures_ = [tag("figure", _sample_picture(item), tag("figcaption", item["label"]), cls="lepton-sample")
-                for item in items]
+    figures_ = [
+        tag("figure", _sample_picture(item), tag("figcaption", item["label"]), cls="lepton-sample") for item in items
+    ]
     return tag("div", *figures_, cls="lepton-samples")
 
 
@@ -94,8 +95,13 @@ def _balance(classes: Sequence[dict[str, Any]]) -> Markup:
     most = max((item["rows"] for item in classes), default=1) or 1
     shown = classes[:MAX_CLASSES]
     rows = [
-        tag("div", tag("span", item["name"], title=item["name"]), bar(item["rows"] / most),
-            tag("span", count(item["rows"])), cls="lepton-class")
+        tag(
+            "div",
+            tag("span", item["name"], title=item["name"]),
+            bar(item["rows"] / most),
+            tag("span", count(item["rows"])),
+            cls="lepton-class",
+        )
         for item in shown
     ]
     more = note(f"and {len(classes) - len(shown)} more classes") if len(classes) > len(shown) else ""
@@ -107,14 +113,20 @@ def model_card(model: Model) -> Markup:
     dataset = model.dataset
     shape = " x ".join(map(str, dataset.input_shape))
     own = model.spec.source is not None
-    pairs = [("for", f"{dataset.name}: rows of {shape}, {len(dataset.classes)} classes"),
-             *((key.replace("_", " "), _value(value)) for key, value in model.options.items())]
+    pairs = [
+        ("for", f"{dataset.name}: rows of {shape}, {len(dataset.classes)} classes"),
+        *((key.replace("_", " "), _value(value)) for key, value in model.options.items()),
+    ]
     parts: list[Any] = [facts(pairs)]
     if own:
-        parts.append(tag("details", tag("summary", "Source that the training process builds"),
-                         code(model.spec.source or "")))
-    next_step = note("Next: ", tag("code", "%lepton train --epochs 20"), "; it is built and checked when training starts."
-                     if own else "")
+        parts.append(
+            tag("details", tag("summary", "Source that the training process builds"), code(model.spec.source or ""))
+        )
+    next_step = note(
+        "Next: ",
+        tag("code", "%lepton train --epochs 20"),
+        "; it is built and checked when training starts." if own else "",
+    )
     return card(model.name, *parts, next_step, chip=chip("your own") if own else None, label=f"Model {model.name}")
 
 
@@ -129,14 +141,29 @@ def endpoint_card(endpoint: Endpoint) -> Markup:
     if getattr(summary, "message", None):
         parts.append(note(summary.message, tone="bad" if str(summary.state) == "failed" else ""))
     if endpoint.key:
-        parts.append(note("The key is shown this once. Keep it, and clear this output before you share the notebook.",
-                          tone="warn"))
+        parts.append(
+            note(
+                "The key is shown this once. Keep it, and clear this output before you share the notebook.", tone="warn"
+            )
+        )
     parts.append(
-        tag("details", tag("summary", "Ask from elsewhere"), tag("h4", "Python"), code(python_client(endpoint, summary)),
-            tag("h4", "curl"), code(curl_client(summary)))
+        tag(
+            "details",
+            tag("summary", "Ask from elsewhere"),
+            tag("h4", "Python"),
+            code(python_client(endpoint, summary)),
+            tag("h4", "curl"),
+            code(curl_client(summary)),
+        )
     )
-    parts.append(note("Try it here: ", tag("code", f"%lepton predict {endpoint.name} --row 0"), "  Stop it: ",
-                      tag("code", f"%lepton stop {endpoint.name} --endpoint")))
+    parts.append(
+        note(
+            "Try it here: ",
+            tag("code", f"%lepton predict {endpoint.name} --row 0"),
+            "  Stop it: ",
+            tag("code", f"%lepton stop {endpoint.name} --endpoint"),
+        )
+    )
     return card(f"Endpoint {endpoint.name}", *parts, chip=state_chip(summary.state), aside=f"version {summary.version}")
 
 
@@ -175,8 +202,12 @@ def prediction_card(prediction: Prediction) -> Markup:
     body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
     tone = {True: "ok", False: "bad", None: ""}[prediction.correct]
     row = "" if prediction.row is None else f"test row {prediction.row}, "
-    return card(f"Predicted {esc_title(answer[0])}", body, chip=chip(answer[1], tone) if len(answer) > 1 else None,
-                aside=f"{row}{prediction.endpoint}, {prediction.milliseconds:.1f} ms")
+    return card(
+        f"Predicted {esc_title(answer[0])}",
+        body,
+        chip=chip(answer[1], tone) if len(answer) > 1 else None,
+        aside=f"{row}{prediction.endpoint}, {prediction.milliseconds:.1f} ms",
+    )
 
 
 def predictions_card(predictions: Predictions) -> Markup:
@@ -188,4 +219,3 @@ def predictions_card(predictions: Predictions) -> Markup:
 def esc_title(label: str) -> str:
     """A label in a title, cut where it is long."""
     return label if len(label) <= 60 else label[:59] + "…"
-

@@ -38,8 +38,13 @@ def join(parts: Iterable[Any]) -> Markup:
 
 def card(title: Any, *body: Any, chip: Markup | None = None, aside: Any = "", label: str = "") -> Markup:
     """A card with a title line, wrapped with the style sheet so that it stands alone in any page."""
-    head = tag("div", tag("span", title, cls="lepton-name"), chip or "", tag("span", aside, cls="lepton-aside"),
-               cls="lepton-head")
+    head = tag(
+        "div",
+        tag("span", title, cls="lepton-name"),
+        chip or "",
+        tag("span", aside, cls="lepton-aside"),
+        cls="lepton-head",
+    )
     section = tag("section", head, *body, cls="lepton-card", aria_label=label or str(title))
     return page(section)
 
@@ -55,8 +60,15 @@ def style() -> str:
 
 
 _TONES = {
-    "finished": "ok", "ready": "ok", "running": "live", "starting": "live", "paused": "warn", "stopping": "warn",
-    "failed": "bad", "queued": "", "stopped": "",
+    "finished": "ok",
+    "ready": "ok",
+    "running": "live",
+    "starting": "live",
+    "paused": "warn",
+    "stopping": "warn",
+    "failed": "bad",
+    "queued": "",
+    "stopped": "",
 }
 
 

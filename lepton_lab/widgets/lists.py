@@ -15,8 +15,16 @@ def runs_card(runs: RunList) -> Markup:
     if not len(runs):
         return card("Runs", note("No runs yet. Try: ", tag("code", "%lepton train --data digits --model cnn")))
     rows = [
-        (s.run_id, state_chip(s.state), f"{s.epoch or 0:.0f} of {s.epochs or 0}", accuracy(s.val_accuracy),
-         accuracy(s.test_accuracy), seconds(s.elapsed_seconds), moment(s.created), Markup(spark_svg(s.sparkline)))
+        (
+            s.run_id,
+            state_chip(s.state),
+            f"{s.epoch or 0:.0f} of {s.epochs or 0}",
+            accuracy(s.val_accuracy),
+            accuracy(s.test_accuracy),
+            seconds(s.elapsed_seconds),
+            moment(s.created),
+            Markup(spark_svg(s.sparkline)),
+        )
         for s in runs.summaries
     ]
     head = ("run", "state", "epoch", "validation", "test", "trained", "started", "")
@@ -28,8 +36,14 @@ def endpoints_card(endpoints: EndpointList) -> Markup:
     if not len(endpoints):
         return card("Endpoints", note("No endpoints yet. Try: ", tag("code", "%lepton deploy --name digits")))
     rows = [
-        (s.name, state_chip(s.state), f"version {s.version}", count(s.requests),
-         "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms", tag("code", s.url or "-"))
+        (
+            s.name,
+            state_chip(s.state),
+            f"version {s.version}",
+            count(s.requests),
+            "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms",
+            tag("code", s.url or "-"),
+        )
         for s in endpoints.summaries
     ]
     head = ("endpoint", "state", "", "requests", "p95", "address")
@@ -38,8 +52,13 @@ def endpoints_card(endpoints: EndpointList) -> Markup:
 
 def status_card(status: Status) -> Markup:
     """What is loaded, running and online."""
-    loaded = facts([("dataset", status.dataset or "none yet"), ("model", status.model or "none yet"),
-                    ("store", tag("code", status.store))])
+    loaded = facts(
+        [
+            ("dataset", status.dataset or "none yet"),
+            ("model", status.model or "none yet"),
+            ("store", tag("code", status.store)),
+        ]
+    )
     return join([card("Session", loaded), runs_card(status.runs), endpoints_card(status.endpoints)])
 
 

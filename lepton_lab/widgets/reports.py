@@ -38,7 +38,11 @@ def report_html(report: Report) -> Markup:
         "Figures by class",
     )
     return card(
-        f"Evaluation of {report.run_id}", top, classes, tag("h4", "Worst mistakes"), mistakes_html(report),
+        f"Evaluation of {report.run_id}",
+        top,
+        classes,
+        tag("h4", "Worst mistakes"),
+        mistakes_html(report),
         aside=f"{report.dataset.name}, {count(values['rows'])} test rows",
     )
 
@@ -63,8 +67,11 @@ def mistakes_with_pictures(report: Report, limit: int = 24) -> list[dict[str, An
 
 def _mistake(item: dict[str, Any]) -> Markup:
     said = f"{item['truth']} → {item['prediction']}"
-    picture = png(base64.b64decode(item["image"].partition(",")[2]), f"test row {item['row']}: {said}") \
-        if "image" in item else Markup("")
+    picture = (
+        png(base64.b64decode(item["image"].partition(",")[2]), f"test row {item['row']}: {said}")
+        if "image" in item
+        else Markup("")
+    )
     small = tag("small", f"row {item['row']}, {item['confidence']:.2f}")
     return tag("figure", picture, tag("figcaption", said, title=said), small, cls="lepton-sample lepton-wrong")
 
@@ -84,11 +91,19 @@ def confusion_figure(report: Report) -> dict[str, Any]:
     # Plotly reads a subset of HTML in labels: they are escaped like everywhere, and numbered where two look the same.
     labels = _unique([Markup(_plain(name)) for name in names])
     trace = {
-        "type": "heatmap", "z": shares, "x": labels, "y": labels, "customdata": report.confusion,
+        "type": "heatmap",
+        "z": shares,
+        "x": labels,
+        "y": labels,
+        "customdata": report.confusion,
         "text": [[str(cell) if cell else "" for cell in row] for row in report.confusion] if small else None,
         "texttemplate": "%{text}" if small else None,
         "hovertemplate": "truth %{y}<br>predicted %{x}<br>%{customdata} rows, %{z:.1%} of the truth<extra></extra>",
-        "colorscale": [[0, f"rgb{_LIGHTEST}"], [1, f"rgb{_DARKEST}"]], "zmin": 0, "zmax": 1, "xgap": 1, "ygap": 1,
+        "colorscale": [[0, f"rgb{_LIGHTEST}"], [1, f"rgb{_DARKEST}"]],
+        "zmin": 0,
+        "zmax": 1,
+        "xgap": 1,
+        "ygap": 1,
         "showscale": False,
     }
     axis = {"type": "category", "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
@@ -97,8 +112,11 @@ def confusion_figure(report: Report) -> dict[str, Any]:
         "title": {"text": "Confusion matrix", "x": 0, "xanchor": "left", "font": {"size": 13}},
         "xaxis": {**axis, "title": {"text": "prediction"}, "side": "bottom"},
         "yaxis": {**axis, "title": {"text": "truth"}, "autorange": "reversed", "scaleanchor": "x"},
-        "width": side + 60, "height": side, "margin": {"l": 60, "r": 16, "t": 40, "b": 48},
-        "paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)",
+        "width": side + 60,
+        "height": side,
+        "margin": {"l": 60, "r": 16, "t": 40, "b": 48},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"size": 12, "color": "#8792a4"},
     }
     return {"data": [{key: value for key, value in trace.items() if value is not None}], "layout": layout}
@@ -120,8 +138,11 @@ def confusion_html(report: Report) -> Markup:
     names = [c["name"] for c in report.classes]
     if len(names) > MAX_MATRIX:
         pairs = _most_confused(report)
-        return card("Confusion matrix", table(("truth", "prediction", "rows"), pairs),
-                    aside=f"most confused of {len(names)} classes")
+        return card(
+            "Confusion matrix",
+            table(("truth", "prediction", "rows"), pairs),
+            aside=f"most confused of {len(names)} classes",
+        )
     rows = []
     for name, row in zip(names, report.confusion, strict=True):
         total = max(1, sum(row))

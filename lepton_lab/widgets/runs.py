@@ -40,10 +40,12 @@ def run_bundle(run: Run, widget: Any = None) -> dict[str, Any]:
 def run_html(run: Run) -> Markup:
     """The still form of a run, as a saved notebook shows it without a kernel."""
     summary, curve = run.summary, run.curve
-    tops = [("validation accuracy", accuracy(summary.val_accuracy)),
-            ("training accuracy", accuracy(summary.train_accuracy)),
-            ("epoch", f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
-            ("trained", seconds(summary.elapsed_seconds))]
+    tops = [
+        ("validation accuracy", accuracy(summary.val_accuracy)),
+        ("training accuracy", accuracy(summary.train_accuracy)),
+        ("epoch", f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
+        ("trained", seconds(summary.elapsed_seconds)),
+    ]
     if summary.test_accuracy is not None:
         tops.insert(0, ("test accuracy", accuracy(summary.test_accuracy)))
     parts: list[Any] = [figures(tops), Markup(curve_svg(curve, summary, themed=True))]
@@ -51,8 +53,13 @@ def run_html(run: Run) -> Markup:
         parts.append(note(summary.message or summary.reason or "", tone="bad"))
     parts.append(note("A still picture of the run. To see it live again, in any notebook of this store:"))
     parts.append(code(f"%lepton run {run.id}"))
-    return card(run.id, *parts, chip=state_chip(summary.state), aside=f"{summary.model} on {summary.dataset}",
-                label=f"Run {run.id}")
+    return card(
+        run.id,
+        *parts,
+        chip=state_chip(summary.state),
+        aside=f"{summary.model} on {summary.dataset}",
+        label=f"Run {run.id}",
+    )
 
 
 def display_run(run: Run) -> None:
