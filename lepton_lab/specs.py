@@ -179,7 +179,9 @@ class TrainSpec(Spec):
     schedule: Literal["one_cycle", "cosine", "constant"] = option(
         "one_cycle", "How the learning rate moves during the run"
     )
-    weight_decay: float = option(0.01, "Pull of the weights towards zero", advanced=True, ge=0, le=10)
+    weight_decay: float | None = option(
+        None, "Pull of the weights towards zero (default: chosen for the optimizer)", advanced=True, ge=0, le=10
+    )
     label_smoothing: Fraction = option(0.0, "Share of each label spread over the other classes", advanced=True)
     clip_norm: float | None = option(None, "Largest length of the gradient", advanced=True, gt=0)
     stop_early_epochs: int | None = option(

@@ -1,0 +1,89 @@
+"""One batch through a network before any training, so that a wrong shape is told at once and layer by layer."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from lepton_lab.errors import ModelError
+from lepton_lab.models.tracing import Layer, traced
+
+NUM_ROWS = 2
+LAYERS_SHOWN = 12
+
+
+def check(module: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, name: str = "") -> None:
+    """Runs a copy of the network forward and backward on two random rows; the network itself stays as it is.
+
+    Args:
+        module: Takes (N, *input_shape) float32 and returns class scores (N, num_classes).
+        input_shape: Shape of one row.
+        num_classes: Number of classes.
+        name: How a message calls the network (default: its class).
+
+    Raises:
+        ModelError: It raises, or returns something else than (N, num_classes) finite numbers, or cannot be trained.
+    """
+    name = name or type(module).__name__
+    if not any(p.requires_grad for p in module.parameters()):
+        raise ModelError(f"The network {name!r} has no parameter to train; give it at least one layer with weights.")
+    with torch.random.fork_rng(devices=[]):
+        rows = torch.randn(NUM_ROWS, *input_shape)
+        trial = copy.deepcopy(module).train()
+        with traced(trial) as layers:
+            scores = _forward(trial, rows, layers, name)
+        _check_scores(scores, num_classes, layers, name)
+        _check_gradient(trial, scores, name)
+
+
+def _forward(trial: nn.Module, rows: torch.Tensor, layers: list[Layer], name: str) -> object:
+    try:
+        return trial(rows)
+    except Exception as error:
+        problem = str(error).strip().split("\n")[0].rstrip(".")
+        raise ModelError(
+            f"The network {name!r} fails on a batch of shape {tuple(rows.shape)}: {problem} "
+            f"({type(error).__name__}). Make each layer fit what the one before it returns.{_shown(layers)}"
+        ) from error
+
+
+def _check_scores(scores: object, num_classes: int, layers: list[Layer], name: str) -> None:
+    expected = (NUM_ROWS, num_classes)
+    if not isinstance(scores, torch.Tensor):
+        raise ModelError(
+            f"The network {name!r} returns {type(scores).__name__}; expected one tensor of class scores of shape "
+            f"{expected}. Return the scores alone.{_shown(layers)}"
+        )
+    if tuple(scores.shape) != expected or not scores.is_floating_point():
+        raise ModelError(
+            f"The network {name!r} returns {scores.dtype} of shape {tuple(scores.shape)} for a batch of {NUM_ROWS} "
+            f"rows; expected float class scores of shape {expected}. Let the last layer have {num_classes} "
+            f"outputs.{_shown(layers)}"
+        )
+    if not torch.isfinite(scores).all():
+        raise ModelError(
+            f"The network {name!r} returns numbers that are not finite before any training; look for a division by "
+            f"zero, a logarithm of zero or weights that were never set.{_shown(layers)}"
+        )
+
+
+def _check_gradient(trial: nn.Module, scores: torch.Tensor, name: str) -> None:
+    try:
+        scores.sum().backward()
+    except RuntimeError as error:
+        raise ModelError(
+            f"The network {name!r} cannot be trained, no gradient reaches its weights: {str(error).splitlines()[0]} "
+            "Keep detach(), no_grad() and in-place changes out of forward()."
+        ) from error
+
+
+def _shown(layers: list[Layer]) -> str:
+    """The last layers that ran, a line each, the one that failed at the end."""
+    if not layers:
+        return ""
+    skipped = len(layers) - LAYERS_SHOWN
+    head = [f"... {skipped} layers before"] if skipped > 0 else []
+    lines = head + [layer.line() for layer in layers[-LAYERS_SHOWN:]]
+    return "\nShapes, layer by layer:\n" + "\n".join("  " + line for line in lines)

@@ -1,0 +1,75 @@
+"""A small convolutional network for pictures from 8x8 to a few hundred pixels a side.
+
+Shape suffixes: N rows, C channels, H height, W width, F features, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import nn
+
+from lepton_lab.errors import ModelError
+from lepton_lab.specs import CnnOptions
+
+LARGEST_SIDE = 40
+"""Pictures with a longer side are folded into blocks by the stem, so that the convolutions see about 32 pixels."""
+
+
+class Block(nn.Sequential):
+    """Convolution, halving where asked, batch norm, ReLU.
+
+    The halving comes before the norm: the norm and the activation then touch a quarter of the values.
+    """
+
+    def __init__(self, num_in: int, num_out: int, *, halve: bool = False) -> None:
+        layers: list[nn.Module] = [nn.Conv2d(num_in, num_out, 3, padding=1, bias=False)]
+        if halve:
+            layers.append(nn.MaxPool2d(2))
+        super().__init__(*layers, nn.BatchNorm2d(num_out), nn.ReLU(inplace=True))
+
+
+class Cnn(nn.Module):
+    """Stages of two convolutions and one halving, then the mean and the maximum of each feature map.
+
+    Args:
+        input_shape: (C, H, W) of one picture.
+        num_classes: K.
+        options: Width, depth and dropout.
+
+    Raises:
+        ModelError: The rows are not pictures.
+    """
+
+    learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.1}
+    """Peak learning rates that suit this network, by optimizer."""
+
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int, options: CnnOptions) -> None:
+        super().__init__()
+        if len(input_shape) != 3:
+            raise ModelError(
+                f"cnn reads pictures of shape (channels, height, width); this dataset's rows have shape "
+                f"{tuple(input_shape)}. Choose mlp for a table or rnn for a sequence."
+            )
+        channels, height, width = input_shape
+        fold = max(1, round(max(height, width) / 32)) if max(height, width) > LARGEST_SIDE else 1
+        fold = min(fold, height, width)
+        self.stem = nn.PixelUnshuffle(fold) if fold > 1 else nn.Identity()
+        self.crop = (height - height % fold, width - width % fold)
+        side = min(height, width) // fold
+        stages, num_in = [], channels * fold * fold
+        for stage in range(options.stages):
+            num_out = options.channels * 2**stage
+            stages += [Block(num_in, num_out, halve=side >= 2), Block(num_out, num_out)]
+            side, num_in = max(1, side // 2), num_out
+        self.stages = nn.Sequential(*stages)
+        self.dropout = nn.Dropout(options.dropout)
+        self.head = nn.Linear(2 * num_in, num_classes)
+
+    def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
+        """Class scores (N, K), not normalised, of pictures (N, C, H, W)."""
+        height, width = self.crop
+        features_NCHW = self.stages(self.stem(images_NCHW[:, :, :height, :width]))
+        pooled_NF = torch.cat([features_NCHW.mean((2, 3)), features_NCHW.amax((2, 3))], dim=1)
+        return self.head(self.dropout(pooled_NF))

@@ -1,0 +1,51 @@
+"""The best epoch so far: its weights, and how long nothing has been better."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import nn
+
+from lepton_lab.training.checkpoints import Tensors, copy_of
+
+
+class Best:
+    """Keeps the weights of the epoch with the highest validation accuracy; equal ones are told apart by the loss."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        self.accuracy, self.loss = -math.inf, math.inf
+        self.num_epochs_since = 0
+        self.weights: Tensors | None = None
+
+    @property
+    def known_accuracy(self) -> float | None:
+        """Validation accuracy of the best epoch; None before the first."""
+        return self.accuracy if self.epoch else None
+
+    def offer(self, epoch: int, accuracy: float, loss: float, module: nn.Module) -> bool:
+        """Looks at an epoch that has ended; True when it is the best so far."""
+        if (accuracy, -loss) <= (self.accuracy, -self.loss):
+            self.num_epochs_since += 1
+            return False
+        self.epoch, self.accuracy, self.loss, self.num_epochs_since = epoch, accuracy, loss, 0
+        self.weights = copy_of(module)
+        return True
+
+    def state(self) -> dict[str, Any] | None:
+        """Plain values for a checkpoint, without the weights; None before the first epoch has ended."""
+        if not self.epoch:
+            return None
+        return {
+            "epoch": self.epoch,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "num_epochs_since": self.num_epochs_since,
+        }
+
+    def load(self, state: dict[str, Any] | None, weights: Tensors | None) -> None:
+        """Takes back what `state` gave."""
+        if state is not None:
+            self.epoch, self.num_epochs_since = state["epoch"], state["num_epochs_since"]
+            self.accuracy, self.loss, self.weights = state["accuracy"], state["loss"], weights

@@ -1,0 +1,138 @@
+"""All that a later process needs to go on as if nothing had happened, as safetensors and one JSON file.
+
+| file | content |
+|---|---|
+| model.safetensors | the weights and buffers of the step |
+| optimizer.safetensors | the optimizer's tensors |
+| best.safetensors | the weights of the best epoch so far, when there is one |
+| state.json | step, plan, schedule, random states, open sums, best epoch |
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from lepton_lab.errors import RunFailed
+
+FORMAT = 1
+
+Tensors = dict[str, torch.Tensor]
+
+
+class Saved(NamedTuple):
+    """A checkpoint that was read."""
+
+    model: Tensors
+    optimizer: Tensors
+    best: Tensors | None
+    state: dict[str, Any]
+
+
+def write(folder: Path, *, model: Tensors, optimizer: Tensors, best: Tensors | None, state: dict[str, Any]) -> int:
+    """Writes the files of a checkpoint and returns their size in bytes.
+
+    Args:
+        folder: An empty folder; the run store makes it durable and puts it in place.
+        model: The network's `state_dict()`.
+        optimizer: The optimizer's tensors.
+        best: Weights of the best epoch so far.
+        state: Plain JSON-able values.
+    """
+    parts = {"model": model, "optimizer": optimizer} | ({"best": best} if best else {})
+    for name, tensors in parts.items():
+        # Not save_file: where the disk is full it raises an error of its own instead of an OSError.
+        (folder / f"{name}.safetensors").write_bytes(to_bytes(_separate(tensors)))
+    (folder / "state.json").write_text(json.dumps({"format": FORMAT, **state}, allow_nan=False))
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
+def read(folder: Path) -> Saved:
+    """Reads what `write` wrote.
+
+    Raises:
+        RunFailed: The checkpoint was written by a version that this one cannot read.
+    """
+    state = json.loads((folder / "state.json").read_text())
+    if state.get("format") != FORMAT:
+        raise RunFailed(
+            f"The checkpoint has format {state.get('format')!r}; this version of lepton_lab reads {FORMAT}. "
+            "Resume the run with the version that wrote it.",
+            "error",
+        )
+    best = folder / "best.safetensors"
+    return Saved(
+        load_file(folder / "model.safetensors"),
+        load_file(folder / "optimizer.safetensors"),
+        load_file(best) if best.exists() else None,
+        state,
+    )
+
+
+def _separate(tensors: Tensors) -> Tensors:
+    """Copies that share no memory (tied weights do) and lie in plain order, as safetensors wants them."""
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def copy_of(module: nn.Module) -> Tensors:
+    """A network's weights and buffers as they are now."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+@torch.no_grad()
+def are_finite(module: nn.Module) -> bool:
+    """Whether every weight and buffer is a finite number; asks the device once."""
+    tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
+    if not tensors:
+        return True
+    norms = torch.stack([norm.float() for norm in torch._foreach_norm(tensors)])
+    return bool(torch.isfinite(norms).all().item())
+
+
+def random_state() -> dict[str, Any]:
+    """The state of every random generator that a run uses, as plain values."""
+    name, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)
+    version, internal, next_gauss = random.getstate()
+    state: dict[str, Any] = {
+        "python": [version, list(internal), next_gauss],
+        "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, gauss],
+        "torch": _encode(torch.get_rng_state()),
+    }
+    if torch.cuda.is_initialized():
+        state["cuda"] = [_encode(each) for each in torch.cuda.get_rng_state_all()]
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Takes back what `random_state` gave."""
+    version, internal, next_gauss = state["python"]
+    random.setstate((version, tuple(internal), next_gauss))
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+    torch.set_rng_state(_decode(state["torch"]))
+    if "cuda" in state and torch.cuda.is_available() and torch.cuda.device_count() == len(state["cuda"]):
+        torch.cuda.set_rng_state_all([_decode(each) for each in state["cuda"]])
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds the random generators of Python, numpy and torch."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def _encode(state: torch.Tensor) -> str:
+    return base64.b64encode(state.numpy().tobytes()).decode()
+
+
+def _decode(text: str) -> torch.Tensor:
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8)

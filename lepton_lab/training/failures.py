@@ -1,0 +1,68 @@
+"""Exceptions as named reasons and sentences, the way a run's record tells them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+import torch
+
+from lepton_lab.errors import DataError, LeptonError, ModelError, RunFailed, StoreError
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+CPU_MEMORY_PHRASES = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+GPU_MEMORY_ERROR: type[BaseException] = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
+
+
+def as_run_failed(error: BaseException, *, batch_size: int | None = None, own_network: bool = False) -> RunFailed:
+    """The failure of a run as its record names it.
+
+    Args:
+        error: What was raised.
+        batch_size: Rows of a step, for the hint of what to lower.
+        own_network: The network is the user's own, so an unknown error most likely comes from it.
+    """
+    for cause in _causes(error):
+        failed = _named(cause, batch_size)
+        if failed is not None:
+            return failed
+    if isinstance(error, StoreError):
+        return RunFailed(str(error), "error")
+    text = str(error).strip() or "no message"
+    if own_network:
+        return RunFailed(f"Your network raised {type(error).__name__}: {text}", "model_error")
+    return RunFailed(f"Training ended with {type(error).__name__}: {text}", "error")
+
+
+def _named(error: BaseException, batch_size: int | None) -> RunFailed | None:
+    smaller = f"use a batch_size below {batch_size}" if batch_size else "use a smaller batch_size"
+    if isinstance(error, RunFailed):
+        return error
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return RunFailed(
+            "The disk of the run store is full. The last checkpoint is kept; free some space, then resume the run.",
+            "disk_full",
+        )
+    if isinstance(error, GPU_MEMORY_ERROR):
+        return RunFailed(f"The GPU's memory is full; {smaller} or a smaller network.", "gpu_out_of_memory")
+    if isinstance(error, MemoryError) or _is_cpu_memory(error):
+        return RunFailed(f"The computer's memory is full; {smaller}, a smaller network or less data.", "out_of_memory")
+    if isinstance(error, DataError):
+        return RunFailed(str(error), "data_error")
+    if isinstance(error, ModelError):
+        return RunFailed(str(error), "model_error")
+    if isinstance(error, LeptonError) and not isinstance(error, StoreError):
+        return RunFailed(str(error), "error")
+    return None
+
+
+def _is_cpu_memory(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in CPU_MEMORY_PHRASES)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised from."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__

@@ -1,0 +1,324 @@
+"""The order of things: steps, epochs, validation, commands, checkpoints.
+
+What stops a run early, and which events tell of it:
+
+| end | events |
+|---|---|
+| all epochs done, or no better epoch for `stop_early_epochs` | CheckpointSaved; the worker adds ReportWritten, RunFinished |
+| stop | CommandReceived, RunStopping, CheckpointSaved, RunStopped |
+| hard stop | CommandReceived, RunStopping, RunStopped |
+| loss not finite, full disk, full memory, any other error | the exception; the worker writes RunFailed |
+
+CUDA (bf16 autocast, channels last, metrics copied without waiting) follows the same path; it has not been run on a
+GPU yet.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import nn
+
+from lepton_lab.errors import RunFailed
+from lepton_lab.runs.atomic import read_json, write_json
+from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
+from lepton_lab.specs import ModelSpec, TrainSpec
+from lepton_lab.training import checkpoints
+from lepton_lab.training.best import Best
+from lepton_lab.training.meter import Meter
+from lepton_lab.training.plan import Plan
+from lepton_lab.training.progress import Events, Progress
+from lepton_lab.training.schedules import Schedule
+from lepton_lab.training.setup import Parts, environment, prepare
+from lepton_lab.training.steering import Control, Steering
+from lepton_lab.training.step import NonFiniteLoss, Step
+from lepton_lab.training.validation import samples, score
+
+if TYPE_CHECKING:
+    from lepton_lab.data.load import PreparedDataset
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended.
+
+    Attributes:
+        state: "finished" or "stopped".
+        module: The network; with its best weights when finished.
+        plan: How it was trained.
+        step: Steps done.
+        epoch: Epochs done, with the fraction of the open one.
+        best_val_accuracy: Of the best epoch; None without a validation part or before the first epoch ended.
+        seconds: Training time, pauses left out, restarts added up.
+    """
+
+    state: Literal["finished", "stopped"]
+    module: nn.Module
+    plan: Plan
+    step: int
+    epoch: float
+    best_val_accuracy: float | None
+    seconds: float
+
+
+def train(
+    run_dir: Path,
+    dataset: PreparedDataset,
+    model_spec: ModelSpec,
+    train_spec: TrainSpec,
+    *,
+    events: Events,
+    control: Control,
+    clock: Callable[[], float] = time.monotonic,
+) -> Outcome:
+    """Trains a network, from the run's latest checkpoint when there is one.
+
+    Args:
+        run_dir: The run's folder, for checkpoints and the plan.
+        dataset: Rows and their preparation.
+        model_spec: Which network.
+        train_spec: How to train it.
+        events: Where events go.
+        control: Where commands come from.
+        clock: Seconds, monotonic.
+
+    Raises:
+        RunFailed: The loss is not finite (reason "nan_loss").
+        DataError, ModelError, OSError, MemoryError: As they come; `failures.as_run_failed` names them.
+    """
+    return Training(run_dir, dataset, model_spec, train_spec, events, control, clock).run()
+
+
+class Training:
+    """One run while it trains. `num_steps` and `num_epochs_ended` say where it stands."""
+
+    def __init__(
+        self,
+        run_dir: Path,
+        dataset: PreparedDataset,
+        model_spec: ModelSpec,
+        train_spec: TrainSpec,
+        events: Events,
+        control: Control,
+        clock: Callable[[], float],
+    ) -> None:
+        self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
+        saved = self._load()
+        self._parts = parts = prepare(dataset, model_spec, train_spec, plan=self._known_plan(), saved=saved)
+        plan = parts.plan
+        if saved is None:
+            write_json(run_dir / PLAN_FILE, plan.to_dict())
+        device = parts.train_rows.labels.device
+        self._steps_per_epoch = parts.sampler.steps_per_epoch
+        self._step = Step(parts.module, parts.optimizer, plan)
+        self._schedule = Schedule(plan.schedule, plan.learning_rate, 0, parts.steps_total)
+        self._meter, self._best = Meter(plan.batch_size, device), Best()
+        self._progress = Progress(events, self._meter, self._steps_per_epoch, parts.steps_total, plan.batch_size)
+        self._steering = Steering(control, events)
+        self.num_steps = self.num_epochs_ended = 0
+        self._seconds_before = 0.0
+        self._saved_step, self._is_best_unsaved = -1, False
+        self._paused_by: str | None = None
+        if saved is not None:
+            self._restore(saved)
+        self._began = self._saved_time = clock()
+
+    def run(self) -> Outcome:
+        """Trains to the end, or until somebody stops it."""
+        self._announce()
+        if self._paused_by is not None:
+            self._steering.start_paused(self, self._paused_by)
+        self._attend(self._clock())
+        while self._steering.stopped_by is None and not self._is_done():
+            self._take_step()
+        return self._stop() if self._steering.stopped_by is not None else self._finish()
+
+    def _take_step(self) -> None:
+        inputs, labels = self._parts.train_rows.batch(self._parts.sampler.rows(self.num_steps))
+        try:
+            loss, scores = self._step(inputs, labels, self._schedule.at(self.num_steps))
+        except NonFiniteLoss as error:
+            raise self._not_finite(str(error)) from error
+        self.num_steps += 1
+        if self._meter.push(loss, scores, labels):
+            self._meter.collect(wait=False)
+        if self.num_steps % self._steps_per_epoch == 0:
+            self._end_epoch()
+        now = self._clock()
+        if now >= self._progress.next_time:
+            self._write_progress(now)
+        if now >= self._steering.next_look:
+            self._attend(now)
+        if now - self._saved_time >= self._parts.plan.checkpoint_every_seconds:
+            self.save_checkpoint()
+
+    def _is_done(self) -> bool:
+        patience = self._parts.plan.stop_early_epochs
+        out_of_patience = patience is not None and self._best.num_epochs_since >= patience
+        return out_of_patience or self.num_epochs_ended >= self._parts.plan.epochs
+
+    def _write_progress(self, now: float, *, whole: bool = False) -> None:
+        self._progress.write(now, self.num_steps, self._schedule.at(self.num_steps), whole=whole)
+        if not math.isfinite(self._meter.last_loss):
+            raise self._not_finite(f"the training loss became {self._meter.last_loss}")
+
+    def _attend(self, now: float) -> None:
+        if self._steering.attend(self, now):
+            resumed = self._clock()
+            self._began += resumed - now
+            self._saved_time = resumed
+            self._progress.resume(resumed, self.num_steps)
+
+    def _end_epoch(self) -> None:
+        self._write_progress(self._clock(), whole=True)
+        self.num_epochs_ended += 1
+        train_loss, train_accuracy = self._meter.take_epoch()
+        val_loss = val_accuracy = None
+        is_best = False
+        rows = self._parts.validation_rows
+        if rows is not None:
+            scores = score(self._parts.module, rows)
+            val_loss, val_accuracy = scores.loss, scores.accuracy
+            if not math.isfinite(val_loss):
+                raise self._not_finite(f"the validation loss became {val_loss}")
+            is_best = self._best.offer(self.num_epochs_ended, val_accuracy, val_loss, self._parts.module)
+            self._is_best_unsaved |= is_best
+        self._events.append(
+            "EpochEnded",
+            epoch=self.num_epochs_ended,
+            step=self.num_steps,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            is_best=is_best,
+        )
+        if rows is not None:
+            self._events.append("SamplesPredicted", samples=samples(scores, rows.labels, self._dataset.classes))
+
+    def _stop(self) -> Outcome:
+        if not self._steering.stops_hard:
+            self.save_checkpoint()
+        outcome = self._outcome("stopped")
+        self._events.append("RunStopped", step=outcome.step, epoch=outcome.epoch)
+        return outcome
+
+    def _finish(self) -> Outcome:
+        if self._saved_step != self.num_steps:
+            self.save_checkpoint()
+        if self._best.weights is not None:
+            self._parts.module.load_state_dict(self._best.weights)
+        return self._outcome("finished")
+
+    def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
+        return Outcome(
+            state=state,
+            module=self._parts.module,
+            plan=self._parts.plan,
+            step=self.num_steps,
+            epoch=round(self.num_steps / self._steps_per_epoch, 4),
+            best_val_accuracy=self._best.known_accuracy,
+            seconds=self._seconds(),
+        )
+
+    def change_learning_rate(self, value: float, by: str) -> None:
+        """Sets the learning rate of the next step; from there the schedule falls to the end as it would have."""
+        old = self._schedule.at(self.num_steps)
+        self._schedule = self._schedule.changed(self.num_steps, value)
+        self._events.append("LearningRateChanged", step=self.num_steps, old=old, new=value, by=by)
+
+    def save_checkpoint(self, *, paused_by: str | None = None) -> None:
+        """Saves everything; the events up to here are durable before it, so the curve has no gap after a crash.
+
+        Raises:
+            RunFailed: The weights are not finite; the checkpoint before stays the last one.
+        """
+        self._write_progress(self._clock(), whole=True)
+        if not checkpoints.are_finite(self._parts.module):
+            raise self._not_finite("the weights became infinite or nan")
+        self._events.flush()
+        with new_checkpoint(self._run_dir, self.num_steps) as folder:
+            num_bytes = checkpoints.write(
+                folder,
+                model=self._parts.module.state_dict(),
+                optimizer=self._parts.optimizer.tensors(),
+                best=self._best.weights,
+                state=self._state(paused_by),
+            )
+        self._events.append("CheckpointSaved", step=self.num_steps, bytes=num_bytes, is_best=self._is_best_unsaved)
+        self._saved_step, self._saved_time, self._is_best_unsaved = self.num_steps, self._clock(), False
+
+    def _state(self, paused_by: str | None) -> dict[str, Any]:
+        return {
+            "step": self.num_steps,
+            "num_epochs_ended": self.num_epochs_ended,
+            "plan": self._parts.plan.to_dict(),
+            "schedule": self._schedule.to_dict(),
+            "optimizer_num_steps": self._parts.optimizer.num_steps,
+            "random": checkpoints.random_state(),
+            "meter": self._meter.state(),
+            "best": self._best.state(),
+            "seconds": self._seconds(),
+            "paused_by": paused_by,
+        }
+
+    def _load(self) -> checkpoints.Saved | None:
+        found = latest_checkpoint(
+            self._run_dir,
+            lambda step, problem: self._events.append("CheckpointBroken", step=step, message=problem),
+        )
+        return checkpoints.read(found[1]) if found else None
+
+    def _known_plan(self) -> Plan | None:
+        path = self._run_dir / PLAN_FILE
+        return Plan(**read_json(path)) if path.exists() else None
+
+    def _restore(self, saved: checkpoints.Saved) -> None:
+        state = saved.state
+        self.num_steps, self.num_epochs_ended = state["step"], state["num_epochs_ended"]
+        self._schedule = Schedule(**state["schedule"])
+        self._meter.load(state["meter"])
+        self._best.load(state["best"], saved.best)
+        self._seconds_before, self._paused_by = state["seconds"], state["paused_by"]
+        self._saved_step = self.num_steps
+        checkpoints.set_random_state(state["random"])
+
+    def _announce(self) -> None:
+        parts, plan = self._parts, self._parts.plan
+        self._events.append(
+            "RunStarted",
+            device=plan.device,
+            precision=plan.precision,
+            threads=plan.threads,
+            steps_per_epoch=self._steps_per_epoch,
+            steps_total=parts.steps_total,
+            num_parameters=parts.num_parameters,
+            train_rows=len(parts.train_rows),
+            val_rows=len(parts.validation_rows) if parts.validation_rows is not None else 0,
+            batch_size=plan.batch_size,
+            learning_rate=plan.learning_rate,
+            from_step=self.num_steps,
+            environment=environment(),
+            choices=plan.choices,
+        )
+        self._progress.resume(self._clock(), self.num_steps)
+
+    def _seconds(self) -> float:
+        return self._seconds_before + self._clock() - self._began
+
+    def _not_finite(self, what: str) -> RunFailed:
+        epoch = self.num_steps / self._steps_per_epoch
+        rate = self._schedule.at(self.num_steps)
+        kept = f"The checkpoint of step {self._saved_step} is kept. " if self._saved_step >= 0 else ""
+        return RunFailed(
+            f"Training stopped at step {self.num_steps} (epoch {epoch:.1f}) because {what}. {kept}Try a learning "
+            f"rate below {rate:.2g}, a clip_norm of 1, or look for wrong values in the data.",
+            "nan_loss",
+        )

@@ -1,0 +1,98 @@
+"""When measurements are written: about ten times a second at first, less often as a run grows."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any, Protocol
+
+from lepton_lab.training.meter import Meter
+
+SHORTEST_SECONDS, LONGEST_SECONDS = 0.1, 5.0
+GROWTH = 600
+"""After so many seconds the interval has grown by one second; a day of training stays under 20 MB of events."""
+
+QUIET_SECONDS = 1.0
+"""Speed and time left are written this often even where no curve point was finished."""
+
+WINDOW_SECONDS = 5.0
+"""Speed is measured over the last stretch of this length."""
+
+
+class Events(Protocol):
+    """Where a run's events go."""
+
+    def append(self, event_type: str, /, **fields: Any) -> int:
+        """Writes one event and returns its number."""
+        ...
+
+    def flush(self) -> None:
+        """Makes all that was written durable."""
+        ...
+
+
+class Progress:
+    """Writes `MetricsRecorded`.
+
+    Args:
+        events: Where to.
+        meter: What was measured.
+        steps_per_epoch: Steps of an epoch.
+        steps_total: Steps of the run.
+        batch_size: Rows of a full step.
+    """
+
+    def __init__(self, events: Events, meter: Meter, steps_per_epoch: int, steps_total: int, batch_size: int) -> None:
+        self._events, self._meter = events, meter
+        self._steps_per_epoch, self._steps_total, self._batch_size = steps_per_epoch, steps_total, batch_size
+        self._window: deque[tuple[float, int]] = deque()
+        self._began: float | None = None
+        self._written = self.next_time = 0.0
+
+    def resume(self, now: float, step: int) -> None:
+        """Starts measuring speed anew, at the start and after a pause; the next step is written at once."""
+        self._window = deque([(now, step)])
+        self._began = now if self._began is None else self._began
+        self.next_time = now
+
+    def write(self, now: float, step: int, learning_rate: float, *, whole: bool = False) -> None:
+        """Writes what has been measured up to a step.
+
+        Args:
+            now: Seconds, monotonic.
+            step: Steps done.
+            learning_rate: Of the next step.
+            whole: Wait for all numbers, write them even if it is not time yet.
+        """
+        self._meter.collect(wait=whole)
+        self.next_time = now + self._interval(now)
+        points = self._meter.take_points()
+        if not points.steps and (whole or now - self._written < QUIET_SECONDS):
+            return
+        self._written = now
+        steps_per_second = self._speed(now, step)
+        left = (self._steps_total - step) / steps_per_second if steps_per_second else None
+        series = {
+            "train_loss": {"step": points.steps, "value": [round(x, 6) for x in points.losses]},
+            "train_accuracy": {"step": points.steps, "value": [round(x, 6) for x in points.accuracies]},
+        }
+        self._events.append(
+            "MetricsRecorded",
+            series=series,
+            step=step,
+            epoch=round(step / self._steps_per_epoch, 4),
+            samples_per_second=round(steps_per_second * self._batch_size, 1) if steps_per_second else None,
+            seconds_left=round(left, 2) if left is not None else None,
+            learning_rate=learning_rate,
+        )
+
+    def _interval(self, now: float) -> float:
+        age = now - (self._began if self._began is not None else now)
+        return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, age / GROWTH))
+
+    def _speed(self, now: float, step: int) -> float | None:
+        """Steps a second over the window, validation included."""
+        while len(self._window) > 1 and now - self._window[0][0] > WINDOW_SECONDS:
+            self._window.popleft()
+        then, step_then = self._window[0] if self._window else (now, step)
+        self._window.append((now, step))
+        return (step - step_then) / (now - then) if now > then and step > step_then else None
