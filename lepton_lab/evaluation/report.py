@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 NUM_MISTAKES = 24
 
 
-def evaluate(module: nn.Module, dataset: PreparedDataset, split: str = "test", *, run_id: str | None = None) -> dict[str, Any]:
+def evaluate(
+    module: nn.Module, dataset: PreparedDataset, split: str = "test", *, run_id: str | None = None
+) -> dict[str, Any]:
     """Runs a network over one part of its dataset.
 
     Args:

@@ -86,9 +86,7 @@ def _place(error: BaseException) -> str:
     return f", line {line}" if line else ""
 
 
-def _arguments(
-    cls: type[nn.Module], spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int
-) -> dict[str, Any]:
+def _arguments(cls: type[nn.Module], spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> dict[str, Any]:
     """The constructor's keyword arguments, refused when a name is unknown to it or a needed one is missing."""
     parameters = dict(inspect.signature(cls).parameters)
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

@@ -4,7 +4,7 @@ What stops a run early, and which events tell of it:
 
 | end | events |
 |---|---|
-| all epochs done, or no better epoch for `stop_early_epochs` | CheckpointSaved; the worker adds ReportWritten, RunFinished |
+| all epochs done, or none better for `stop_early_epochs` | CheckpointSaved; the worker: ReportWritten, RunFinished |
 | stop | CommandReceived, RunStopping, CheckpointSaved, RunStopped |
 | hard stop | CommandReceived, RunStopping, RunStopped |
 | loss not finite, full disk, full memory, any other error | the exception; the worker writes RunFailed |
@@ -34,7 +34,7 @@ from lepton_lab.training.meter import Meter
 from lepton_lab.training.plan import Plan
 from lepton_lab.training.progress import Events, Progress
 from lepton_lab.training.schedules import Schedule
-from lepton_lab.training.setup import Parts, environment, prepare
+from lepton_lab.training.setup import environment, prepare
 from lepton_lab.training.steering import Control, Steering
 from lepton_lab.training.step import NonFiniteLoss, Step
 from lepton_lab.training.validation import samples, score
@@ -165,7 +165,7 @@ class Training:
         return out_of_patience or self.num_epochs_ended >= self._parts.plan.epochs
 
     def _write_progress(self, now: float, *, whole: bool = False) -> None:
-        self._progress.write(now, self.num_steps, self._schedule.at(self.num_steps), whole=whole)
+        self._progress.write(now, self.num_steps, self._schedule.at(max(0, self.num_steps - 1)), whole=whole)
         if not math.isfinite(self._meter.last_loss):
             raise self._not_finite(f"the training loss became {self._meter.last_loss}")
 

@@ -105,7 +105,9 @@ class Adam(Optimizer):
         devices = {p.device.type for p in parameters}
         dtypes = {p.dtype for p in parameters}
         return (
-            hasattr(torch, "_fused_adamw_") and len(devices) == 1 and devices <= {"cpu", "cuda"}
+            hasattr(torch, "_fused_adamw_")
+            and len(devices) == 1
+            and devices <= {"cpu", "cuda"}
             and dtypes <= {torch.float32, torch.float64}
         )
 

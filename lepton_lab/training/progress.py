@@ -60,7 +60,7 @@ class Progress:
         Args:
             now: Seconds, monotonic.
             step: Steps done.
-            learning_rate: Of the next step.
+            learning_rate: Of the last step.
             whole: Wait for all numbers, write them even if it is not time yet.
         """
         self._meter.collect(wait=whole)

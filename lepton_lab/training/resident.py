@@ -39,7 +39,9 @@ class Rows(Protocol):
 class ResidentRows:
     """All rows prepared, in one tensor on the device; pictures with the channels last."""
 
-    def __init__(self, split: Any, preparation: Preparation, input_shape: tuple[int, ...], device: torch.device) -> None:
+    def __init__(
+        self, split: Any, preparation: Preparation, input_shape: tuple[int, ...], device: torch.device
+    ) -> None:
         self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
         self._shape = tuple(input_shape)
         self._is_image = len(self._shape) == 3
@@ -100,7 +102,12 @@ def _prepare(preparation: Preparation, stored: np.ndarray) -> torch.Tensor:
 
 
 def place(
-    split: Any, preparation: Preparation, input_shape: tuple[int, ...], device: torch.device, *, free_bytes: int | None = None
+    split: Any,
+    preparation: Preparation,
+    input_shape: tuple[int, ...],
+    device: torch.device,
+    *,
+    free_bytes: int | None = None,
 ) -> Rows:
     """A split's rows on the device where they fit into a share of its free memory, else streamed.
 

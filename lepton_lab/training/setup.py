@@ -69,9 +69,7 @@ def prepare(
     module = build(model_spec, dataset.input_shape, len(dataset.classes))
     drawing = describe(module, dataset.input_shape, name=model_spec.name)
     learning_rates = getattr(module, "learning_rates", None)
-    plan = plan or make_plan(
-        train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates
-    )
+    plan = plan or make_plan(train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates)
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
     module.to(device, memory_format=torch.channels_last).train()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-SMALL_STEP_MACS = 30_000_000
+SMALL_STEP_MACS = 400_000_000
 """Below so many multiplications a step, handing work to a second thread costs more than it saves."""
 
 
