@@ -1,0 +1,127 @@
+"""The deployable bundle: a folder of data that is verified byte by byte and never runs code.
+
+`load` reads each file once, without following links, checks its SHA-256, and hands on those very bytes, so that
+what was verified is what is used. `manifest` owns `bundle.json`, `onnx_guard` what a model may not do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from lepton_lab.data.preparation import Preparation
+from lepton_lab.errors import LeptonError, ServingError
+from lepton_lab.serving.folders import publish_folder
+from lepton_lab.serving.manifest import EXAMPLE_FILE, MANIFEST_FILE, MODEL_FILE, FileEntry, Manifest
+from lepton_lab.serving.onnx_guard import check_model
+
+MAX_MANIFEST_BYTES = 32 * 2**20
+MAX_FILE_BYTES = 2 * 2**30
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle in memory."""
+
+    manifest: Manifest
+    files: dict[str, bytes]
+    preparation: Preparation
+
+    @property
+    def sha256(self) -> str:
+        """The bundle's address: two bundles with the same address are the same."""
+        return self.manifest.sha256
+
+    @property
+    def model(self) -> bytes:
+        """The ONNX model."""
+        return self.files[MODEL_FILE]
+
+    @property
+    def example_png(self) -> bytes | None:
+        """A real picture to try, where the bundle has one."""
+        return self.files.get(EXAMPLE_FILE)
+
+    def copy_to(self, folder: Path) -> None:
+        """Writes the verified bytes as a folder of their own, whole or not at all."""
+        publish_folder(folder, {**self.files, MANIFEST_FILE: self.manifest.to_json()})
+
+
+def load(folder: Path) -> Bundle:
+    """Reads a bundle and verifies it.
+
+    Args:
+        folder: The bundle's folder, as `export_bundle` wrote it.
+
+    Raises:
+        ServingError: If a file is missing, unlisted, a link, changed since the export, or not allowed.
+    """
+    folder = Path(folder)
+    if folder.is_symlink() or not folder.is_dir():
+        raise ServingError(f"There is no bundle in {folder}; expected a folder with {MANIFEST_FILE} and {MODEL_FILE}.")
+    manifest = Manifest.from_json(_read_plain(folder, MANIFEST_FILE, MAX_MANIFEST_BYTES))
+    unlisted = sorted({entry.name for entry in folder.iterdir()} - {*manifest.files, MANIFEST_FILE})
+    if unlisted:
+        raise ServingError(f"{folder} holds {unlisted[0]!r}, which its bundle.json does not list; remove it.")
+    files = {name: _read_verified(folder, name, entry) for name, entry in manifest.files.items()}
+    check_model(files[MODEL_FILE])
+    return Bundle(manifest, files, _preparation(manifest))
+
+
+def write(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Bundle:
+    """Seals a manifest over its files and publishes the folder.
+
+    Args:
+        folder: Where the bundle will stand; one that is there is replaced.
+        manifest: What the bundle says about itself; `files` and `sha256` are filled in here.
+        files: Content by file name, without `bundle.json`.
+    """
+    listed = {name: FileEntry(sha256=_sha256(content), bytes=len(content)) for name, content in files.items()}
+    sealed = manifest.model_copy(update={"files": listed}).sealed()
+    check_model(files[MODEL_FILE])
+    bundle = Bundle(sealed, dict(files), _preparation(sealed))
+    bundle.copy_to(folder)
+    return bundle
+
+
+def _read_verified(folder: Path, name: str, entry: FileEntry) -> bytes:
+    """One listed file, if it is what the manifest says."""
+    content = _read_plain(folder, name, min(entry.bytes, MAX_FILE_BYTES))
+    if len(content) != entry.bytes or _sha256(content) != entry.sha256:
+        raise ServingError(f"{folder / name} was changed after the export (its SHA-256 is another). Export it again.")
+    return content
+
+
+def _read_plain(folder: Path, name: str, limit_bytes: int) -> bytes:
+    """A regular file's content; links, devices and files larger than the limit are refused."""
+    path = folder / name
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise ServingError(f"{path} is missing; export the bundle again.") from None
+    except OSError:
+        raise ServingError(f"{path} cannot be read as a plain file; a bundle may not hold links.") from None
+    with os.fdopen(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise ServingError(f"{path} is not a plain file.")
+        if state.st_size > limit_bytes:
+            raise ServingError(f"{path} has {state.st_size:,} bytes; expected {limit_bytes:,}. Export it again.")
+        return file.read(limit_bytes + 1)
+
+
+def _preparation(manifest: Manifest) -> Preparation:
+    """The preparation that the manifest describes; plain values in, plain numpy out."""
+    try:
+        return Preparation.from_dict(manifest.preparation)
+    except LeptonError as error:
+        raise ServingError(f"bundle.json: preparation: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServingError(f"bundle.json: preparation cannot be read ({error!r}); export the bundle again.") from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,65 @@
+"""Deadlines on the connection itself: slow heads and slow readers are cut (uvicorn has no such limits of its own).
+
+The body's deadline is in `requests.read_body`; this covers what happens before and after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+HEAD_SECONDS = 10.0
+"""Longest time from the first byte of a request to the end of its head."""
+READ_SECONDS = 10.0
+"""Longest time that a client may leave an answer unread."""
+
+
+class DeadlineProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 connection with a deadline for each request's head and for a stalled reader."""
+
+    head_timer: asyncio.TimerHandle | None = None
+    reader_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """A client that connects and says nothing counts as slow, too."""
+        super().connection_made(transport)
+        self.head_timer = self.loop.call_later(HEAD_SECONDS, transport.abort)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request is here."""
+        super().on_message_begin()
+        if self.head_timer is None:
+            self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._stop_head_timer()
+        super().on_headers_complete()
+
+    def pause_writing(self) -> None:
+        """The client does not read; its buffer is full."""
+        super().pause_writing()
+        self.reader_timer = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+        self._stop_reader_timer()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is over, and its timers with it."""
+        self._stop_head_timer()
+        self._stop_reader_timer()
+        super().connection_lost(exc)
+
+    def _stop_head_timer(self) -> None:
+        if self.head_timer is not None:
+            self.head_timer.cancel()
+            self.head_timer = None
+
+    def _stop_reader_timer(self) -> None:
+        if self.reader_timer is not None:
+            self.reader_timer.cancel()
+            self.reader_timer = None

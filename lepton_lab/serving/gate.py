@@ -1,0 +1,125 @@
+"""The closed door before every route: key, place in the queue, measure, and a plain answer to every failure.
+
+Only the try-it page itself (`/`, no data in it) opens without a key. A path that does not exist is closed, too:
+without a key nobody learns what is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.exceptions import HTTPException
+from starlette.routing import Router
+from starlette.types import Message, Receive, Scope, Send
+
+from lepton_lab.serving.host import Host
+from lepton_lab.serving.keys import key_from_headers
+from lepton_lab.serving.requests import RequestError, Ticket
+from lepton_lab.serving.usage import UsageMeter
+
+log = logging.getLogger("lepton_lab.serving")
+
+OPEN_PATHS = frozenset({"/"})
+SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+class Gate:
+    """The outermost layer of the server.
+
+    Args:
+        router: The routes behind the door; it leaves every failure to the gate, which answers all of them alike.
+        host: The endpoint.
+        usage: The accounts.
+    """
+
+    def __init__(self, router: Router, host: Host, usage: UsageMeter) -> None:
+        self.router, self._host, self._usage = router, host, usage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one connection's event."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        started = time.perf_counter()
+        watched = _Watched(send)
+        ticket = None
+        scope["app"] = self
+        try:
+            if scope["path"] not in OPEN_PATHS:
+                ticket = scope["lepton"] = self._authenticate(scope)
+            await self._pass(scope, receive, watched)
+        except Exception as error:  # the boundary: whatever happens inside, the client gets one plain sentence
+            await self._refuse(error, scope, watched)
+        finally:
+            self._account(ticket, watched.status, time.perf_counter() - started)
+
+    def _authenticate(self, scope: Scope) -> Ticket:
+        """The request's ticket, if its key is good at this moment."""
+        self._host.watch.refresh()
+        key = self._host.watch.keys.check(key_from_headers(scope["headers"]))
+        if key is None:
+            raise RequestError(
+                401,
+                "A valid API key is needed: send it as 'Authorization: Bearer lpt_...' or 'X-API-Key: lpt_...'.",
+                www_authenticate="Bearer",
+            )
+        return Ticket(key)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the route; whatever does work takes a place in the queue first."""
+        if scope["method"] == "POST":
+            with self._host.admitted():
+                await self.router(scope, receive, send)
+        else:
+            await self.router(scope, receive, send)
+
+    async def _refuse(self, error: Exception, scope: Scope, watched: _Watched) -> None:
+        """Answers a failure, unless the answer has begun."""
+        if isinstance(error, HTTPException):
+            error = RequestError(error.status_code, _http_sentence(error, scope), **dict(error.headers or {}))
+        if not isinstance(error, RequestError):
+            log.error("%s failed: %s", scope["method"], type(error).__name__, exc_info=error)
+            error = RequestError(500, "The endpoint failed on this request; its server.log says where.")
+        if watched.status:
+            return
+        body = error.body()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers += [
+            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()
+        ]
+        await watched({"type": "http.response.start", "status": error.status, "headers": headers})
+        await watched({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+    def _account(self, ticket: Ticket | None, status: int, seconds: float) -> None:
+        """Writes the request into metrics and the key's account."""
+        self._host.metrics.observe_request(ticket.route if ticket else "closed", status, seconds)
+        if ticket:
+            self._usage.count(ticket.key.id, rows=ticket.rows, compute_seconds=ticket.compute_seconds)
+
+
+class _Watched:
+    """A `send` that remembers the status and adds the headers that every answer carries."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), *SAFE_HEADERS]
+        await self._send(message)
+
+
+def _http_sentence(error: HTTPException, scope: Scope) -> str:
+    """A plain sentence for a routing failure."""
+    path = scope["path"][:100]
+    if error.status_code == 404:
+        return f"There is nothing at {path!r}; /openapi.json lists what there is."
+    if error.status_code == 405:
+        return (
+            f"{path!r} does not take {scope['method'][:10]}; it takes {(error.headers or {}).get('Allow', 'another')}."
+        )
+    return str(error.detail)

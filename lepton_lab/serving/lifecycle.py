@@ -1,0 +1,360 @@
+"""Endpoints from the owner's side: deploy, stop, roll back, keys, usage.
+
+A deploy copies the run's verified bundle into the endpoint's folder, points the record at it, and waits until the
+server says that it answers with it. The supervisor starts the server; a server that is already there swaps. One
+deploy of a name runs at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from lepton_lab.errors import EndpointError, UnknownName
+from lepton_lab.runs.atomic import write_bytes
+from lepton_lab.runs.endpoints import (
+    EndpointRecord,
+    EndpointSummary,
+    KeyRecord,
+    VersionRecord,
+    edit_record,
+    endpoint_names,
+    list_endpoints,
+    load_record,
+    save_record,
+    stop_endpoint,
+    summarize,
+)
+from lepton_lab.runs.launch import ensure_supervisor
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import alive, read_identity
+from lepton_lab.serving import require_extra
+from lepton_lab.serving.bundle import Bundle
+from lepton_lab.serving.keys import make_key
+from lepton_lab.serving.ports import PortTaken, choose_port, require_free
+from lepton_lab.serving.usage import Usage, read_usage
+from lepton_lab.serving.waiting import bundle_of_run
+from lepton_lab.specs import DeploySpec
+
+__all__ = [
+    "deploy",
+    "list_endpoints",
+    "new_key",
+    "owner_key",
+    "revoke_key",
+    "rollback",
+    "start_endpoint",
+    "stop_endpoint",
+    "usage_of",
+]
+
+READY_SECONDS = 30.0
+LOCK_SECONDS = 120.0
+PORT_TRIES = 20
+OWNER = "owner"
+Starter = Callable[[Store], None]
+"""Sees to it that endpoints whose record says "running" have a server; the supervisor does."""
+
+
+def deploy(
+    store: Store, run_id: str, spec: DeploySpec, *, start: Starter = ensure_supervisor
+) -> tuple[EndpointSummary, str | None]:
+    """Puts a run's network into service under a name.
+
+    Args:
+        store: The run store.
+        run_id: The finished run.
+        spec: Name, address and limits.
+        start: What starts servers.
+
+    Returns:
+        The endpoint, ready; and its API key if the endpoint is new, shown this once and kept nowhere.
+
+    Raises:
+        UnknownName: If there is no such run.
+        MissingExtra: If what the server needs is not installed.
+        ServingError: If the run has no bundle, or the endpoint does not get ready; what answered before still does.
+    """
+    require_extra()
+    bundle = bundle_of_run(store, run_id)
+    folder = store.endpoint_dir(spec.name)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _deploy_lock(folder):
+        if (folder / "record.json").exists():
+            return _redeploy(store, bundle, run_id, spec, start), None
+        return _deploy_new(store, bundle, run_id, spec, start)
+
+
+def start_endpoint(store: Store, name: str, *, start: Starter = ensure_supervisor) -> EndpointSummary:
+    """Brings a stopped endpoint back at the same URL.
+
+    Raises:
+        EndpointError: If its port is taken by now, or it does not get ready.
+    """
+    with _deploy_lock(_existing(store, name)):
+        _require_own_port(store, load_record(store, name))
+        with edit_record(store, name) as record:
+            record.desired = "running"
+        return _start_and_wait(store, name, start)
+
+
+def rollback(
+    store: Store, name: str, version: int | None = None, *, start: Starter = ensure_supervisor
+) -> EndpointSummary:
+    """Goes back to an earlier version, without a dropped request.
+
+    Args:
+        store: The run store.
+        name: The endpoint.
+        version: Which one; the one before the active version if none is given.
+        start: What starts servers.
+
+    Raises:
+        EndpointError: If there is no such version.
+    """
+    with _deploy_lock(_existing(store, name)):
+        record = load_record(store, name)
+        if version is None:
+            earlier = [entry.version for entry in record.versions if entry.version < record.active_version]
+            if not earlier:
+                raise EndpointError(f"The endpoint {name!r} has no version before {record.active_version}.")
+            version = earlier[-1]
+        record.get_version(version)
+        return _switch(store, name, start, active_version=version)
+
+
+def new_key(store: Store, name: str, *, expires: float | None = None) -> tuple[KeyRecord, str]:
+    """Another API key for an endpoint.
+
+    Args:
+        store: The run store.
+        name: The endpoint.
+        expires: Unix seconds after which it no longer works; `None` for never.
+
+    Returns:
+        What is kept of it, and the key itself, shown this once.
+    """
+    kept, key = make_key(expires=expires)
+    with edit_record(store, name) as record:
+        record.keys.append(kept)
+    return kept, key
+
+
+def revoke_key(store: Store, name: str, key_id: str) -> None:
+    """Ends a key; the next request with it is refused.
+
+    Raises:
+        UnknownName: If the endpoint has no key of this id.
+    """
+    with edit_record(store, name) as record:
+        if key_id not in [key.id for key in record.keys]:
+            raise UnknownName("key", key_id, [key.id for key in record.keys])
+        record.keys = [_revoked(key) if key.id == key_id else key for key in record.keys]
+
+
+def owner_key(store: Store, name: str) -> str:
+    """The owner's own key, for faces on this machine.
+
+    Raises:
+        UnknownName: If there is no such endpoint.
+        EndpointError: If the key's file is gone.
+    """
+    path = _existing(store, name) / "owner.key"
+    try:
+        return path.read_text("ascii").strip()
+    except OSError:
+        raise EndpointError(
+            f"The owner's key of {name!r} is gone ({path.name}); make another with new_key({name!r})."
+        ) from None
+
+
+def usage_of(store: Store, name: str) -> dict[str, Usage]:
+    """What each key of an endpoint has asked for, by key id; keys that were never used are listed, too."""
+    totals = read_usage(_existing(store, name) / "usage.jsonl")
+    return {key.id: totals.get(key.id, Usage()) for key in load_record(store, name).keys}
+
+
+def _deploy_new(
+    store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start: Starter
+) -> tuple[EndpointSummary, str]:
+    """The first deploy of a name; leaves nothing but the log behind if it fails."""
+    folder = store.endpoint_dir(spec.name)
+    shown, key = make_key()
+    own, own_key = make_key(key_id=OWNER)
+    _publish(folder, bundle, 1)
+    write_bytes(folder / "owner.key", own_key.encode())
+    tried: set[int] = set()
+    try:
+        while True:
+            port = choose_port(store, spec.host, spec.port, tried)
+            tried.add(port)
+            record = EndpointRecord(spec.name, "running", 1, spec.host, port)
+            record.versions = [VersionRecord(1, bundle.sha256, run_id, time.time())]
+            record.keys = [shown, own]
+            _limits(record, spec)
+            save_record(store, record)
+            try:
+                return _start_and_wait(store, spec.name, start), key
+            except PortTaken:
+                if len(tried) >= PORT_TRIES:
+                    raise
+    except BaseException:
+        _forget(store, folder)
+        raise
+
+
+def _redeploy(store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start: Starter) -> EndpointSummary:
+    """A deploy under a name that exists: same URL, another version if it is another bundle."""
+    record = load_record(store, spec.name)
+    running = bool(read_identity(store.endpoint_dir(spec.name) / "process.json")) and _alive(store, spec.name)
+    port = _port_of_redeploy(record, spec, running)
+    _require_own_port(store, record, port)
+    same = next((entry for entry in record.versions if entry.bundle_sha256 == bundle.sha256), None)
+    if same is None:
+        same = VersionRecord(
+            max((entry.version for entry in record.versions), default=0) + 1, bundle.sha256, run_id, time.time()
+        )
+    target = store.endpoint_dir(spec.name) / "versions" / str(same.version)
+    if same not in record.versions or not target.exists():
+        _publish(store.endpoint_dir(spec.name), bundle, same.version)
+    with edit_record(store, spec.name) as record:
+        if same not in record.versions:
+            record.versions.append(same)
+        _limits(record, spec)
+    return _switch(store, spec.name, start, active_version=same.version, port=port, host=record.host)
+
+
+def _port_of_redeploy(record: EndpointRecord, spec: DeploySpec, running: bool) -> int:
+    """The port stays, unless another one is asked for while the endpoint is stopped."""
+    moves = spec.port not in (0, record.port) or ("host" in spec.model_fields_set and spec.host != record.host)
+    if running and moves:
+        raise EndpointError(
+            f"The endpoint {record.name!r} already answers on {record.host} port {record.port}; "
+            "stop it first to move it elsewhere, or deploy without host and port to keep its address."
+        )
+    if moves:
+        record.host = spec.host
+    return spec.port or record.port
+
+
+def _switch(store: Store, name: str, start: Starter, **changes: Any) -> EndpointSummary:
+    """Changes the record and waits until the server follows; takes the change back if it cannot."""
+    with edit_record(store, name) as record:
+        before = {field: getattr(record, field) for field in (*changes, "desired")}
+        for field, value in {**changes, "desired": "running"}.items():
+            setattr(record, field, value)
+    try:
+        return _start_and_wait(store, name, start)
+    except BaseException:
+        with edit_record(store, name) as record:
+            for field, value in before.items():
+                setattr(record, field, value)
+        raise
+
+
+def _start_and_wait(store: Store, name: str, start: Starter) -> EndpointSummary:
+    """Has a server started where there is none, and waits until it answers with the active version.
+
+    Raises:
+        PortTaken: If the server found its port taken.
+        EndpointError: If it failed, or is not ready in time; with the log's last line.
+    """
+    folder = store.endpoint_dir(name)
+    record = load_record(store, name)
+    if not _alive(store, name):
+        (folder / "process.json").unlink(missing_ok=True)
+    start(store)
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        process = read_identity(folder / "process.json") or {}
+        if process.get("ready") and process.get("version") == record.active_version and alive(process):
+            return summarize(store, name)
+        _raise_failure(process, record, folder)
+        time.sleep(0.005)
+    raise EndpointError(f"The endpoint {name!r} did not get ready within {READY_SECONDS:g} s.{_last_line(folder)}")
+
+
+def _raise_failure(process: dict[str, Any], record: EndpointRecord, folder: Path) -> None:
+    """Turns what the server reports into an error, where it reports one for this version."""
+    problem = process.get("problem") or {}
+    if problem.get("version") == record.active_version:
+        raise EndpointError(
+            f"Version {record.active_version} of {record.name!r} was not taken into service: {problem.get('message')} "
+            "The version before it still answers."
+        )
+    if process.get("message"):
+        kind = PortTaken if process.get("port_taken") else EndpointError
+        raise kind(f"The endpoint {record.name!r} did not start: {process['message']}{_last_line(folder)}")
+
+
+def _last_line(folder: Path) -> str:
+    """What the server said last, as the end of an error message."""
+    with contextlib.suppress(OSError):
+        lines = (folder / "server.log").read_text("utf-8", "replace").strip().splitlines()
+        if lines:
+            return f" Last line of server.log: {lines[-1][:300]}"
+    return " Its server.log is empty: the supervisor may not have started it."
+
+
+def _require_own_port(store: Store, record: EndpointRecord, port: int | None = None) -> None:
+    """Says at once, and in plain words, when an endpoint's port went to somebody else while it was down."""
+    if not _alive(store, record.name):
+        require_free(record.name, record.host, port or record.port)
+
+
+def _alive(store: Store, name: str) -> bool:
+    """Whether the endpoint's server lives."""
+    return alive(read_identity(store.endpoint_dir(name) / "process.json"))
+
+
+def _publish(folder: Path, bundle: Bundle, version: int) -> None:
+    """Copies the verified bundle into the endpoint."""
+    bundle.copy_to(folder / "versions" / str(version))
+
+
+def _limits(record: EndpointRecord, spec: DeploySpec) -> None:
+    """Takes the spec's limits over."""
+    record.max_batch, record.max_queue, record.threads = spec.max_batch, spec.max_queue, spec.threads
+
+
+def _revoked(key: KeyRecord) -> KeyRecord:
+    """The same key, ended now; one that was ended before stays as it is."""
+    if key.revoked is not None:
+        return key
+    return KeyRecord(key.id, key.prefix, key.sha256, key.created, key.expires, time.time())
+
+
+def _existing(store: Store, name: str) -> Path:
+    """An endpoint's folder.
+
+    Raises:
+        UnknownName: If there is no such endpoint.
+    """
+    folder = store.endpoint_dir(name)
+    if not (folder / "record.json").exists():
+        raise UnknownName("endpoint", name, endpoint_names(store))
+    return folder
+
+
+def _forget(store: Store, folder: Path) -> None:
+    """Undoes a first deploy that failed; the server, if any, ends when its record is gone. The log stays."""
+    for name in ("record.json", "owner.key"):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / "versions", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _deploy_lock(folder: Path) -> Iterator[None]:
+    """One deploy of a name at a time; others wait for their turn."""
+    lock = FileLock(folder / "deploy.lock", timeout=LOCK_SECONDS, mode=0o600)
+    try:
+        with lock:
+            yield
+    except Timeout:
+        raise EndpointError(f"Another deploy of {folder.name!r} takes longer than {LOCK_SECONDS:g} s.") from None

@@ -1,0 +1,130 @@
+"""`bundle.json`: what a bundle says about itself, and the address that follows from its content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lepton_lab.errors import ServingError
+
+FORMAT = 1
+MANIFEST_FILE = "bundle.json"
+MODEL_FILE = "model.onnx"
+EXAMPLE_FILE = "example.png"
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_VOLATILE = ("sha256", "created", "export_seconds")
+
+
+class _Strict(BaseModel):
+    """Immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TensorSignature(_Strict):
+    """Name, datatype (Open Inference Protocol) and shape of a tensor; -1 is the batch."""
+
+    name: str = Field(min_length=1, max_length=64)
+    datatype: Literal["FP32"] = "FP32"
+    shape: tuple[int, ...] = Field(min_length=2, max_length=8)
+
+    @model_validator(mode="after")
+    def _batch_comes_first(self) -> Self:
+        if self.shape[0] != -1 or any(size < 1 for size in self.shape[1:]):
+            raise ValueError(f"shape is {list(self.shape)}; expected [-1, ...] with positive sizes.")
+        return self
+
+
+class FileEntry(_Strict):
+    """One file of the bundle."""
+
+    sha256: Hash
+    bytes: int = Field(ge=0)
+
+
+class Verification(_Strict):
+    """How the exported model compared with the trained one on real samples."""
+
+    num_samples: int = Field(ge=0)
+    largest_difference: float = Field(ge=0, description="Largest absolute difference of any class's probability")
+    agreement_fraction: float = Field(ge=0, le=1, description="Share of samples with the same predicted class")
+
+
+class Manifest(_Strict):
+    """The content of `bundle.json`."""
+
+    format: Literal[1] = 1
+    name: str
+    run_id: str
+    dataset: str = ""
+    model: str = ""
+    task: Literal["classification"] = "classification"
+    modality: Literal["image", "sequence", "table"]
+    input: TensorSignature
+    output: TensorSignature
+    preparation: dict[str, Any]
+    classes: tuple[str, ...] = Field(min_length=1, max_length=100_000)
+    metrics: dict[str, Any] = {}
+    example: dict[str, Any] | None = None
+    opset: int = 0
+    exporter: str = ""
+    export_seconds: float = 0.0
+    verification: Verification | None = None
+    versions: dict[str, str] = {}
+    created: float = 0.0
+    files: dict[FileName, FileEntry]
+    sha256: Hash = "0" * 64
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if MODEL_FILE not in self.files:
+            raise ValueError(f"files has no {MODEL_FILE}.")
+        if self.output.shape != (-1, len(self.classes)):
+            raise ValueError(
+                f"output.shape is {list(self.output.shape)}; expected [-1, {len(self.classes)}] (classes)."
+            )
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("two classes have the same name.")
+        return self
+
+    def address(self) -> str:
+        """SHA-256 of everything that makes the bundle what it is; times do not count."""
+        kept = {key: value for key, value in self.model_dump(mode="json").items() if key not in _VOLATILE}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def sealed(self) -> Manifest:
+        """A copy that carries its own address."""
+        return self.model_copy(update={"sha256": self.address()})
+
+    def to_json(self) -> bytes:
+        """The file's content."""
+        return (json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, content: bytes) -> Manifest:
+        """Reads and checks the file.
+
+        Raises:
+            ServingError: If it is no manifest, is of another format, or was changed after it was sealed.
+        """
+        try:
+            values = json.loads(content)
+        except (ValueError, RecursionError):
+            raise ServingError("bundle.json is not JSON; export the bundle again.") from None
+        found = values.get("format") if isinstance(values, dict) else None
+        if found != FORMAT:
+            raise ServingError(f"bundle.json has format {found!r}; this version of lepton_lab reads format {FORMAT}.")
+        try:
+            manifest = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the file"
+            raise ServingError(f"bundle.json: {where}: {first['msg']}. Export the bundle again.") from None
+        if manifest.address() != manifest.sha256:
+            raise ServingError("bundle.json was changed after the export (its SHA-256 is another). Export it again.")
+        return manifest

@@ -1,0 +1,48 @@
+"""The try-it page: one file for every endpoint, without data, without anything from elsewhere.
+
+Style and script are written into the page, and its Content-Security-Policy names them by hash, so nothing else runs
+whatever a label or a file name may contain. All addresses in it are relative: it works as it is behind
+jupyter-server-proxy (`.../proxy/8700/`) or any other prefix.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib import resources
+
+
+class Page:
+    """The page's bytes and headers, put together once."""
+
+    def __init__(self) -> None:
+        parts = resources.files("lepton_lab.serving").joinpath("tryit")
+        style, script = (parts.joinpath(name).read_text("utf-8") for name in ("style.css", "script.js"))
+        frame = parts.joinpath("index.html").read_text("utf-8")
+        self.html = frame.replace("/*style*/", style).replace("/*script*/", script).encode()
+        self.headers = {
+            "Content-Security-Policy": _policy(style, script),
+            "Referrer-Policy": "no-referrer",
+            "X-Frame-Options": "SAMEORIGIN",
+            "Cross-Origin-Opener-Policy": "same-origin",
+        }
+
+
+def _policy(style: str, script: str) -> str:
+    """Nothing is allowed but the page's own two parts, pictures from the person's disk, and calls to this endpoint."""
+    rules = {
+        "default-src": "'none'",
+        "script-src": f"'{_hash(script)}'",
+        "style-src": f"'{_hash(style)}'",
+        "img-src": "blob: data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'self'",
+        "require-trusted-types-for": "'script'",
+    }
+    return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

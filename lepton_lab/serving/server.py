@@ -1,0 +1,245 @@
+"""The endpoint's process: `python -m lepton_lab.serving.server --store PATH --name NAME`.
+
+It holds the endpoint's lock while it lives (so there is never a second one), binds its address, verifies and warms
+up the bundle, says in `process.json` that it is ready, and then follows `record.json`: keys, versions, and whether
+it is wanted at all. Never imports torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import logging
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from filelock import FileLock, Timeout
+
+from lepton_lab.errors import EndpointError, LeptonError
+from lepton_lab.runs.atomic import write_json
+from lepton_lab.runs.endpoints import EndpointRecord
+from lepton_lab.runs.launch import ensure_supervisor
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import write_identity
+from lepton_lab.serving.app import build_app
+from lepton_lab.serving.deadlines import DeadlineProtocol
+from lepton_lab.serving.host import Host
+from lepton_lab.serving.ports import PortTaken
+from lepton_lab.serving.usage import UsageMeter, read_usage
+
+log = logging.getLogger("lepton_lab.serving")
+
+FOLLOW_SECONDS = 0.1
+FLUSH_SECONDS = 1.0
+SUPERVISE_SECONDS = 2.0
+DRAIN_SECONDS = 10
+MAX_CONNECTIONS = 2048
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one endpoint until it is no longer wanted; returns the process's exit status."""
+    parser = argparse.ArgumentParser(prog="python -m lepton_lab.serving.server", description=main.__doc__)
+    parser.add_argument("--store", required=True, type=Path, help="The run store")
+    parser.add_argument("--name", required=True, help="The endpoint's name")
+    asked = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    store = Store(asked.store)
+    folder = store.endpoint_dir(asked.name)
+    try:
+        with _sole_server(folder):
+            return _serve(store, asked.name, folder)
+    except LeptonError as error:
+        log.error("%s", error)
+        return 1
+
+
+@contextlib.contextmanager
+def _sole_server(folder: Path) -> Iterator[None]:
+    """Holds the endpoint's lock; a second server says so and ends."""
+    try:
+        with FileLock(folder / "server.lock", timeout=0, mode=0o600):
+            yield
+    except Timeout:
+        raise EndpointError(f"The endpoint {folder.name!r} already has a server.") from None
+
+
+def _serve(store: Store, name: str, folder: Path) -> int:
+    """Loads, answers, and leaves the reason behind where it cannot."""
+    status = _Status(folder / "process.json")
+    try:
+        host = Host(store, name)
+        status.write(port=host.watch.record.port)
+        listener = bind(host.watch.record)
+        host.load_first()
+    except LeptonError as error:
+        status.write(message=str(error), port_taken=isinstance(error, PortTaken))
+        log.error("%s", error)
+        return 1
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(EndpointServer(store, host, status).run(listener))
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loop where it is installed: twice the requests for the same cores."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def bind(record: EndpointRecord) -> socket.socket:
+    """A listening socket on the record's address.
+
+    Raises:
+        PortTaken: If the port is taken or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in record.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((record.host, record.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"The endpoint {record.name!r} cannot listen on {record.host} port {record.port} "
+            f"({(error.strerror or str(error)).lower()}). Stop the program that uses the port, "
+            "or deploy with another port."
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+class _Status:
+    """`process.json`: this process, and how it stands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fields: dict[str, Any] = {"ready": False, "version": 0, "message": None, "problem": None}
+
+    def write(self, **fields: Any) -> None:
+        """Changes some fields, and the file where that makes a difference."""
+        changed = {**self._fields, **fields}
+        if changed != self._fields or not self._path.exists():
+            self._fields = changed
+            write_identity(self._path, **changed)
+
+
+class EndpointServer:
+    """uvicorn around one host, with the chores that go on beside it.
+
+    Args:
+        store: The run store.
+        host: The endpoint, its first version loaded.
+        status: Told when it is ready.
+    """
+
+    def __init__(self, store: Store, host: Host, status: _Status) -> None:
+        self._store, self._host, self._status = store, host, status
+        usage_path = host.folder / "usage.jsonl"
+        self._usage = UsageMeter(usage_path)
+        self._requests_before = sum(usage.requests for usage in read_usage(usage_path).values())
+        self._stats: dict[str, Any] = {}
+        config = uvicorn.Config(
+            build_app(host, self._usage),
+            http=DeadlineProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+
+    async def run(self, listener: socket.socket) -> None:
+        """Answers until the record no longer wants it, or a signal ends it; accepted requests are answered first."""
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        gc.collect()
+        gc.freeze()
+        chores = asyncio.create_task(self._chores())
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            chores.cancel()
+            self._host.close()
+            self._status.write(ready=False)
+            self._flush()
+        log.info("endpoint %s stopped", self._host.name)
+
+    async def _chores(self) -> None:
+        """Follows the record, flushes the accounts, and keeps the supervisor alive."""
+        while not self._server.started:
+            await asyncio.sleep(0.002)
+        self._report_ready()
+        next_flush = next_supervision = time.monotonic() + FLUSH_SECONDS
+        while not self._server.should_exit:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                await self._follow()
+            except (LeptonError, OSError) as error:
+                log.warning("the record could not be followed yet: %s", error)
+            now = time.monotonic()
+            if now >= next_flush:
+                next_flush = now + FLUSH_SECONDS
+                self._flush()
+            if now >= next_supervision:
+                next_supervision = now + SUPERVISE_SECONDS
+                await asyncio.to_thread(self._supervise)
+
+    async def _follow(self) -> None:
+        """Does what the record says: another version, or the end."""
+        await self._host.follow_record()
+        watch = self._host.watch
+        if watch.gone or watch.record.desired == "stopped":
+            self._server.should_exit = True
+            return
+        problem = self._host.problem
+        self._status.write(
+            version=self._host.version, problem={"version": problem[0], "message": problem[1]} if problem else None
+        )
+
+    def _report_ready(self) -> None:
+        """Says that the endpoint answers."""
+        self._status.write(ready=True, version=self._host.version, message=None)
+        record = self._host.watch.record
+        log.info("endpoint %s version %d answers on %s", record.name, self._host.version, record.url())
+        if record.host not in ("127.0.0.1", "::1", "localhost"):
+            log.warning("%s is reachable from other machines and not encrypted; keys travel in the clear", record.host)
+
+    def _flush(self) -> None:
+        """Writes usage and statistics; a full disk costs neither answers nor counts."""
+        counted = self._host.metrics
+        requests = self._requests_before + sum(counted.requests.values()) - counted.requests["closed", 401]
+        stats = {"requests": requests, "p95_ms": counted.p95_ms(), "rejected": counted.rejected}
+        try:
+            self._usage.flush()
+            if stats != self._stats:
+                write_json(self._host.folder / "stats.json", stats, durable=False)
+                self._stats = stats
+        except (LeptonError, OSError) as error:
+            log.warning("usage could not be written yet: %s", error)
+
+    def _supervise(self) -> None:
+        """Starts the supervisor again where it is gone."""
+        try:
+            ensure_supervisor(self._store)
+        except (LeptonError, OSError) as error:
+            log.warning("the supervisor could not be started: %s", error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"use strict";
+// Text of labels, columns and errors comes from elsewhere: it is only ever written as textContent.
+(() => {
+  const WORDS = {
+    en: {
+      doorTitle: "This endpoint needs a key", key: "API key", open: "Open", forget: "Forget key", theme: "Theme",
+      doorHelp: "Paste the API key that was shown when the endpoint was deployed. It stays in this browser tab.",
+      refused: "The endpoint refuses this key. It may be mistyped, expired or revoked.",
+      input: "Input", result: "Prediction", predict: "Predict", example: "Use an example",
+      drop: "Drop an image", dropHelp: "or click to choose a file, or paste one",
+      paste: "Paste a row: values by comma or tab, in the order below, or JSON",
+      values: "Paste numbers as JSON: a list of time steps, each a list of features",
+      empty: "Nothing yet: give an input and see what the model makes of it.",
+      noPicture: "Choose an image first.", noNumbers: "These are not numbers in JSON: [[0.1, 0.2], [0.3, 0.4]].",
+      cells: "The row has {given} values; expected {expected}.",
+      code: "Use it from code", copy: "Copy", copied: "Copied",
+      codeHelp: "Put the API key into the environment variable LEPTON_KEY; keep it out of code.",
+      ready: "ready", working: "asking", away: "no answer",
+      noAnswer: "The endpoint does not answer. It may have been stopped.", busy: "The endpoint is busy; try again in a moment.",
+      accuracy: "Test accuracy", version: "Version", model: "Model", data: "Data", classes: "Classes", run: "Run",
+      meta: "{ms} ms on the server · version {version}", other: "中文", otherLang: "zh",
+    },
+    zh: {
+      doorTitle: "此端点需要密钥", key: "API 密钥", open: "打开", forget: "忘记密钥", theme: "主题",
+      doorHelp: "请粘贴部署端点时显示的 API 密钥。密钥只保留在此浏览器标签页中。",
+      refused: "端点拒绝了此密钥。它可能有误、已过期或已被撤销。",
+      input: "输入", result: "预测", predict: "预测", example: "使用示例",
+      drop: "将图片拖到此处", dropHelp: "或点击选择文件，也可以直接粘贴",
+      paste: "粘贴一行数据：用逗号或制表符分隔，顺序同下，或使用 JSON",
+      values: "以 JSON 粘贴数字：时间步的列表，每个时间步是特征的列表",
+      empty: "还没有结果：给出输入，看看模型如何判断。",
+      noPicture: "请先选择图片。", noNumbers: "这不是 JSON 数字列表：[[0.1, 0.2], [0.3, 0.4]]。",
+      cells: "该行有 {given} 个值，应为 {expected} 个。",
+      code: "在代码中使用", copy: "复制", copied: "已复制",
+      codeHelp: "请将 API 密钥放入环境变量 LEPTON_KEY，不要写进代码。",
+      ready: "就绪", working: "请求中", away: "无响应",
+      noAnswer: "端点没有响应，可能已停止。", busy: "端点繁忙，请稍后再试。",
+      accuracy: "测试准确率", version: "版本", model: "模型", data: "数据", classes: "类别", run: "运行",
+      meta: "服务器用时 {ms} 毫秒 · 版本 {version}", other: "English", otherLang: "en",
+    },
+  };
+  const SHOWN_CLASSES = 8;
+  const SMALL_PIXELS = 96;
+  const KEY_PLACE = "lepton-lab-key:" + location.pathname;
+  const at = (id) => document.getElementById(id);
+  const state = { lang: navigator.language.startsWith("zh") ? "zh" : "en", key: sessionStorage.getItem(KEY_PLACE) || "", info: null, file: null, code: "curl", answer: null };
+  const say = (name, values = {}) => WORDS[state.lang][name].replace(/\{(\w+)\}/g, (_, part) => values[part]);
+  const make = (tag, className, text) => {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  const show = (id, visible) => { at(id).hidden = !visible; };
+
+  class Refusal extends Error {
+    constructor(status, message) { super(message); this.status = status; }
+  }
+
+  async function ask(path, options = {}) {
+    let response;
+    try {
+      response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options, headers: { ...options.headers, "X-API-Key": state.key } });
+    } catch { throw new Refusal(0, say("noAnswer")); }
+    if (response.ok) return response;
+    const content = await response.json().catch(() => ({}));
+    const own = { 401: say("refused"), 503: say("busy"), 502: say("noAnswer"), 504: say("noAnswer") }[response.status];
+    throw new Refusal(response.status, own || content.error || String(response.status));
+  }
+
+  function setState(name) {
+    const chip = at("state");
+    chip.className = name === "ready" ? "chip ok" : name === "away" ? "chip bad" : "chip";
+    chip.textContent = name ? say(name) : "";
+    chip.dataset.name = name;
+  }
+
+  function translate() {
+    document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
+    for (const node of document.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
+    for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = say(node.dataset.placeholder);
+    at("language").textContent = say("other");
+    at("language").lang = say("otherLang");
+    setState(at("state").dataset.name || "");
+    if (state.info) { drawFacts(); drawSnippet(); }
+    if (state.answer) drawAnswer();
+  }
+
+  function drawFacts() {
+    const info = state.info, accuracy = info.metrics.test_accuracy ?? info.metrics.accuracy;
+    const facts = [["version", String(info.version)], ["model", info.model], ["data", info.dataset], ["classes", String(info.classes.length)], ["run", info.run_id]];
+    if (typeof accuracy === "number") facts.unshift(["accuracy", accuracy.toFixed(4)]);
+    at("facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value], index) => {
+      const group = make("div", index === 0 ? "lead" : "");
+      group.append(make("dt", "", say(name)), make("dd", "", value));
+      return group;
+    }));
+  }
+
+  function drawFields() {
+    at("fields").replaceChildren(...state.info.columns.map((column) => {
+      const label = make("label", "", column), input = make("input");
+      input.dataset.column = column;
+      input.autocomplete = "off";
+      label.append(input);
+      return label;
+    }));
+  }
+
+  function fields() { return [...at("fields").querySelectorAll("input")]; }
+
+  function fill(row) {
+    for (const input of fields()) {
+      const value = row[input.dataset.column];
+      input.value = value === null || value === undefined ? "" : String(value);
+    }
+  }
+
+  function drawAnswer() {
+    const { prediction, milliseconds, version } = state.answer;
+    const percent = (share) => (share * 100).toFixed(1) + " %";
+    show("empty", false); show("problem", false); show("answer", true);
+    at("label").textContent = prediction.label;
+    at("confidence").textContent = percent(prediction.confidence);
+    at("bars").replaceChildren(...Object.entries(prediction.scores).sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES).map(([name, share]) => {
+      const item = make("li"), track = make("span", "track"), bar = make("span", "fill");
+      bar.style.width = share * 100 + "%";
+      track.append(bar);
+      const label = make("span", "class", name);
+      label.title = name;
+      item.append(label, track, make("span", "share", percent(share)));
+      return item;
+    }));
+    at("meta").textContent = say("meta", { ms: milliseconds.toFixed(1), version });
+  }
+
+  function fail(message) {
+    show("empty", false); show("answer", false); show("problem", true);
+    at("problem").textContent = message;
+  }
+
+  function body() {
+    if (state.info.modality === "image") {
+      if (!state.file) throw new Refusal(0, say("noPicture"));
+      return { body: state.file, headers: { "Content-Type": state.file.type || "application/octet-stream" } };
+    }
+    const json = (instances) => ({ body: JSON.stringify({ instances }), headers: { "Content-Type": "application/json" } });
+    if (state.info.columns.length) return json([Object.fromEntries(fields().map((input) => [input.dataset.column, input.value.trim() === "" ? null : input.value.trim()]))]);
+    try { return json([JSON.parse(at("values").value)]); } catch { throw new Refusal(0, say("noNumbers")); }
+  }
+
+  async function predict() {
+    at("go").disabled = true;
+    setState("working");
+    try {
+      const content = await (await ask("predict?top=" + SHOWN_CLASSES, { method: "POST", ...body() })).json();
+      state.answer = { ...content, prediction: content.predictions[0] };
+      drawAnswer();
+      setState("ready");
+      if (content.version !== state.info.version) await load();
+    } catch (error) {
+      state.answer = null;
+      fail(error.message);
+      setState(error.status === 0 && error.message === say("noAnswer") ? "away" : "ready");
+      if (error.status === 401) closeDoor(error.message);
+    }
+    at("go").disabled = false;
+  }
+
+  function take(file) {
+    if (!file) return;
+    state.file = file;
+    const image = at("preview");
+    if (image.src) URL.revokeObjectURL(image.src);
+    image.onload = () => image.classList.toggle("small", Math.max(image.naturalWidth, image.naturalHeight) <= SMALL_PIXELS);
+    image.src = URL.createObjectURL(file);
+    image.alt = file.name || "";
+    image.hidden = false;
+    predict();
+  }
+
+  function readPasted() {
+    const text = at("paste").value.trim();
+    if (!text) return;
+    try {
+      const row = JSON.parse(text);
+      if (row && typeof row === "object" && !Array.isArray(row)) { fill(row); return; }
+    } catch { /* not JSON, so CSV */ }
+    const lines = text.split(/\r?\n/), splitter = lines[0].includes("\t") ? /\t/ : /,(?=(?:[^"]*"[^"]*")*[^"]*$)/;
+    const cells = (line) => line.split(splitter).map((cell) => cell.trim().replace(/^"(.*)"$/, "$1").replace(/""/g, '"'));
+    const columns = state.info.columns, first = cells(lines[0]);
+    const named = lines.length > 1 && columns.every((column) => first.includes(column));
+    const names = named ? first : columns, row = named ? cells(lines[1]) : first;
+    if (row.length !== names.length) { fail(say("cells", { given: row.length, expected: names.length })); return; }
+    fill(Object.fromEntries(names.map((name, index) => [name, row[index]])));
+  }
+
+  async function useExample() {
+    const example = state.info.example;
+    if (!example.picture) { fill(example.row); predict(); return; }
+    try {
+      const picture = await (await ask("example")).blob();
+      take(new File([picture], "example.png", { type: "image/png" }));
+    } catch (error) { fail(error.message); }
+  }
+
+  function snippets() {
+    const url = new URL("predict", document.baseURI).href, base = url.slice(0, -"/predict".length);
+    const row = state.info.example.row || Object.fromEntries(state.info.columns.map((column) => [column, 0]));
+    const json = JSON.stringify({ instances: [row] }), quoted = json.replace(/'/g, "'\\''");
+    const picture = state.info.modality === "image", python = json.slice(14, -2).replace(/\bnull\b/g, "None").replace(/\btrue\b/g, "True").replace(/\bfalse\b/g, "False");
+    const table = state.info.columns.length > 0;
+    const data = picture ? "-H 'Content-Type: image/png' --data-binary @picture.png" : table ? `--json '${quoted}'` : "--json '{\"instances\": [[[0.1, 0.2], [0.3, 0.4]]]}'";
+    const argument = picture ? '"picture.png"' : table ? python : "[[[0.1, 0.2], [0.3, 0.4]]]";
+    const content = picture ? "file" : table ? `JSON.stringify(${json})` : "JSON.stringify({ instances: [[[0.1, 0.2], [0.3, 0.4]]] })";
+    const type = picture ? "file.type" : '"application/json"';
+    return {
+      curl: `curl -H "X-API-Key: $LEPTON_KEY" ${data} \\\n  ${url}`,
+      python: `import os\nfrom lepton_lab.serving.client import Client\n\nclient = Client("${base}", os.environ["LEPTON_KEY"])\nprint(client.predict(${argument}))`,
+      javascript: `const response = await fetch("${url}", {\n  method: "POST",\n  headers: { "X-API-Key": key, "Content-Type": ${type} },\n  body: ${content},\n});\nconst { predictions } = await response.json();`,
+    };
+  }
+
+  function drawSnippet() {
+    at("snippet").textContent = snippets()[state.code];
+    for (const tab of at("tabs").children) tab.setAttribute("aria-pressed", String(tab.dataset.code === state.code));
+  }
+
+  function closeDoor(message) {
+    state.key = ""; state.info = null; state.answer = null;
+    sessionStorage.removeItem(KEY_PLACE);
+    setState("");
+    show("desk", false); show("forget", false); show("door", true);
+    at("name").textContent = "lepton_lab";
+    at("door-problem").textContent = message || "";
+    show("door-problem", Boolean(message));
+    at("key").value = "";
+    at("key").focus();
+  }
+
+  async function load() {
+    const info = await (await ask("info")).json(), fresh = !state.info;
+    state.info = info;
+    sessionStorage.setItem(KEY_PLACE, state.key);
+    document.title = info.name + " · lepton_lab";
+    at("name").textContent = info.name;
+    setState("ready");
+    drawFacts(); drawSnippet();
+    if (!fresh) return;
+    drawFields();
+    const picture = info.modality === "image", table = info.columns.length > 0;
+    show("picture", picture); show("row", !picture && table); show("numbers", !picture && !table);
+    show("example", info.example.picture || Boolean(info.example.row));
+    show("door", false); show("desk", true); show("forget", true); show("answer", false); show("problem", false); show("empty", true);
+    if (info.example.row) fill(info.example.row);
+  }
+
+  async function enter() {
+    try { await load(); } catch (error) { closeDoor(error.message); }
+  }
+
+  at("key-form").addEventListener("submit", (event) => { event.preventDefault(); state.key = at("key").value.trim(); enter(); });
+  at("forget").addEventListener("click", () => closeDoor(""));
+  at("language").addEventListener("click", () => { state.lang = state.lang === "en" ? "zh" : "en"; translate(); });
+  at("theme").addEventListener("click", () => {
+    const root = document.documentElement, dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+  at("go").addEventListener("click", predict);
+  at("example").addEventListener("click", useExample);
+  at("row").addEventListener("submit", (event) => { event.preventDefault(); predict(); });
+  at("row").addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.tagName === "INPUT") { event.preventDefault(); predict(); } });
+  at("paste").addEventListener("input", readPasted);
+  at("drop").addEventListener("click", () => at("file").click());
+  at("file").addEventListener("change", () => take(at("file").files[0]));
+  for (const name of ["dragenter", "dragover"]) addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.remove("over"); });
+  addEventListener("drop", (event) => { if (state.info?.modality === "image") take(event.dataTransfer.files[0]); });
+  addEventListener("paste", (event) => { if (state.info?.modality === "image" && event.clipboardData.files.length) take(event.clipboardData.files[0]); });
+  at("tabs").addEventListener("click", (event) => { if (event.target.dataset.code) { state.code = event.target.dataset.code; drawSnippet(); } });
+  at("copy").addEventListener("click", async () => {
+    await navigator.clipboard.writeText(at("snippet").textContent);
+    at("copy").textContent = say("copied");
+    setTimeout(() => { at("copy").textContent = say("copy"); }, 1500);
+  });
+
+  translate();
+  if (state.key) enter(); else closeDoor("");
+})();

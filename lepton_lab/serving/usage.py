@@ -1,0 +1,100 @@
+"""Usage per key: counted in memory, appended to `usage.jsonl` about once a second, folded by day at start.
+
+Each line is `{"time", "key_id", "requests", "rows", "compute_seconds"}` with the amounts since the line before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lepton_lab.runs.atomic import write_bytes
+
+DAY_SECONDS = 86_400
+
+
+@dataclass
+class Usage:
+    """What one key has asked for."""
+
+    requests: int = 0
+    rows: int = 0
+    compute_seconds: float = 0.0
+
+    def add(self, requests: int, rows: int, compute_seconds: float) -> None:
+        """Counts more."""
+        self.requests += requests
+        self.rows += rows
+        self.compute_seconds += compute_seconds
+
+
+class UsageMeter:
+    """Counts for the server and keeps the file; the one writer of it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pending: dict[str, Usage] = {}
+        compact(path)
+
+    def count(self, key_id: str, *, requests: int = 1, rows: int = 0, compute_seconds: float = 0.0) -> None:
+        """Adds one answer to a key's account."""
+        self._pending.setdefault(key_id, Usage()).add(requests, rows, compute_seconds)
+
+    def flush(self) -> None:
+        """Appends what was counted since the last time; what cannot be written stays counted."""
+        if not self._pending:
+            return
+        now = round(time.time(), 3)
+        lines = "".join(_line(now, key_id, usage) for key_id, usage in self._pending.items())
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(lines.encode())
+        self._pending.clear()
+
+
+def read_usage(path: Path) -> dict[str, Usage]:
+    """Totals by key id; a torn or foreign line is left out."""
+    totals: dict[str, Usage] = {}
+    for entry in _entries(path):
+        usage = totals.setdefault(entry["key_id"], Usage())
+        usage.add(entry["requests"], entry["rows"], entry["compute_seconds"])
+    return totals
+
+
+def compact(path: Path) -> None:
+    """Folds the file into one line a key and day, so that it stays small for years."""
+    days: dict[tuple[int, str], tuple[float, Usage]] = {}
+    for entry in _entries(path):
+        day = (int(entry["time"] // DAY_SECONDS), entry["key_id"])
+        usage = days.setdefault(day, (0.0, Usage()))[1]
+        usage.add(entry["requests"], entry["rows"], entry["compute_seconds"])
+        days[day] = (entry["time"], usage)
+    if days:
+        write_bytes(path, "".join(_line(at, key_id, usage) for (_, key_id), (at, usage) in days.items()).encode())
+
+
+def _line(at: float, key_id: str, usage: Usage) -> str:
+    """One line of the file."""
+    amounts = {"requests": usage.requests, "rows": usage.rows, "compute_seconds": round(usage.compute_seconds, 6)}
+    return json.dumps({"time": at, "key_id": key_id, **amounts}) + "\n"
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    """The readable lines."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                entry = json.loads(line)
+                yield {
+                    "time": float(entry["time"]),
+                    "key_id": str(entry["key_id"]),
+                    "requests": int(entry["requests"]),
+                    "rows": int(entry["rows"]),
+                    "compute_seconds": float(entry["compute_seconds"]),
+                }
