@@ -13,6 +13,7 @@ from lepton_lab.data.material import Remark
 
 _IMBALANCE = 10
 _MIN_CLASS_ROWS = 10
+_FEW_DUPLICATES = 0.01
 
 
 def examine(splits: Mapping[str, Split], described: Mapping[str, Any]) -> list[Remark]:
@@ -58,7 +59,7 @@ def _empty(splits: Mapping[str, Split]) -> list[Remark]:
 
 
 def _balance(splits: Mapping[str, Split], classes: list[str]) -> list[Remark]:
-    total = sum(np.bincount(part.labels, minlength=len(classes)) for part in splits.values())
+    total = np.sum([np.bincount(part.labels, minlength=len(classes)) for part in splits.values()], axis=0)
     found = []
     if len(classes) > 1 and total.min() * _IMBALANCE < total.max():
         most, least = int(total.argmax()), int(total.argmin())
@@ -84,11 +85,10 @@ def _duplicates(splits: Mapping[str, Split]) -> Remark | None:
     if not num_same:
         return None
     share = num_same / len(test)
-    message = (
-        f"{num_same:,} of {len(test):,} test rows ({share:.1%}) are also in the training part; "
-        "the test result will look better than it is."
-    )
-    return Remark("duplicates", "warning" if share >= 0.01 else "note", message)
+    message = f"{num_same:,} of {len(test):,} test rows ({share:.1%}) are also in the training part"
+    if share < _FEW_DUPLICATES:
+        return Remark("duplicates", "note", message + ".")
+    return Remark("duplicates", "warning", message + "; the test result will look better than it is.")
 
 
 def _digests(split: Split) -> list[bytes]:

@@ -42,7 +42,7 @@ def of_arrays(arrays: Iterable[np.ndarray], *values: Any) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode("ascii"))
-        digest.update(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b"")
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
     return of_values("arrays", digest.hexdigest(), *values)
 
 
@@ -54,7 +54,8 @@ def of_files(store: HasRoot, root: Path, files: Sequence[Path]) -> str:
         root: The folder that the paths are taken relative to.
         files: The files, in any order.
     """
-    memory_file = folder(store, "sources") / (of_values(str(root.resolve())) + ".json")
+    place = files[0] if len(files) == 1 else root
+    memory_file = folder(store, "sources") / (of_values(str(place.resolve())) + ".json")
     known, fresh = _remembered(memory_file), {}
     for file in sorted(files):
         name = file.relative_to(root).as_posix()

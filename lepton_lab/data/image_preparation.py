@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from lepton_lab.data.preparation import Preparation, numbers, shape_text
 from lepton_lab.errors import DataError
+
+_ROWS_PER_CHUNK = 2048
 
 
 @dataclass(frozen=True)
@@ -133,11 +135,14 @@ def _decode_uri(uri: str, where: str) -> bytes:
         raise DataError(f"{where}: the data URI is not valid base64; expected data:image/png;base64,....") from None
 
 
-def fit_images(images_NCHW: np.ndarray, normalize: str, *, low: float, high: float, bounded: bool) -> ImagePreparation:
+def fit_images(
+    images_NCHW: np.ndarray, rows: np.ndarray, normalize: str, *, low: float, high: float, bounded: bool
+) -> ImagePreparation:
     """Fits the scaling of pictures on the training part.
 
     Args:
-        images_NCHW: The training pictures, uint8 or float32.
+        images_NCHW: All pictures, uint8 or float32.
+        rows: The rows of the training part.
         normalize: "auto" and "standard" give mean 0 and standard deviation 1 per channel, "minmax" gives 0 to 1.
         low: The value of black.
         high: The value of white.
@@ -146,22 +151,38 @@ def fit_images(images_NCHW: np.ndarray, normalize: str, *, low: float, high: flo
     channels = images_NCHW.shape[1]
     if normalize == "none":
         mean, std = [0.0] * channels, [1.0] * channels
-    elif normalize == "minmax" or not len(images_NCHW):
+    elif normalize == "minmax" or not len(rows):
         mean, std = [low] * channels, [high - low] * channels
     else:
-        moments = [_moments(images_NCHW[:, channel]) for channel in range(channels)]
-        mean, std = [m for m, _ in moments], [s for _, s in moments]
+        mean, std = _counted(images_NCHW, rows) if images_NCHW.dtype == np.uint8 else _averaged(images_NCHW, rows)
     shape = (int(channels), int(images_NCHW.shape[2]), int(images_NCHW.shape[3]))
     return ImagePreparation(shape, low, high, tuple(mean), tuple(s if s > 0 else 1.0 for s in std), bounded)
 
 
-def _moments(values: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation; whole pixels are counted, which is exact and needs no second copy."""
-    if values.dtype == np.uint8:
-        counts = np.zeros(256, np.int64)
-        for start in range(0, len(values), 4096):
-            counts += np.bincount(np.ravel(values[start : start + 4096]), minlength=256)
-        levels = np.arange(256, dtype=np.float64)
-        mean = float(counts @ levels) / float(counts.sum())
-        return mean, float(np.sqrt(counts @ (levels - mean) ** 2 / counts.sum()))
-    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+def _counted(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel of whole levels: counted, which is exact in any order."""
+    channels = images_NCHW.shape[1]
+    counts = np.zeros((channels, 256), np.int64)
+    for start in range(0, len(rows), _ROWS_PER_CHUNK):
+        chunk = images_NCHW[rows[start : start + _ROWS_PER_CHUNK]]
+        for channel in range(channels):
+            counts[channel] += np.bincount(chunk[:, channel].ravel(), minlength=256)
+    levels, totals = np.arange(256, dtype=np.float64), counts.sum(axis=1)
+    mean = counts @ levels / totals
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / totals
+    return mean.tolist(), np.sqrt(variance).tolist()
+
+
+def _averaged(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel of decimal values, in float64 and two passes."""
+
+    def average(of_chunk: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        total = np.zeros(images_NCHW.shape[1])
+        for start in range(0, len(rows), _ROWS_PER_CHUNK):
+            total += of_chunk(images_NCHW[rows[start : start + _ROWS_PER_CHUNK]].astype(np.float64)).sum((0, 2, 3))
+        mean: np.ndarray = total / (len(rows) * images_NCHW.shape[2] * images_NCHW.shape[3])
+        return mean
+
+    mean = average(lambda chunk: chunk)
+    variance = average(lambda chunk: (chunk - mean[:, None, None]) ** 2)
+    return mean.tolist(), np.sqrt(variance).tolist()

@@ -100,7 +100,7 @@ class ImageMaterial(Material):
     def fit(self, train_rows: np.ndarray, spec: DataSpec) -> Preparation:
         from lepton_lab.data.image_preparation import fit_images
 
-        return fit_images(self.images[train_rows], spec.normalize, low=self.low, high=self.high, bounded=self.bounded)
+        return fit_images(self.images, train_rows, spec.normalize, low=self.low, high=self.high, bounded=self.bounded)
 
     def write(self, path: Path, rows: np.ndarray) -> None:
         save_rows(path, self.images, rows)

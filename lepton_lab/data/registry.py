@@ -97,7 +97,7 @@ _FASHION_MNIST = DatasetInfo(
     ),
 )
 
-DATASETS: dict[str, DatasetInfo] = {info.name: info for info in (_DIGITS,)}
+DATASETS: dict[str, DatasetInfo] = {info.name: info for info in (_DIGITS, _FASHION_MNIST)}
 """The named datasets, in the order in which forms offer them."""
 
 

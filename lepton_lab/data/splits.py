@@ -64,4 +64,5 @@ def _quotas(counts: np.ndarray, fraction: float) -> np.ndarray:
     missing = round(float(counts.sum()) * fraction) - int(quotas.sum())
     order = np.argsort(-(wanted - quotas), kind="stable")
     quotas[order[:missing]] += 1
-    return np.minimum(quotas, counts - 1)
+    allowed: np.ndarray = np.minimum(quotas, counts - 1)
+    return allowed

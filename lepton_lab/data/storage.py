@@ -39,7 +39,8 @@ def default_store() -> HasRoot:
     """The store of this user, as the environment says."""
     from lepton_lab.runs.paths import Store
 
-    return Store.default()
+    store: HasRoot = Store.default()
+    return store
 
 
 def folder(store: HasRoot, fingerprint: str) -> Path:
@@ -156,6 +157,7 @@ def save_rows(path: Path, source: np.ndarray, rows: np.ndarray) -> None:
 def open_array(path: Path) -> np.ndarray:
     """A .npy file mapped into memory, read-only; an empty one is read at once, because it cannot be mapped."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except ValueError:
-        return np.load(path, allow_pickle=False)
+        array = np.load(path, allow_pickle=False)
+    return array

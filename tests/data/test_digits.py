@@ -158,7 +158,7 @@ def test_importing_the_room_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"kind": "pickle"}, {"kind": "image", "shape": [1, 8]}, None, {"kind": "sequence"}]
+    "values", [{}, {"kind": "pickle"}, {"kind": "image", "shape": [1, 8]}, None, {"kind": "table"}]
 )
 def test_a_broken_description_of_a_preparation_is_a_data_error(values):
     with pytest.raises(DataError):

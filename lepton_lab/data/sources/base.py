@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 from lepton_lab.data.material import Material, Progress
 from lepton_lab.data.storage import HasRoot
@@ -40,6 +41,15 @@ class Source(ABC):
         Raises:
             DataError: Names the file, row or column that is wrong.
         """
+
+
+_SAYS_NOTHING = frozenset({"train", "training", "data", "dataset", "images", "img", "pictures", "table"})
+
+
+def path_name(path: Path) -> str:
+    """A short name for a file or folder; where its own says nothing ("train.csv", "images"), its folder's."""
+    stem = path.stem if path.is_file() else path.name
+    return slug(path.parent.name if stem.lower() in _SAYS_NOTHING and path.parent.name else stem)
 
 
 def slug(text: str) -> str:

@@ -46,7 +46,7 @@ class NotebookSource(Source):
 
         from lepton_lab.data.table_material import table_from_frame
 
-        frame = pl.read_ipc(self._path / "frame.arrow", memory_map=False)
+        frame = pl.read_ipc(self._path / "frame.arrow")
         target = self.spec.target or self._meta["target"]
         return table_from_frame(
             frame, target=target, missing=self.spec.missing, title=self.title, classes=self._meta["classes"]
