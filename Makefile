@@ -47,7 +47,7 @@ lab-check: setup system ## the same without a screen: run the quickstart in Jupy
 	$(PY) -m pytest -q tests/browser/test_quickstart.py
 
 dashboard: setup ## serve the studio to people who write no code, closed by a token
-	$(PY) -m lepton_lab.jupyter.dashboard
+	cd notebooks/dashboards && ../../$(BIN)/voila studio.ipynb
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .
@@ -55,7 +55,7 @@ check: setup ## lint, formatting and types
 	$(BIN)/mypy
 
 js-tests: setup ## lint, types and tests of js/
-	@if [ -f js/package.json ]; then npm --prefix js run check; fi
+	@if [ -f js/package.json ]; then cd js && jlpm check; fi
 
 python-tests: setup system
 	$(PY) -m pytest -q tests

@@ -33,7 +33,7 @@ class JavaScriptBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds js/; skipped with HATCH_JUPYTER_BUILDER_SKIP_NPM=1, as `make setup` does, which builds js/ itself."""
         if self._is_stale():
-            npm_builder(self.target_name, version, path=str(self._js), build_cmd="build:prod", npm=["npm"])
+            npm_builder(self.target_name, version, path=str(self._js), build_cmd="build:prod", npm=["jlpm"])
 
     @property
     def _js(self) -> Path:

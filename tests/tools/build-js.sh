@@ -6,7 +6,7 @@ oldest=20
 
 [ -f js/package.json ] || exit 0
 
-node_is_fine() { command -v node >/dev/null && command -v npm >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge $oldest ]; }
+node_is_fine() { command -v node >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]')" -ge $oldest ]; }
 
 if ! node_is_fine; then
   echo "No Node.js $oldest or newer here: taking the one from PyPI into $venv"
@@ -14,5 +14,5 @@ if ! node_is_fine; then
   hash -r
 fi
 cd js
-npm ci --no-audit --no-fund
-npm run build:prod
+jlpm install --immutable
+jlpm build:prod
