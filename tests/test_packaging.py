@@ -148,7 +148,8 @@ def test_the_development_environment_is_pinned():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!]+", line) for line in lines)
     pinned = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
     assert pinned["torch"] == "2.13.0"
-    asked = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+    extras = PROJECT["optional-dependencies"]
+    asked = [*PROJECT["dependencies"], *extras["serve"], *extras["lab"], *extras["dev"]]
     for each in map(Requirement, asked):
         if each.name != "lepton-lab":
             assert each.specifier.contains(pinned[canonicalize_name(each.name)]), each
