@@ -103,6 +103,6 @@ def status() -> Status:
     return session.current().status()
 
 
-def studio() -> StudioView:
-    """The form for all five steps, as a widget."""
-    return session.current().studio()
+def studio(*, public: bool = False) -> StudioView:
+    """The form for all five steps, as a widget; `public` for dashboards that other people use."""
+    return session.current().studio(public=public)

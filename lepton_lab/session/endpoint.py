@@ -14,6 +14,7 @@ from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy
 
 if TYPE_CHECKING:
+    from lepton_lab.runs.endpoints import EndpointSummary
     from lepton_lab.session.facade import Session
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -92,7 +93,7 @@ class Endpoint(Shown):
         self.name, self._session, self.key = name, session, key
 
     @property
-    def summary(self) -> Any:
+    def summary(self) -> EndpointSummary:
         """Where the endpoint stands now, read from the store."""
         return self._session.endpoint_summary(self.name)
 
@@ -155,9 +156,10 @@ class Endpoint(Shown):
         return f"{self.name}: {summary.state}, version {summary.version}, {summary.url}"
 
     def _ask(self, items: list[Any]) -> Predictions:
-        start = time.perf_counter()
-        answers = self._session.client_of(self.name, self.key).predict(items)
-        milliseconds = (time.perf_counter() - start) * 1000
+        with self._session.client_of(self.name) as client:
+            start = time.perf_counter()
+            answers = client.predict(items)
+            milliseconds = (time.perf_counter() - start) * 1000
         return Predictions(
             [
                 Prediction(a["label"], float(a["confidence"]), dict(a["scores"]), self.name, milliseconds)

@@ -23,7 +23,9 @@ from lepton_lab.session.waiting import ProgressLine, Watch
 from lepton_lab.specs import DeploySpec, ModelSpec, RunSpec, TrainSpec
 
 if TYPE_CHECKING:
-    from lepton_lab.runs.record import RunSummary
+    from lepton_lab.runs import RunSummary
+    from lepton_lab.runs.endpoints import EndpointSummary
+    from lepton_lab.serving.client import Client
 
 
 class Session:
@@ -110,6 +112,11 @@ class Session:
         """The model that was selected last, else the one that suits the dataset."""
         return self.model if self.model is not None else self.select_model()
 
+    def keep_model(self) -> Model:
+        """The selected model, now for the current dataset."""
+        model = self.current_model()
+        return model if model.dataset is self.dataset else self._select(model.spec, self.current_dataset())
+
     def model_is_for_other_data(self) -> bool:
         """Whether a model is selected, and for another dataset than the current one."""
         return self.model is not None and self.model.dataset is not self.dataset
@@ -146,6 +153,10 @@ class Session:
             raise UnknownName("run", run_id, (summary.run_id for summary in self._summaries()))
         return Run(RunRecord(self.store, run_id), self)
 
+    def own_run(self) -> Run | None:
+        """The last run that this very session has started, or None."""
+        return self.run(self._last_run) if self._last_run else None
+
     def active_run(self, run_id: str | None = None) -> Run:
         """The run of this id; by default the one that goes on, preferring this session's own.
 
@@ -156,8 +167,9 @@ class Session:
 
         if run_id:
             return self.run(run_id)
-        if self._last_run and not self.run(self._last_run).ended:
-            return self.run(self._last_run)
+        own = self.own_run()
+        if own is not None and not own.ended:
+            return own
         live = [summary for summary in self._summaries() if summary.state not in ENDED]
         if not live:
             raise RunError("No run is going on; type %lepton runs to see those that have ended.")
@@ -200,10 +212,10 @@ class Session:
             RunFailed: If the run failed.
         """
         from lepton_lab.serving import lifecycle
-        from lepton_lab.session.bundle import wait_for_bundle
 
         spec = DeploySpec.parse(options)
-        wait_for_bundle(run, self)
+        with self.waiting(run) as watch:
+            run.wait(watch=watch)
         summary, key = lifecycle.deploy(self.store, run.id, spec)
         self._last_endpoint = summary.name
         return Endpoint(summary.name, self, key)
@@ -237,7 +249,7 @@ class Session:
         """Whether the store has an endpoint of this name."""
         return any(summary.name == name for summary in self.endpoints())
 
-    def endpoint_summary(self, name: str) -> Any:
+    def endpoint_summary(self, name: str) -> EndpointSummary:
         """Where an endpoint stands now.
 
         Raises:
@@ -248,17 +260,17 @@ class Session:
             raise UnknownName("endpoint", name, by_name)
         return by_name[name]
 
-    def client_of(self, name: str, key: str | None = None) -> Any:
-        """A client of an endpoint; without a key it uses the owner's own, kept beside the record."""
+    def client_of(self, name: str) -> Client:
+        """A client of an endpoint, with the owner's own key, which is kept beside its record.
+
+        Raises:
+            EndpointError: If it is stopped.
+        """
         from lepton_lab.serving.client import Client
 
-        summary = self.endpoint_summary(name)
-        if str(summary.state) == "stopped":
+        if str(self.endpoint_summary(name).state) == "stopped":
             raise EndpointError(f"The endpoint {name} is stopped; deploy under this name to start it again.")
-        if key is None:
-            path = self.store.endpoint_dir(name) / "owner.key"
-            key = path.read_text().strip() if path.exists() else ""
-        return Client(summary.url, key)
+        return Client.of(self.store, name)
 
     # --- the rest -------------------------------------------------------------------------------------------------
 
@@ -272,10 +284,10 @@ class Session:
             store=str(self.store.root),
         )
 
-    def studio(self) -> StudioView:
-        """The form for all five steps."""
+    def studio(self, *, public: bool = False) -> StudioView:
+        """The form for all five steps; `public` for dashboards: known datasets and loopback endpoints only."""
         self._warm_up()
-        return StudioView(self)
+        return StudioView(self, public)
 
     def _select(self, spec: ModelSpec, dataset: Dataset) -> Model:
         self.model = Model(spec, dataset, self)

@@ -120,6 +120,7 @@ class StudioView(Shown):
     """The studio of a session; the widgets show it."""
 
     session: Session
+    public: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return {"studio": True}

@@ -6,7 +6,7 @@
 | `cards`, `lists`, `reports`, `runs` | the still displays of a session's objects |
 | `picture` | a curve as SVG |
 | `curve`, `frames` | the live curve: its widget, and the thread that feeds it |
-| `studio`, `studio_state` | the form for all five steps |
+| `studio`, `studio_values`, `studio_steps` | the form for all five steps |
 | `display` | which object has which display |
 
 Importing this package loads neither ipywidgets nor anywidget nor plotly; the displays do, when they are needed.

@@ -11,7 +11,7 @@ import traitlets
 from lepton_lab.errors import DataError, LeptonError
 from lepton_lab.session import Run
 from lepton_lab.widgets.frames import FramePusher
-from lepton_lab.widgets.static_files import module_source
+from lepton_lab.widgets.static_files import module_source, style_source
 
 COMMANDS = ("pause", "resume", "stop", "set_learning_rate", "checkpoint")
 
@@ -24,6 +24,7 @@ class CurveWidget(anywidget.AnyWidget):
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
 
     run_id = traitlets.Unicode("").tag(sync=True)
     """The run's id (str); the page may follow it without this kernel."""
@@ -31,9 +32,18 @@ class CurveWidget(anywidget.AnyWidget):
     summary = traitlets.Dict().tag(sync=True)
     """The run's summary (dict) when the view was made; frames carry the later ones."""
 
+    locale = traitlets.Unicode("").tag(sync=True)
+    """Language of the view (str): "en", "zh_CN"; empty: the page's."""
+
     def __init__(self, run: Run, **traits: Any) -> None:
         self._run = run
-        super().__init__(_esm=module_source("curve"), run_id=run.id, summary=run.summary.to_dict(), **traits)
+        super().__init__(
+            _esm=module_source("curve"),
+            _css=style_source("curve"),
+            run_id=run.id,
+            summary=run.summary.to_dict(),
+            **traits,
+        )
         self._pusher = FramePusher(run, self.send, picture=lambda row: sample_picture(run, row))
         self.on_msg(self._on_message)
 

@@ -50,7 +50,7 @@ def show(thing: Any) -> None:
     elif isinstance(thing, StudioView):
         from lepton_lab.widgets.studio import Studio
 
-        display(Studio(thing.session))
+        display(Studio(thing.session, public=thing.public))
     else:
         display(bundle(thing), raw=True)
         if isinstance(thing, Report):

@@ -1,8 +1,9 @@
 """Pushes a run's curve to whoever looks: binary deltas from a thread, fewer when nobody seems to look.
 
 A page that was closed cannot say so, and the server keeps what is sent to it in memory. So the pusher goes by when
-the page was last heard of: full rate for a minute, then once a second, after ten minutes once in ten seconds. Every
-message of the page (it says hello when it opens, wakes up or finds a gap) brings back the full rate.
+the page was last heard of: full rate for a minute, then twice a second, after ten minutes once in ten seconds. Every
+message of the page brings back the full rate, and a page that is there says hello when it opens, when it finds a gap
+and when it hears nothing for eight seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Send = Callable[[dict[str, Any], list[bytes]], None]
 
 FULL_RATE_SECONDS = 0.1
-_QUIET_AFTER = ((600.0, 10.0), (60.0, 1.0))
+_QUIET_AFTER = ((600.0, 10.0), (60.0, 0.5))
 
 
 def pause_between(silence_seconds: float) -> float:

@@ -1,4 +1,4 @@
-"""The widgets' JavaScript, built from `js/` into `widgets/static/`."""
+"""The widgets' JavaScript and style, built from `js/` into `widgets/static/`."""
 
 from __future__ import annotations
 
@@ -24,3 +24,10 @@ def module_source(name: str) -> str:
             "`make setup` (it builds js/); an installed package has it, so install lepton-lab again."
         )
     return path.read_text(encoding="utf-8")
+
+
+@cache
+def style_source(name: str) -> str:
+    """The style sheet of a widget; empty where it has none of its own."""
+    path = FOLDER / f"{name}.css"
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,0 +1,253 @@
+"""The studio: the form for all five steps as one anywidget.
+
+The kernel holds the truth (a session, the sections' values, what came of each step) in synced traits; the page draws
+it and sends short messages. Whatever takes time runs in one thread of the widget, and training runs in its own
+process, so a message is always answered at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import anywidget
+import traitlets
+
+from lepton_lab.errors import LeptonError, RunError
+from lepton_lab.session import Run, Session
+from lepton_lab.widgets import studio_steps as steps
+from lepton_lab.widgets import studio_values as forms
+from lepton_lab.widgets.curve import perform, sample_picture
+from lepton_lab.widgets.frames import FramePusher
+from lepton_lab.widgets.static_files import module_source, style_source
+
+SYNC = {"sync": True}
+
+
+class Studio(anywidget.AnyWidget):
+    """Pick a dataset, set up a network, train, evaluate, deploy, try it.
+
+    Messages of the page, each `{"type": ...}`: `hello`; `set` with `section`, `values` (the whole section);
+    `load_data`; `select_model`; `train`; `command` with `command`, `value`; `evaluate`; `deploy`; `stop_endpoint`;
+    `predict` with `row` or `image` (base64). The kernel answers in the traits, and with curve frames.
+    """
+
+    _esm = traitlets.Unicode().tag(**SYNC)
+    _css = traitlets.Unicode().tag(**SYNC)
+
+    step = traitlets.Unicode("data").tag(**SYNC)
+    """The step in sight (str): data, model, train, evaluate or deploy. The page sets it."""
+    locale = traitlets.Unicode("").tag(**SYNC)
+    """Language of the form (str): "en", "zh_CN"; empty: the page's."""
+    schemas = traitlets.Dict().tag(**SYNC)
+    """JSON schemas (dict): data, train, deploy; under model one for each network."""
+    choices = traitlets.Dict().tag(**SYNC)
+    """What pickers offer (dict): datasets, models, and whether paths may be typed."""
+    values = traitlets.Dict().tag(**SYNC)
+    """The form (dict): data, model {name, options}, train, deploy; only what differs from the defaults."""
+    lines = traitlets.Dict().tag(**SYNC)
+    """For each step (and predict) {magic, python} (dict): what the form stands for."""
+    card = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The loaded dataset's card (dict or None), samples with pictures as data: addresses."""
+    model_summary = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The selected network (dict or None): name, own, options, input_shape, num_classes, num_parameters once known."""
+    run_id = traitlets.Unicode("").tag(**SYNC)
+    """The run in sight (str); empty before the first."""
+    summary = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The run's summary (dict or None) when its state last changed; frames carry the later ones."""
+    report = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The run's report (dict or None), mistakes with pictures."""
+    endpoint = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The endpoint (dict or None): name, url, key_shown_once (str or None), state, version."""
+    prediction = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """The last answer (dict or None): label, confidence, scores, truth, correct, row, milliseconds, picture."""
+    busy = traitlets.Unicode("").tag(**SYNC)
+    """What is being done (str), as a sentence; empty: nothing."""
+    error = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    """What went wrong last (dict or None): step, message."""
+
+    def __init__(self, session: Session, *, public: bool = False, **traits: Any) -> None:
+        self._session, self._public, self._row = session, public, 0
+        self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lepton-studio")
+        self._pusher: FramePusher | None = None
+        self._run: Run | None = None
+        values = steps.first_values(session)
+        super().__init__(
+            _esm=module_source("studio"),
+            _css=style_source("studio"),
+            schemas=forms.schemas(public=public),
+            choices=forms.choices(public=public),
+            values=values,
+            **traits,
+        )
+        self._write_lines()
+        self.on_msg(self._on_message)
+        self._take_over()
+
+    def close(self) -> None:
+        """Ends the widget's threads; runs and endpoints go on."""
+        if self._pusher:
+            self._pusher.close()
+        self._jobs.shutdown(wait=False, cancel_futures=True)
+        super().close()
+
+    # --- messages -------------------------------------------------------------------------------------------------
+
+    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        if not isinstance(content, dict):
+            return
+        kind = content.get("type")
+        if kind == "hello":
+            self._hello()
+        elif kind == "set":
+            self._guarded(str(content.get("section")), lambda: self._set(content.get("section"), content.get("values")))
+        elif kind == "command":
+            self._guarded("train", lambda: self._command(content.get("command"), content.get("value")))
+        elif kind in self._SLOW:
+            step, doing, do = self._SLOW[kind]
+            self._jobs.submit(self._work, step, doing, lambda: do(self, content))
+
+    def _hello(self) -> None:
+        if self.endpoint and self.endpoint.get("key_shown_once"):
+            self.endpoint = {**self.endpoint, "key_shown_once": None}
+        if self._pusher:
+            self._pusher.hello()
+
+    def _set(self, section: Any, values: Any) -> None:
+        self.values = {**self.values, section: forms.checked(section, values, public=self._public)}
+        self._write_lines()
+        if section == "model" and self._session.dataset is not None:
+            self._jobs.submit(self._work, "model", "", self._select_model)
+
+    def _command(self, command: Any, value: Any) -> None:
+        if self._run is None:
+            raise RunError("There is no run yet; start one first.")
+        if self._pusher:
+            self._pusher.heard()
+        perform(self._run, command, value)
+        if command == "resume":
+            self._follow(self._run)
+
+    # --- steps, in the widget's thread ----------------------------------------------------------------------------
+
+    def _load_data(self, content: dict[str, Any] | None = None) -> None:
+        dataset = self._session.load_data(**steps.data_arguments(self.values["data"]))
+        self.card = dataset.to_dict()
+        self._select_model()
+
+    def _select_model(self, content: dict[str, Any] | None = None) -> None:
+        model = steps.select(self._session, self.values["model"])
+        self.values = {**self.values, "model": steps.model_values(model)}
+        self.model_summary = steps.describe(model)
+        self._write_lines()
+
+    def _train(self, content: dict[str, Any]) -> None:
+        if self._session.dataset is None:
+            self._load_data()
+        elif self.model_summary is None:
+            self._select_model()
+        run = self._session.current_model().train(wait=False, **self.values["train"])
+        self.report = None
+        self._follow(run)
+
+    def _evaluate(self, content: dict[str, Any]) -> None:
+        self.report = steps.report_of(self._require_run())
+
+    def _deploy(self, content: dict[str, Any]) -> None:
+        endpoint = self._require_run(finished=True).deploy(**self.values["deploy"])
+        self.prediction = None
+        self.endpoint = {**endpoint.summary.to_dict(), "key_shown_once": endpoint.key}
+
+    def _stop_endpoint(self, content: dict[str, Any]) -> None:
+        endpoint = self._session.endpoint(self._endpoint_name()).stop()
+        self.endpoint = {**endpoint.summary.to_dict(), "key_shown_once": None}
+
+    def _predict(self, content: dict[str, Any]) -> None:
+        self.prediction = steps.predict(self._session, self._endpoint_name(), content)
+        if isinstance(content.get("row"), int):
+            self._row = content["row"]
+            self._write_lines()
+
+    _SLOW: dict[str, tuple[str, str, Callable[[Any, dict[str, Any]], None]]] = {
+        "load_data": ("data", "Loading the data", _load_data),
+        "select_model": ("model", "Setting up the network", _select_model),
+        "train": ("train", "Starting the run", _train),
+        "evaluate": ("evaluate", "Reading the report", _evaluate),
+        "deploy": ("deploy", "Starting the endpoint", _deploy),
+        "stop_endpoint": ("deploy", "Stopping the endpoint", _stop_endpoint),
+        "predict": ("deploy", "Asking the endpoint", _predict),
+    }
+
+    # --- the run in sight -----------------------------------------------------------------------------------------
+
+    def _take_over(self) -> None:
+        """Shows what the session holds already, or a run that goes on in the store: nothing is lost with a kernel."""
+        if self._session.dataset is not None:
+            self._jobs.submit(self._work, "data", "", self._show_loaded)
+        run = steps.run_to_show(self._session)
+        if run is not None:
+            self.step = "train"
+            self._follow(run)
+
+    def _show_loaded(self) -> None:
+        self.card = self._session.current_dataset().to_dict()
+        self._select_model()
+
+    def _follow(self, run: Run) -> None:
+        if self._pusher:
+            self._pusher.close()
+        self._run = run
+        self._pusher = FramePusher(run, self.send, picture=lambda row: sample_picture(run, row))
+        self.summary = run.summary.to_dict()
+        self.run_id = run.id
+        self._pusher.hello()
+        threading.Thread(target=self._await_end, args=(run,), name=f"lepton-studio-{run.id}", daemon=True).start()
+
+    def _await_end(self, run: Run) -> None:
+        summary = run.until_over()
+        if self._run is not run:
+            return
+        self.summary = summary.to_dict()
+        self.model_summary = steps.with_parameters(self.model_summary, run)
+        if run.record.report() is not None:
+            self._jobs.submit(self._work, "evaluate", "", lambda: self._evaluate({}))
+
+    def _require_run(self, *, finished: bool = False) -> Run:
+        if self._run is None:
+            raise RunError("There is no run yet; train first.")
+        if finished and self._run.state != "finished":
+            raise RunError(f"{self._run.id} is {self._run.state}; it can be put online when it has finished.")
+        return self._run
+
+    def _endpoint_name(self) -> str | None:
+        return self.endpoint["name"] if self.endpoint else None
+
+    def _write_lines(self) -> None:
+        model = self._session.model
+        own = model is not None and model.spec.source is not None and model.name == self.values["model"].get("name")
+        source = model.spec.source if own and model is not None else None
+        self.lines = forms.lines(self.values, source=source, row=self._row)
+
+    # --- errors ---------------------------------------------------------------------------------------------------
+
+    def _work(self, step: str, doing: str, do: Callable[[], None]) -> None:
+        self.busy = doing
+        try:
+            self._guarded(step, do)
+        finally:
+            self.busy = ""
+
+    def _guarded(self, step: str, do: Callable[[], None]) -> None:
+        try:
+            self.error = None
+            do()
+        except LeptonError as error:
+            self.error = {"step": step if step in forms.STEPS else "data", "message": str(error)}
+        except Exception as error:
+            self.error = {
+                "step": step,
+                "message": f"Something broke inside lepton_lab: {type(error).__name__}: {error}",
+            }
+            raise

@@ -1,0 +1,104 @@
+"""The values of the studio's form: what each section may hold, and the lines that they stand for.
+
+A page is not trusted: a section is validated by its spec before anything acts on it, a network's source never comes
+from a page, and a public studio (a dashboard for other people) takes named datasets and loopback endpoints only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton_lab.errors import SpecError
+from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, TrainSpec
+from lepton_lab.verbs import python_for, write
+
+SECTIONS = ("data", "model", "train", "deploy")
+STEPS = ("data", "model", "train", "evaluate", "deploy")
+_SPECS = {"data": DataSpec, "train": TrainSpec, "deploy": DeploySpec}
+_CLOSED_FIELDS = {"data": ("mirror", "fingerprint"), "deploy": ("host", "allow_remote")}
+"""Fields that a public studio neither shows nor takes."""
+
+
+def schemas(*, public: bool) -> dict[str, Any]:
+    """JSON schemas of the sections; under "model" one for each network."""
+    found: dict[str, Any] = {name: spec.model_json_schema() for name, spec in _SPECS.items()}
+    found["model"] = {name: spec.model_json_schema() for name, spec in MODEL_OPTIONS.items()}
+    if public:
+        for section, fields in _CLOSED_FIELDS.items():
+            for field in fields:
+                found[section]["properties"].pop(field, None)
+    return found
+
+
+def choices(*, public: bool) -> dict[str, Any]:
+    """What the pickers offer: the known datasets, the networks and what rows they suit."""
+    from lepton_lab.data import DATASETS
+
+    suits = {"cnn": ["image"], "rnn": ["image", "sequence"], "mlp": ["image", "sequence", "table"]}
+    return {
+        "datasets": [info.to_dict() for info in DATASETS.values()],
+        "models": [
+            {"name": name, "title": spec.__doc__ or name, "modalities": suits.get(name, [])}
+            for name, spec in MODEL_OPTIONS.items()
+        ],
+        "paths": not public,
+    }
+
+
+def checked(section: Any, values: Any, *, public: bool) -> dict[str, Any]:
+    """A section's values, validated; unset ones left out.
+
+    Raises:
+        SpecError: If there is no such section, or a value is wrong or not allowed here.
+    """
+    if section not in SECTIONS or not isinstance(values, dict):
+        raise SpecError(f"The form has no section {section!r}; known are {', '.join(SECTIONS)}.")
+    values = {key: value for key, value in values.items() if value is not None}
+    if section == "model":
+        return _checked_model(values)
+    if public:
+        _refuse_closed(section, values)
+    spec = _SPECS[section].parse(values)
+    given = spec.given()
+    return {**given, "name": spec.name} if section == "data" else given  # type: ignore[attr-defined]
+
+
+def _checked_model(values: dict[str, Any]) -> dict[str, Any]:
+    spec = ModelSpec.parse({key: values[key] for key in ("name", "options") if key in values})
+    return {"name": spec.name, "options": spec.typed_options().given()}
+
+
+def _refuse_closed(section: str, values: dict[str, Any]) -> None:
+    from lepton_lab.data import known_names
+
+    for field in _CLOSED_FIELDS.get(section, ()):
+        if field in values:
+            raise SpecError(f"{section}: {field} cannot be set in a dashboard.")
+    if section == "data" and values.get("name", "digits") not in known_names():
+        raise SpecError(f"data: a dashboard takes the known datasets: {', '.join(known_names())}.")
+
+
+def lines(values: dict[str, Any], *, source: str | None, row: int) -> dict[str, dict[str, str]]:
+    """For each step the `%lepton` line and the Python that the form stands for.
+
+    Args:
+        values: The sections' values.
+        source: The source of a network of one's own, if that is what is selected.
+        row: The test row that the deploy step asks about.
+    """
+    model = {"name": values["model"].get("name", "cnn"), **values["model"].get("options", {})}
+    endpoint = values["deploy"].get("name", DeploySpec().name)
+    written = {
+        "data": _line("data", {"name": "digits", **values["data"]}),
+        "model": _line("model", model, cell=source),
+        "train": _line("train", values["train"]),
+        "evaluate": _line("evaluate", {}),
+        "deploy": _line("deploy", values["deploy"]),
+        "predict": _line("predict", {"endpoint": endpoint, "row": row}),
+    }
+    return written
+
+
+def _line(verb: str, values: dict[str, Any], *, cell: str | None = None) -> dict[str, str]:
+    percent = "%lepton" if cell is None else "%%lepton"
+    return {"magic": f"{percent} {write(verb, values, cell=cell)}", "python": python_for(verb, values, cell=cell)}
