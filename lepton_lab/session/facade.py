@@ -214,8 +214,9 @@ class Session:
         from lepton_lab.serving import lifecycle
 
         spec = DeploySpec.parse(options)
-        with self.waiting(run) as watch:
-            run.wait(watch=watch)
+        if not run.ended:
+            with self.waiting(run) as watch:
+                run.wait(watch=watch)
         summary, key = lifecycle.deploy(self.store, run.id, spec)
         self._last_endpoint = summary.name
         return Endpoint(summary.name, self, key)

@@ -68,7 +68,7 @@ def report_of(run: Run, session: Session) -> Report:
     values = run.record.report()
     if values is None:
         with session.waiting(run) as watch:
-            summary = run._until(lambda now: run.record.report() is not None or run._is_over(now), None, watch)
+            summary = run.until_over(watch)
         values = run.record.report()
         if values is None and str(summary.state) == "failed":
             raise RunFailed(f"{run.id} failed: {summary.message or summary.reason}", summary.reason or "error")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError, RunFailed, SpecError
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy, seconds
+from lepton_lab.session.waiting import queued_words
 
 if TYPE_CHECKING:
     from lepton_lab.runs.curve import Curve
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 LOOK_SECONDS = 0.1
 """How often a waiting face looks into the record."""
+SUPERVISOR_SECONDS = 2.0
+"""How often it sees to it that somebody works on it."""
 
 
 class Run(Shown):
@@ -120,9 +123,9 @@ class Run(Shown):
             raise RunFailed(f"{self.id} failed: {summary.message or summary.reason}", summary.reason or "error")
         return self
 
-    def until_over(self) -> RunSummary:
-        """Waits until the run has finished, was stopped or failed, and says nothing of it."""
-        return self._until(self._is_over)
+    def until_over(self, watch: Callable[[RunSummary], None] | None = None) -> RunSummary:
+        """Waits until the run has finished, was stopped or failed; unlike `wait` it does not mind a failure."""
+        return self._until(self._is_over, None, watch)
 
     def evaluate(self) -> Report:
         """The report on the test rows; waits for it while the run goes on.
@@ -170,8 +173,10 @@ class Run(Shown):
         watch: Callable[[RunSummary], None] | None = None,
     ) -> RunSummary:
         """Reads the summary whenever the record grew, until `done` says yes."""
+        from lepton_lab.runs import ensure_supervisor
+
         deadline = None if timeout is None else time.monotonic() + timeout
-        pulse, size, last_seq = threading.Event(), -1, -1
+        pulse, size, last_seq, looked = threading.Event(), -1, -1, time.monotonic()
         while True:
             grown = self._size()
             if grown != size:
@@ -183,6 +188,9 @@ class Run(Shown):
                     return summary
             if deadline is not None and time.monotonic() > deadline:
                 raise RunError(f"{self.id} is still {summary.state} after {seconds(timeout)}.")
+            if time.monotonic() - looked > SUPERVISOR_SECONDS:
+                looked = time.monotonic()
+                ensure_supervisor(self._session.store)
             pulse.wait(LOOK_SECONDS)
 
     def _size(self) -> int:
@@ -201,8 +209,7 @@ def sentence(summary: RunSummary) -> str:
     if state == "failed":
         return f"{summary.run_id}: failed: {summary.message or summary.reason}"
     if state == "queued":
-        ahead = summary.queue_position
-        return f"{summary.run_id}: queued" + (f", {ahead} before it" if ahead else "")
+        return f"{summary.run_id}: {queued_words(summary)}"
     if state in ("running", "paused", "stopping"):
         left = f", {seconds(summary.seconds_left)} left" if summary.seconds_left and state == "running" else ""
         return f"{summary.run_id}: {state}, epoch {summary.epoch:.1f} of {summary.epochs}{figures}{left}"

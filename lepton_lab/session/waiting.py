@@ -45,12 +45,19 @@ class ProgressLine:
             self._out.flush()
 
 
+def queued_words(summary: RunSummary) -> str:
+    """What a queued run waits for, as a sentence's part."""
+    ahead = (summary.queue_position or 1) - 1
+    if ahead == 0:
+        return "queued, next"
+    return "queued, 1 run before it" if ahead == 1 else f"queued, {count(ahead)} runs before it"
+
+
 def progress_text(summary: RunSummary) -> str:
     """A run's progress in one line."""
     state = str(summary.state)
     if state == "queued":
-        ahead = summary.queue_position
-        return f"{summary.run_id}  waiting for a device" + (f": {count(ahead)} before it" if ahead else "")
+        return f"{summary.run_id}  {queued_words(summary)}"
     if state == "starting":
         return f"{summary.run_id}  starting the training process"
     if state == "failed":

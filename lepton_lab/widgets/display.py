@@ -55,3 +55,4 @@ def show(thing: Any) -> None:
         display(bundle(thing), raw=True)
         if isinstance(thing, Report):
             display(reports.confusion_bundle(thing), raw=True)
+    runs.settle()

@@ -72,12 +72,45 @@ def display_run(run: Run) -> None:
     mark = f"lepton-{run.id}-{os.getpid()}-{next(_numbers)}"
     display(run_bundle(run, widget), raw=True, display_id=mark)
     if not run.ended:
-        threading.Thread(target=_follow, args=(run, widget, mark), name=f"lepton-picture-{run.id}", daemon=True).start()
+        _STILLS.await_end(mark, run, widget)
 
 
-def _follow(run: Run, widget: Any, mark: str) -> None:
-    """Waits for the end and then replaces the picture that a saved notebook keeps; the live view stays."""
-    from IPython.display import update_display
+def settle() -> None:
+    """Replaces now, from the cell that runs, the pictures of the runs that have ended.
 
-    run.until_over()
-    update_display(run_bundle(run, widget), raw=True, display_id=mark)
+    Each picture's own thread does this too. But what executes notebooks without a page (nbclient) takes an update in
+    only while a cell runs, so a cell that waited for a run must not end before the run's picture is in place.
+    """
+    _STILLS.settle()
+
+
+class _Stills:
+    """The pictures in this kernel's outputs whose runs have not ended yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[Run, Any]] = {}
+
+    def await_end(self, mark: str, run: Run, widget: Any) -> None:
+        with self._lock:
+            self._open[mark] = (run, widget)
+        threading.Thread(target=self._follow, args=(run,), name=f"lepton-picture-{run.id}", daemon=True).start()
+
+    def settle(self) -> None:
+        with self._lock:
+            for mark in [mark for mark, (run, _) in self._open.items() if run.ended]:
+                self._replace(mark, *self._open.pop(mark))
+
+    def _follow(self, run: Run) -> None:
+        run.until_over()
+        self.settle()
+
+    @staticmethod
+    def _replace(mark: str, run: Run, widget: Any) -> None:
+        """The live view stays; what a saved notebook shows becomes the whole curve."""
+        from IPython.display import update_display
+
+        update_display(run_bundle(run, widget), raw=True, display_id=mark)
+
+
+_STILLS = _Stills()
