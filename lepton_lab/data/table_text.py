@@ -150,12 +150,20 @@ def looks_like_header(first: list[str], rows: list[list[str]]) -> bool:
     if cells[1:] and all(cell == str(place) for place, cell in enumerate(cells[1:], start=0 if cells[0] == "" else 1)):
         return True  # a frame written with its index: "", 0, 1, 2, ...
     named = [cell for cell in cells if cell]
-    if any(_is_number(cell) for cell in named) or len(set(named)) < len(named) or len(named) < len(cells) - 1:
+    if any(_is_number(cell) for cell in named) or len(named) < len(cells) - 1:
         return False
-    if not rows:
-        return True
+    if not rows or any(_is_numeric(rows, place) for place, cell in enumerate(cells) if cell):
+        return True  # a text above numbers
+    if len(set(named)) < len(named):
+        return False
     again = sum(any(row[place].strip() == cell for row in rows) for place, cell in enumerate(cells) if cell)
     return again * 2 < len(named)
+
+
+def _is_numeric(rows: list[list[str]], place: int) -> bool:
+    """Whether a column holds numbers and nothing else."""
+    cells = [row[place].strip() for row in rows]
+    return any(cells) and all(_is_number(cell) for cell in cells if cell)
 
 
 def _is_number(cell: str) -> bool:
