@@ -20,7 +20,7 @@ from filelock import FileLock
 
 from lepton_lab.data.material import Progress
 from lepton_lab.data.registry import DatasetInfo, RemoteFile
-from lepton_lab.data.storage import HasRoot, folder
+from lepton_lab.data.storage import HasRoot, folder, make_cache
 from lepton_lab.errors import DataError, StoreError
 
 MIRROR_VARIABLE = "LEPTON_DATA_MIRROR"
@@ -55,7 +55,7 @@ def obtain(info: DatasetInfo, store: HasRoot, mirror: str | None, progress: Prog
     if mirror and urlsplit(mirror).scheme not in ("http", "https"):
         raise DataError(f"The mirror {redacted(mirror)!r} is neither a folder nor an http or https address.")
     bases = [f"{mirror.rstrip('/')}/{info.name}", mirror.rstrip("/")] if mirror else list(info.urls)
-    return _from_addresses(info, bases, folder(store, f"downloads-{info.name}"), progress)
+    return _from_addresses(info, bases, store, progress)
 
 
 def _refuse_password(mirror: str | None) -> None:
@@ -96,9 +96,11 @@ def _is_right(path: Path, file: RemoteFile) -> bool:
         return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
 
 
-def _from_addresses(info: DatasetInfo, bases: list[str], home: Path, progress: Progress) -> dict[str, Path]:
+def _from_addresses(info: DatasetInfo, bases: list[str], store: HasRoot, progress: Progress) -> dict[str, Path]:
+    home = folder(store, f"downloads-{info.name}")
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_cache(store)
+        home.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise StoreError(f"The folder {str(home)!r} for downloads cannot be made: {error.strerror}.") from error
     total, before, found = sum(file.num_bytes for file in info.files), 0, {}

@@ -18,7 +18,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from lepton_lab.data.storage import HasRoot, folder
+from lepton_lab.data.storage import HasRoot, folder, make_cache
+from lepton_lab.errors import DataError
 from lepton_lab.specs import DataSpec
 
 _LENGTH = 32
@@ -59,14 +60,20 @@ def of_files(store: HasRoot, root: Path, files: Sequence[Path]) -> str:
     known, fresh = _remembered(memory_file), {}
     for file in sorted(files):
         name = file.relative_to(root).as_posix()
-        mark = _mark(file)
-        entry = known.get(name)
-        if entry is None or entry["mark"] != mark:
-            now = time.time_ns()
-            entry = {"mark": mark, "sha256": _hash(file), "settled": now - max(mark[1:3]) > _SETTLED_NANOSECONDS}
-        fresh[name] = entry
-    _remember(memory_file, fresh)
+        try:
+            fresh[name] = _entry(file, known.get(name))
+        except OSError as error:
+            raise DataError(f"{str(file)!r} cannot be read: {error.strerror}.") from None
+    _remember(store, memory_file, fresh)
     return of_values("files", sorted((name, entry["sha256"]) for name, entry in fresh.items()))
+
+
+def _entry(file: Path, known: dict[str, Any] | None) -> dict[str, Any]:
+    mark = _mark(file)
+    if known is not None and known["mark"] == mark:
+        return known
+    now = time.time_ns()
+    return {"mark": mark, "sha256": _hash(file), "settled": now - max(mark[1:3]) > _SETTLED_NANOSECONDS}
 
 
 def _mark(file: Path) -> list[int]:
@@ -87,10 +94,11 @@ def _remembered(memory_file: Path) -> dict[str, Any]:
         return {}
 
 
-def _remember(memory_file: Path, entries: dict[str, Any]) -> None:
+def _remember(store: HasRoot, memory_file: Path, entries: dict[str, Any]) -> None:
     """Best effort: without the memory the next call hashes again."""
     try:
-        memory_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_cache(store)
+        memory_file.parent.mkdir(exist_ok=True, mode=0o700)
         temporary = memory_file.with_name(f".{memory_file.name}-{uuid4().hex[:8]}")
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
             json.dump(entries, out)

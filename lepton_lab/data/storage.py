@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -57,6 +57,14 @@ def folder(store: HasRoot, fingerprint: str) -> Path:
     return Path(store.root) / "cache" / fingerprint
 
 
+def make_cache(store: HasRoot) -> Path:
+    """The folder of all fingerprints; it and the store's own are made where they are missing, closed to others."""
+    root = Path(store.root)
+    for place in (root, root / "cache"):
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return root / "cache"
+
+
 def read_meta(path: Path) -> dict[str, Any] | None:
     """The description of a stored folder, or None where it is absent, of another format or damaged."""
     try:
@@ -82,7 +90,7 @@ def build(store: HasRoot, fingerprint: str) -> Iterator[tuple[Path, dict[str, An
     temporary = final.parent / f".building-{fingerprint}-{uuid4().hex[:8]}"
     meta: dict[str, Any] = {"format": FORMAT, "fingerprint": fingerprint}
     try:
-        _make_private(final.parent)
+        make_cache(store)
         _sweep(final.parent)
         temporary.mkdir(mode=0o700)
         yield temporary, meta
@@ -94,10 +102,6 @@ def build(store: HasRoot, fingerprint: str) -> Iterator[tuple[Path, dict[str, An
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _make_private(path: Path) -> None:
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _sweep(parent: Path) -> None:
@@ -142,16 +146,36 @@ def _sync(path: Path) -> None:
 
 def save_rows(path: Path, source: np.ndarray, rows: np.ndarray) -> None:
     """Writes `source[rows]` as one .npy file, a chunk at a time, so that memory stays small."""
-    shape = (len(rows), *source.shape[1:])
-    if not len(rows):
-        np.save(path, np.empty(shape, source.dtype))
-        return
-    target = np.lib.format.open_memmap(path, mode="w+", dtype=source.dtype, shape=shape)
     row_bytes = max(1, source.dtype.itemsize * int(np.prod(source.shape[1:])))
-    chunk = max(1, _CHUNK_BYTES // row_bytes)
-    for start in range(0, len(rows), chunk):
-        target[start : start + chunk] = source[rows[start : start + chunk]]
-    target.flush()
+    size = max(1, _CHUNK_BYTES // row_bytes)
+    chunks = (source[rows[start : start + size]] for start in range(0, len(rows), size))
+    save_chunks(path, source.dtype, (len(rows), *source.shape[1:]), chunks)
+
+
+def save_chunks(path: Path, dtype: np.dtype, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:
+    """Writes one .npy file from parts that follow one another along the first axis.
+
+    Plain writes, no mapping: on a full disk a write fails with a name, a mapped page kills the process.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    with path.open("wb") as out:
+        np.lib.format.write_array_header_1_0(out, header)
+        for chunk in chunks:
+            out.write(np.ascontiguousarray(chunk, dtype).data)
+
+
+def reserve(handle: int, num_bytes: int) -> None:
+    """Gives an open file its size with real space on disk, so that a mapping of it cannot run out of it later.
+
+    Raises:
+        OSError: When the disk has not so much room.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, num_bytes)
+        return
+    zeros = bytes(min(num_bytes, _CHUNK_BYTES))
+    for start in range(0, num_bytes, _CHUNK_BYTES):
+        os.write(handle, zeros[: num_bytes - start])
 
 
 def open_array(path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ from lepton_lab.data.labels import encode_labels, number_labels
 from lepton_lab.data.material import Material, Remark
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.scaling import fit_scale
+from lepton_lab.data.storage import save_chunks
 from lepton_lab.data.table_columns import MIN_ROWS_TO_JUDGE, Column, clean_texts, read_column
 from lepton_lab.data.table_preparation import CategoryColumn, NumberColumn, TablePreparation
 from lepton_lab.errors import DataError, UnknownName
@@ -88,15 +89,9 @@ class TableMaterial(Material):
         return CategoryColumn(column.name, tuple(kept), most_frequent, marks)
 
     def write(self, path: Path, rows: np.ndarray) -> None:
-        if not len(rows):
-            np.save(path, np.empty((0, len(self._used))))
-            return
-        stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.float64, shape=(len(rows), len(self._used)))
-        for start in range(0, len(rows), _ROWS_PER_CHUNK):
-            chunk = rows[start : start + _ROWS_PER_CHUNK]
-            for place, column in enumerate(self._used):
-                stored[start : start + len(chunk), place] = self._stored(column, chunk)
-        stored.flush()
+        parts = (rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK))
+        chunks = (np.stack([self._stored(column, part) for column in self._used], axis=1) for part in parts)
+        save_chunks(path, np.dtype(np.float64), (len(rows), len(self._used)), chunks)
 
     def _stored(self, column: Column, rows: np.ndarray) -> np.ndarray:
         import polars as pl

@@ -12,6 +12,7 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from lepton_lab.data import storage
 from lepton_lab.data.splits import split_rows
@@ -63,6 +64,49 @@ def test_a_full_disk_is_named(store):
     assert list((store.root / "cache").iterdir()) == []
 
 
+SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+from types import SimpleNamespace
+import numpy as np
+from lepton_lab.data import from_arrays, load
+from lepton_lab.errors import StoreError
+from lepton_lab.specs import DataSpec
+store = SimpleNamespace(root=Path(sys.argv[1]))
+spec = DataSpec(name=sys.argv[2]) if len(sys.argv) > 2 else from_arrays(
+    np.zeros((4000, 32, 32), np.uint8), np.arange(4000) % 3, store=store
+)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+try:
+    load(spec, store)
+except StoreError as error:
+    print("StoreError", error)
+"""
+
+
+@pytest.mark.parametrize("source", ["arrays", "folder", "table"])
+def test_no_room_is_an_error_with_a_name_and_never_a_crash(store, tmp_path, source):
+    given = []
+    if source == "folder":
+        (tmp_path / "pictures" / "one").mkdir(parents=True)
+        for number in range(100):
+            Image.new("RGB", (64, 64), number).save(tmp_path / "pictures" / "one" / f"{number}.png")
+        given = [str(tmp_path / "pictures")]
+    if source == "table":
+        rows = "".join(f"{row * 0.5},{row * 0.25},{'ab'[row % 2]}\n" for row in range(100_000))
+        (tmp_path / "table.csv").write_text("x,y,label\n" + rows)
+        given = [str(tmp_path / "table.csv")]
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_DISK, str(store.root), *given],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ.copy(),
+    )
+    assert done.returncode == 0 and done.stdout.startswith("StoreError"), (done.returncode, done.stdout, done.stderr)
+    assert not list((store.root / "cache").glob(".building-*"))
+
+
 def test_two_builders_at_once_end_in_one_whole_folder(store):
     barrier, errors = threading.Barrier(4), []
 
@@ -89,6 +133,8 @@ def test_the_folder_is_closed_to_others(store):
     with storage.build(store, "abc") as (path, _):
         np.save(path / "a.npy", np.arange(10))
     built = storage.folder(store, "abc")
+    assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
+    assert stat.S_IMODE(built.parent.stat().st_mode) == 0o700
     assert stat.S_IMODE(built.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in built.iterdir()} == {0o600}
 

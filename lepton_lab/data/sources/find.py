@@ -46,6 +46,9 @@ def _named(spec: DataSpec) -> Source:
         return Digits(spec, info.title)
     from lepton_lab.data.sources.idx import FashionMnist
 
+    if spec.mirror and "://" not in spec.mirror:
+        # The worker may start in another folder than the notebook.
+        spec = spec.changed(mirror=str(Path(spec.mirror).expanduser().resolve()))
     return FashionMnist(spec, info.title)
 
 

@@ -20,8 +20,8 @@ from lepton_lab.data import fingerprint, pictures
 from lepton_lab.data.labels import check_class_count
 from lepton_lab.data.material import ImageMaterial, Material, Progress, Remark
 from lepton_lab.data.sources.base import Source, path_name
-from lepton_lab.data.storage import HasRoot
-from lepton_lab.errors import DataError
+from lepton_lab.data.storage import HasRoot, make_cache, reserve
+from lepton_lab.errors import DataError, StoreError
 from lepton_lab.specs import DataSpec
 
 if TYPE_CHECKING:
@@ -72,7 +72,10 @@ class PictureFolder(Source):
         return "folder/" + fingerprint.of_files(store, self._root, [found.path for found in self._pictures()])
 
     def _pictures(self) -> list[_Picture]:
-        found = list(_listed(self._root))
+        try:
+            found = list(_listed(self._root))
+        except OSError as error:
+            raise DataError(f"{str(self._root)!r} cannot be read: {error.strerror}.") from None
         if not found:
             raise DataError(
                 f"{str(self._root)!r} has no pictures; expected a folder per class with "
@@ -148,12 +151,13 @@ class PictureFolder(Source):
 
     def _decode(self, found: list[_Picture], shape: _Format, store: HasRoot, progress: Progress) -> np.ndarray:
         """All pictures as uint8 (N, C, H, W), in a file without a name, so that memory stays free."""
-        home = Path(store.root) / "cache"
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
         size = (len(found), shape.channels, shape.height, shape.width)
-        with tempfile.TemporaryFile(dir=home) as unnamed:
-            unnamed.truncate(int(np.prod(size)))
-            images = np.memmap(unnamed, dtype=np.uint8, mode="r+", shape=size)
+        try:
+            with tempfile.TemporaryFile(dir=make_cache(store)) as unnamed:
+                reserve(unnamed.fileno(), int(np.prod(size)))
+                images = np.memmap(unnamed, dtype=np.uint8, mode="r+", shape=size)
+        except OSError as error:
+            raise StoreError(f"There is no room for {len(found):,} decoded pictures: {error.strerror}.") from error
         broken: list[tuple[Path, str]] = []
 
         def decode(number: int) -> None:
