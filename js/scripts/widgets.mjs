@@ -7,7 +7,7 @@ const out = '../lepton_lab/widgets/static';
 
 mkdirSync(out, { recursive: true });
 const { metafile } = await build({
-  entryPoints: { curve: 'src/widgets/curve.ts' },
+  entryPoints: { curve: 'src/widgets/curve.ts', studio: 'src/widgets/studio.ts' },
   outdir: out,
   bundle: true,
   format: 'esm',

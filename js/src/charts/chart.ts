@@ -5,7 +5,7 @@ import type { Figure, Line } from './figure';
 import { alignLines, nearestAtOrBefore } from './align';
 import { drawBest, drawMarks } from './overlay';
 import { type Palette, readPalette } from './theme';
-import { logTickText } from './ticks';
+import { logTickText, tickDigits } from './ticks';
 
 /** What the view needs of a chart; tests put another one in its place. */
 export interface Chart {
@@ -42,6 +42,7 @@ export class CurveChart implements Chart {
   private _shape = '';
   private _figure: Figure | null = null;
   private _zoomed = false;
+  private _drawnInPage = false;
 
   constructor(host: HTMLElement, text: ChartText, onZoom: (zoomed: boolean) => void) {
     this._host = host;
@@ -72,7 +73,6 @@ export class CurveChart implements Chart {
   }
 
   recolour(): void {
-    this._palette = readPalette(this._host);
     this._rebuild();
   }
 
@@ -103,6 +103,10 @@ export class CurveChart implements Chart {
   }
 
   private _fit(): void {
+    if (this._plot && !this._drawnInPage && this._host.isConnected) {
+      this._rebuild(); // colours can only be read once the element stands in a page
+      return;
+    }
     const size = this._size();
     if (this._plot && (this._plot.width !== size.width || this._plot.height !== size.height)) {
       this._plot.setSize(size);
@@ -114,6 +118,8 @@ export class CurveChart implements Chart {
     this._plot = null;
     const figure = this._figure;
     if (figure) {
+      this._palette = readPalette(this._host);
+      this._drawnInPage = this._host.isConnected;
       this._plot = new uPlot(this._options(figure), alignLines(figure.lines), this._host);
       this._plot.root.setAttribute('aria-hidden', 'true');
     }
@@ -169,7 +175,7 @@ export class CurveChart implements Chart {
       gap: 8,
       size: 50,
       space: 32,
-      ...(log ? { values: (_: uPlot, splits: number[]) => splits.map(value => (value ? logTickText(value) : '')) } : {})
+      values: (_, splits) => (log ? splits.map(value => (value ? logTickText(value) : '')) : alike(splits))
     };
   }
 
@@ -235,6 +241,12 @@ export class CurveChart implements Chart {
       )
     );
   }
+}
+
+/** Tick texts with as many decimals as the finest of them needs. */
+function alike(splits: number[]): string[] {
+  const digits = tickDigits(splits);
+  return splits.map(value => value.toFixed(digits));
 }
 
 /** The chart that views use unless they are given another one. */

@@ -101,6 +101,9 @@ function lastEpoch(history: RunHistory): number {
   );
   const last = Math.max(0, ...ends);
   const planned = history.summary.epochs ?? 0;
+  if (last === 0) {
+    return Math.max(planned, 1);
+  }
   if (!ACTIVE_STATES.has(history.summary.state) || planned <= last) {
     return Math.max(last, 1);
   }

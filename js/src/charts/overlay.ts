@@ -4,6 +4,7 @@ import type uPlot from 'uplot';
 
 import type { Mark } from '../protocol';
 import type { Figure } from './figure';
+import { freeLevel, type Label } from './labels';
 import type { Palette } from './theme';
 
 const LABEL_PX = 10.5;
@@ -13,8 +14,10 @@ const LINE_PX = 14;
 export function drawMarks(plot: uPlot, marks: readonly Mark[], palette: Palette): void {
   const { ctx, bbox } = plot;
   const ratio = devicePixelRatio || 1;
-  const taken: { left: number; right: number; level: number }[] = [];
+  const taken: Label[] = [];
   ctx.save();
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
   ctx.font = `${LABEL_PX * ratio}px ${palette.font}`;
   for (const mark of marks) {
     const x = Math.round(plot.valToPos(mark.epoch, 'x', true));
@@ -49,21 +52,6 @@ function strokeMark(
   ctx.stroke();
 }
 
-function freeLevel(
-  taken: readonly { left: number; right: number; level: number }[],
-  left: number,
-  right: number
-): number {
-  const busy = new Set(
-    taken.filter(other => other.left < right + 4 && left < other.right + 4).map(other => other.level)
-  );
-  let level = 0;
-  while (busy.has(level)) {
-    level += 1;
-  }
-  return level;
-}
-
 /** A dot on the best validation point with its value: under it for accuracy, above it for loss. */
 export function drawBest(plot: uPlot, figure: Figure, palette: Palette): void {
   if (!figure.best) {
@@ -79,6 +67,8 @@ export function drawBest(plot: uPlot, figure: Figure, palette: Palette): void {
   const below = figure.metric === 'accuracy';
   const text = figure.best.value.toFixed(below ? 4 : 3);
   ctx.save();
+  ctx.textAlign = 'left';
+  ctx.textBaseline = 'alphabetic';
   ctx.fillStyle = palette.validation;
   ctx.beginPath();
   ctx.arc(x, y, 4.5 * ratio, 0, 2 * Math.PI);

@@ -1,6 +1,7 @@
 /** A curve as an SVG picture: what a saved notebook keeps, and what PNG files are made from. */
 
 import type { Figure, Line } from './figure';
+import { freeLevel, type Label } from './labels';
 import type { Palette } from './theme';
 import { logTickText, logTicks, tickDigits, ticks } from './ticks';
 
@@ -35,7 +36,7 @@ export function figureSvg(figure: Figure, palette: Palette, text: PictureText): 
     ...legend(palette, text),
     ...valueAxis(figure, palette, y),
     ...epochAxis(figure, palette, x, text.epoch),
-    ...figure.marks.flatMap(mark => markLine(x(mark.epoch), mark.text, palette)),
+    ...markLines(figure, palette, x),
     ...figure.lines.map(line => path(line, palette, x, y)),
     ...bestMark(figure, palette, x, y),
     '</svg>'
@@ -93,14 +94,22 @@ function epochAxis(figure: Figure, palette: Palette, x: Scale, name: string): st
   ];
 }
 
-function markLine(position: number, text: string, palette: Palette): string[] {
-  const left = at(position);
-  const nearEnd = position > (BOX.left + BOX.right) * 0.7;
-  const anchor = nearEnd ? 'end' : 'start';
-  return [
-    `<line x1="${left}" x2="${left}" y1="${BOX.top}" y2="${BOX.bottom}" stroke="${palette.mark}" stroke-dasharray="3 4"/>`,
-    `<text x="${at(position + (nearEnd ? -5 : 5))}" y="${BOX.bottom - 5}" text-anchor="${anchor}" fill="${palette.muted}">${escapeXml(text)}</text>`
-  ];
+/** A guess at the width of a text in the picture's font; the viewer's font is not known here. */
+const CHARACTER_WIDTH = 5.8;
+
+function markLines(figure: Figure, palette: Palette, x: Scale): string[] {
+  const taken: Label[] = [];
+  return figure.marks.map(mark => {
+    const position = x(mark.epoch);
+    const width = mark.text.length * CHARACTER_WIDTH;
+    const left = position + 5 + width > BOX.right ? position - 5 - width : position + 5;
+    const level = freeLevel(taken, left, left + width);
+    taken.push({ left, right: left + width, level });
+    return (
+      `<line x1="${at(position)}" x2="${at(position)}" y1="${BOX.top}" y2="${BOX.bottom}" stroke="${palette.mark}" stroke-dasharray="3 4"/>` +
+      `<text x="${at(left)}" y="${at(BOX.bottom - 5 - level * 14)}" fill="${palette.muted}">${escapeXml(mark.text)}</text>`
+    );
+  });
 }
 
 function path(line: Line, palette: Palette, x: Scale, y: Scale): string {

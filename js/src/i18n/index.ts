@@ -1,4 +1,5 @@
 import { en } from './en';
+import { CHINESE_WORDS, ENGLISH_WORDS, type Words } from './words';
 import { zh } from './zh';
 
 export type Key = keyof typeof en;
@@ -7,6 +8,9 @@ export type Values = Record<string, string | number>;
 
 /** Every string that a person reads, by language. */
 export const STRINGS: Record<Language, Record<Key, string>> = { en, zh };
+
+/** Words for names that come from data, by language. */
+export const WORDS: Record<Language, Words> = { en: ENGLISH_WORDS, zh: CHINESE_WORDS };
 
 /** Words and numbers of one language. */
 export class Locale {
@@ -23,10 +27,11 @@ export class Locale {
     );
   }
 
-  /** The string of a key that is made from data (a state, a reason, an option), or the fallback where there is none. */
+  /** The word for a name that comes from data (a state, a field, an option), or the fallback where there is none. */
   word(prefix: string, name: string, fallback: string = name): string {
     const key = `${prefix}.${name}`;
-    return key in STRINGS[this.language] ? this.t(key as Key) : fallback;
+    const strings: Words = STRINGS[this.language];
+    return WORDS[this.language][key] ?? strings[key] ?? fallback;
   }
 
   /** A count with the language's digit grouping. */

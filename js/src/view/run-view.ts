@@ -1,6 +1,6 @@
 import { type ChartFactory, type Chart, createCurveChart } from '../charts/chart';
 import { saveFile, svgToPng } from '../charts/export';
-import { DEFAULT_OPTIONS, FigureMaker } from '../charts/figure';
+import { DEFAULT_OPTIONS, type Figure, FigureMaker } from '../charts/figure';
 import { figureSvg } from '../charts/picture';
 import { tableCsv } from '../charts/table';
 import { followTheme, readPalette } from '../charts/theme';
@@ -15,7 +15,7 @@ import { SamplesRow } from './samples';
 import { Stats } from './stats';
 import { valuesTable } from './table';
 import { Toolbar, type ViewOptions } from './toolbar';
-import { curveText, originText } from './words';
+import { curveText, markText, originText } from './words';
 
 export interface RunViewHost {
   locale: Locale;
@@ -28,6 +28,8 @@ export interface RunViewHost {
 
 /** The live text for screen readers speaks at most this often while the state stays the same. */
 const SPEAK_INTERVAL_MS = 10_000;
+/** A saved picture is small: so many points of a line at most. */
+const PICTURE_POINTS = 1_200;
 
 /** One run, drawn: the component that the widget, the MIME renderer and the studio share. */
 export class RunView {
@@ -86,6 +88,11 @@ export class RunView {
         this._draw();
       });
     }
+  }
+
+  /** The run's buttons, for hosts that show them elsewhere (`header: false`). */
+  get controls(): HTMLElement {
+    return this._controls.element;
   }
 
   /** The curve as an SVG document with the page's colours. */
@@ -150,7 +157,7 @@ export class RunView {
     this._notice.update(summary, this._link, hasPoints);
     this._stats.update(summary);
     this._samples.update(history.samples);
-    this._chart.draw(this._maker.make(history, { ...DEFAULT_OPTIONS, ...this._options }));
+    this._chart.draw(this._figure(history));
     this._describe(history);
     if (this._options.table) {
       this._table.replaceChildren(valuesTable(history, this._host.locale));
@@ -182,11 +189,16 @@ export class RunView {
     await this._host.send('resume').catch(() => this._host.reconnect());
   }
 
+  private _figure(history: RunHistory, max_points = DEFAULT_OPTIONS.max_points): Figure {
+    const figure = this._maker.make(history, { ...this._options, max_points });
+    const marks = figure.marks.map(mark => ({ ...mark, text: markText(mark, this._host.locale) }));
+    return { ...figure, marks };
+  }
+
   private _svg(history: RunHistory): string {
     const { locale } = this._host;
     const { summary } = history;
-    const figure = this._maker.make(history, { ...DEFAULT_OPTIONS, ...this._options, max_points: 1200 });
-    return figureSvg(figure, readPalette(this.element), {
+    return figureSvg(this._figure(history, PICTURE_POINTS), readPalette(this.element), {
       title: `${summary.name || summary.run_id} · ${locale.t(`chart.${this._options.metric}`)}`,
       training: locale.t('chart.training'),
       validation: locale.t('chart.validation'),

@@ -33,7 +33,8 @@ export function valuesTable(history: RunHistory, locale: Locale): HTMLElement {
       { class: 'lp-scroll', tabindex: 0 },
       h('table', { class: 'lp-values' }, caption, h('thead', {}, head), h('tbody', {}, ...rows))
     ),
-    note
+    note,
+    history.marks.length > 0 && runEvents(history, locale)
   );
 }
 
@@ -51,4 +52,17 @@ function th(text: string): HTMLTableCellElement {
 
 function cell(value: number | undefined, locale: Locale): HTMLTableCellElement {
   return h('td', {}, value === undefined ? '' : locale.fixed(value, 4));
+}
+
+/** What happened to the run, in whole sentences. */
+function runEvents(history: RunHistory, locale: Locale): HTMLElement {
+  const lines = history.marks.map(mark =>
+    h('li', {}, locale.t('history.line', { epoch: locale.fixed(mark.epoch, 2), text: mark.text }))
+  );
+  return h(
+    'section',
+    { class: 'lp-block' },
+    h('h4', {}, locale.t('history.title')),
+    h('ul', { class: 'lp-events' }, ...lines)
+  );
 }

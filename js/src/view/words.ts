@@ -1,5 +1,5 @@
 import type { Locale } from '../i18n';
-import { ACTIVE_STATES, type RunSummary } from '../protocol';
+import { ACTIVE_STATES, type Mark, type RunSummary } from '../protocol';
 
 /** The curve in one or two sentences, for those who do not see it. */
 export function curveText(summary: RunSummary, locale: Locale): string {
@@ -27,4 +27,13 @@ export function curveText(summary: RunSummary, locale: Locale): string {
 /** "digits · cnn · cpu": where a run stands, in short. */
 export function originText(summary: RunSummary): string {
   return [summary.dataset, summary.model, summary.device].filter(Boolean).join(' · ');
+}
+
+/** What a mark says on the chart: short, in the reader's language; the history has the whole sentence. */
+export function markText(mark: Mark, locale: Locale): string {
+  const rates = /([\d.eE+-]+|\?) → ([\d.eE+-]+|\?)/.exec(mark.text);
+  if (mark.kind === 'learning_rate' && rates) {
+    return locale.t('mark.learning_rate', { old: rates[1] as string, new: rates[2] as string });
+  }
+  return locale.word('mark', mark.kind, mark.text.slice(0, 40));
 }

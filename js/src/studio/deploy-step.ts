@@ -1,0 +1,122 @@
+import { button, h, setAttribute } from '../dom';
+import type { RunSummary } from '../protocol';
+import { CodeBar, copyText } from './code-line';
+import type { StepView, StudioContext } from './context';
+import { SchemaForm } from './form';
+import { block, empty, facts, note } from './parts';
+import { fieldsOf } from './schema';
+import type { EndpointCard } from './traits';
+import { TryIt } from './try-it';
+
+/** Put the network online, show its address and (once) its key, try it. */
+export class DeployStep implements StepView {
+  readonly options: HTMLElement;
+  readonly view = h('div', { class: 'lp-step-view' });
+  private readonly _context: StudioContext;
+  private readonly _runSummary: () => RunSummary | null;
+  private readonly _form: SchemaForm;
+  private readonly _deploy: HTMLButtonElement;
+  private readonly _try: TryIt;
+  private readonly _predictLine: CodeBar;
+  private readonly _card = h('div');
+  /** The kernel forgets the key when any page says hello; this page shows it until it is closed. */
+  private _key: { endpoint: string; text: string } | null = null;
+  private _drawn = '';
+
+  constructor(context: StudioContext, runSummary: () => RunSummary | null) {
+    this._context = context;
+    this._runSummary = runSummary;
+    const { locale } = context;
+    const fields = fieldsOf(context.get('schemas').deploy);
+    this._form = new SchemaForm('deploy', fields, locale, values => context.set('deploy', values));
+    this._deploy = button(locale.t('deploy.start'), () => this._start(), { class: 'lp-button lp-primary' });
+    this._try = new TryIt(context);
+    this._predictLine = new CodeBar(locale);
+    const actions = h('div', { class: 'lp-actions' }, this._deploy);
+    const how = h('p', { class: 'lp-hint' }, locale.t('deploy.how'));
+    this.options = h('div', {}, h('h3', {}, locale.t('deploy.title')), this._form.element, actions, how);
+  }
+
+  update(): void {
+    const endpoint = this._context.get('endpoint');
+    const idle = this._context.get('busy') === '';
+    const finished = this._runSummary()?.state === 'finished';
+    this._form.update(this._context.get('values').deploy);
+    this._deploy.disabled = !idle || !finished;
+    if (endpoint?.key_shown_once) {
+      this._key = { endpoint: endpoint.name, text: endpoint.key_shown_once };
+    }
+    this._draw(endpoint, finished);
+    this._try.update(this._context.get('prediction'), idle && endpoint?.state === 'ready');
+    this._predictLine.update(this._context.get('lines').predict);
+  }
+
+  private _start(): void {
+    this._context.send({ type: 'deploy' });
+  }
+
+  private _draw(endpoint: EndpointCard | null, finished: boolean): void {
+    const drawn = JSON.stringify([endpoint, finished]);
+    if (drawn === this._drawn) {
+      return;
+    }
+    this._drawn = drawn;
+    const { locale } = this._context;
+    if (endpoint) {
+      this._card.replaceChildren(...this._endpoint(endpoint));
+      const tryIt = block(locale.t('deploy.try'), this._try.element, this._predictLine.element);
+      this.view.replaceChildren(this._card, tryIt);
+    } else if (finished) {
+      this.view.replaceChildren(
+        empty(
+          locale.t('deploy.none'),
+          button(locale.t('deploy.start'), () => this._start())
+        )
+      );
+    } else {
+      const toTrain = button(locale.t('evaluate.to_train'), () => this._context.show('train'));
+      this.view.replaceChildren(empty(locale.t('deploy.needs_run'), toTrain));
+    }
+  }
+
+  private _endpoint(endpoint: EndpointCard): HTMLElement[] {
+    const { locale } = this._context;
+    const key = this._key?.endpoint === endpoint.name ? this._key.text : null;
+    return [
+      this._title(endpoint),
+      ...(endpoint.message ? [note(endpoint.message, endpoint.state === 'failed' ? 'error' : 'warning')] : []),
+      this._copyable(locale.t('deploy.url'), `${endpoint.url}/predict`),
+      ...(key ? [this._copyable(locale.t('deploy.key'), key), note(locale.t('deploy.key_once'), 'warning')] : []),
+      facts([
+        [locale.t('train.run'), endpoint.run_id],
+        [locale.t('deploy.requests'), endpoint.requests ? locale.count(endpoint.requests) : null],
+        [locale.t('deploy.p95'), endpoint.p95_ms ? `${locale.fixed(endpoint.p95_ms, 1)} ms` : null]
+      ])
+    ];
+  }
+
+  private _title(endpoint: EndpointCard): HTMLElement {
+    const { locale } = this._context;
+    const dot = h('i', { class: 'lp-dot', 'aria-hidden': 'true' });
+    const chip = h(
+      'span',
+      { class: 'lp-chip', 'data-state': endpoint.state },
+      dot,
+      locale.word('state', endpoint.state)
+    );
+    const version = h('span', { class: 'lp-hint' }, locale.t('deploy.version', { version: endpoint.version }));
+    const stop = button(locale.t('deploy.stop'), () => this._context.send({ type: 'stop_endpoint' }));
+    setAttribute(stop, 'hidden', endpoint.state === 'stopped');
+    return h('div', { class: 'lp-view-title' }, h('h4', {}, endpoint.name), chip, version, stop);
+  }
+
+  private _copyable(name: string, text: string): HTMLElement {
+    const { locale } = this._context;
+    const copy = button(locale.t('code.copy'), () => void copied(), { class: 'lp-toggle' });
+    const copied = async (): Promise<void> => {
+      await copyText(text);
+      copy.textContent = locale.t('code.copied');
+    };
+    return h('div', { class: 'lp-url' }, h('span', {}, name), h('code', { tabindex: 0 }, text), copy);
+  }
+}

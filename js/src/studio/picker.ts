@@ -1,0 +1,48 @@
+import { h, on, setAttribute } from '../dom';
+
+export interface Choice {
+  value: string;
+  title: string;
+  note: string;
+  drawing?: Node;
+}
+
+let pickerCount = 0;
+
+/** One of several, as cards; keys and screen readers take them as radio buttons. */
+export class Picker {
+  readonly element: HTMLElement;
+  private readonly _name = `lp-picker-${++pickerCount}`;
+  private readonly _changed: (value: string) => void;
+  private readonly _inputs = new Map<string, HTMLInputElement>();
+
+  constructor(label: string, changed: (value: string) => void) {
+    this._changed = changed;
+    this.element = h('div', { class: 'lp-picker', role: 'radiogroup', 'aria-label': label });
+  }
+
+  setChoices(choices: Choice[]): void {
+    this._inputs.clear();
+    this.element.replaceChildren(...choices.map(choice => this._card(choice)));
+  }
+
+  select(value: string): void {
+    for (const [name, input] of this._inputs) {
+      input.checked = name === value;
+      setAttribute(input.parentElement as HTMLElement, 'data-chosen', name === value);
+    }
+  }
+
+  private _card({ value, title, note, drawing }: Choice): HTMLElement {
+    const input = h('input', { type: 'radio', name: this._name, value });
+    on(input, {
+      change: () => {
+        this.select(value);
+        this._changed(value);
+      }
+    });
+    this._inputs.set(value, input);
+    const text = h('span', { class: 'lp-choice-text' }, h('b', {}, title), h('small', {}, note));
+    return h('label', { class: 'lp-choice', title: note }, input, text, drawing ?? null);
+  }
+}

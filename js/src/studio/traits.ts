@@ -1,0 +1,162 @@
+/** The studio's traits, as the Python widget syncs them. */
+
+import type { RunSummary } from '../protocol';
+import type { JsonSchema } from './schema';
+
+export const STEPS = ['data', 'model', 'train', 'evaluate', 'deploy'] as const;
+export type Step = (typeof STEPS)[number];
+
+export type FieldValue = string | number | boolean;
+export type Values = Record<string, FieldValue>;
+
+export interface FormValues {
+  data: Values & { name?: string };
+  model: { name?: string; options?: Values };
+  train: Values;
+  deploy: Values;
+}
+
+export interface DatasetChoice {
+  name: string;
+  title: string;
+  num_rows: number;
+  licence?: string | null;
+  description?: string;
+  offline: boolean;
+}
+
+export interface ModelChoice {
+  name: string;
+  title: string;
+  modalities: string[];
+}
+
+export interface Choices {
+  datasets: DatasetChoice[];
+  models: ModelChoice[];
+  /** Whether the path of a file or folder may be typed. */
+  paths: boolean;
+}
+
+export interface Schemas {
+  data: JsonSchema;
+  model: Record<string, JsonSchema>;
+  train: JsonSchema;
+  deploy: JsonSchema;
+}
+
+export interface CardSample {
+  row: number;
+  label: string;
+  image?: string;
+  values?: Record<string, string | number | null>;
+  series?: (number | number[])[];
+}
+
+export interface DataCard {
+  name: string;
+  title: string;
+  modality: string;
+  rows: Record<'train' | 'validation' | 'test', number>;
+  input_shape: number[];
+  classes: { name: string; rows: number; fraction: number }[];
+  columns: { name: string; kind: string; missing: number; reason?: string | null }[];
+  samples: CardSample[];
+  missing_values: number;
+  warnings: { kind: string; severity: 'error' | 'warning' | 'note'; message: string }[];
+  licence?: string | null;
+}
+
+export interface ModelLayer {
+  name: string;
+  kind: string;
+  output_shape: number[] | null;
+  num_parameters: number;
+}
+
+export interface ModelSummary {
+  name: string;
+  own?: boolean;
+  options: Values;
+  dataset?: string;
+  input_shape?: number[];
+  num_classes?: number;
+  num_parameters?: number | null;
+  layers?: ModelLayer[];
+}
+
+export interface Mistake {
+  row: number;
+  truth: string;
+  prediction: string;
+  confidence: number;
+  image?: string;
+}
+
+export interface Report {
+  run_id?: string;
+  rows: number;
+  accuracy: number;
+  loss: number;
+  precision_macro: number;
+  recall_macro: number;
+  f1_macro: number;
+  f1_weighted?: number;
+  classes: { name: string; precision: number; recall: number; f1: number; support: number }[];
+  confusion: number[][];
+  mistakes: Mistake[];
+  seconds?: number;
+}
+
+export interface EndpointCard {
+  name: string;
+  url: string;
+  state: string;
+  version: number;
+  run_id?: string;
+  requests?: number;
+  p95_ms?: number | null;
+  message?: string | null;
+  key_shown_once?: string | null;
+}
+
+export interface Prediction {
+  label: string;
+  confidence: number;
+  scores: Record<string, number>;
+  milliseconds?: number | null;
+  row?: number | null;
+  truth?: string | null;
+  correct?: boolean | null;
+  picture?: string | null;
+}
+
+export interface CodeLine {
+  magic: string;
+  python: string;
+}
+
+export interface StudioTraits {
+  step: Step;
+  locale: string;
+  schemas: Schemas;
+  choices: Choices;
+  values: FormValues;
+  lines: Partial<Record<Step | 'predict', CodeLine>>;
+  card: DataCard | null;
+  model_summary: ModelSummary | null;
+  run_id: string;
+  summary: RunSummary | null;
+  report: Report | null;
+  endpoint: EndpointCard | null;
+  prediction: Prediction | null;
+  busy: string;
+  error: { step: Step; message: string } | null;
+}
+
+/** What the page asks of the kernel, beside hello and commands to a run. */
+export type StudioMessage =
+  | { type: 'set'; section: keyof FormValues; values: object }
+  | { type: 'load_data' | 'select_model' | 'train' | 'evaluate' | 'deploy' | 'stop_endpoint' }
+  | { type: 'predict'; row: number }
+  | { type: 'predict'; image: string };

@@ -1,0 +1,46 @@
+import type { Link } from '../../src/client';
+import type { RunHistory } from '../../src/history';
+import type { Locale } from '../../src/i18n';
+import { RunView } from '../../src/view/run-view';
+import { StaticRunView } from '../../src/view/static-view';
+import type { Scene } from './harness';
+import { history, samples } from './runs';
+
+function view(host: HTMLElement, locale: Locale, run: RunHistory, link: Link = 'live'): RunView {
+  const shown = new RunView({ locale, send: async () => undefined, reconnect: () => undefined });
+  host.append(shown.element);
+  shown.update(run, link);
+  return shown;
+}
+
+const FAILED = {
+  reason: 'nan_loss',
+  message: 'The loss became NaN at step 412; the last finite weights are in the checkpoint of step 400.',
+  checkpoint_step: 400
+};
+
+export const runScenes: Record<string, Scene> = {
+  running: (host, locale) => {
+    const run = history({ state: 'running', epoch: 9 });
+    run.samples = samples();
+    view(host, locale, run);
+  },
+  finished: (host, locale) => void view(host, locale, history({ state: 'finished', epoch: 16 })),
+  long: (host, locale) => void view(host, locale, history({ state: 'running', epoch: 16, points_per_epoch: 60_000 })),
+  queued: (host, locale) =>
+    void view(host, locale, history({ state: 'queued', epoch: 0, values: { queue_position: 1 } })),
+  starting: (host, locale) => void view(host, locale, history({ state: 'starting', epoch: 0 })),
+  failed: (host, locale) => void view(host, locale, history({ state: 'failed', epoch: 5.4, values: FAILED })),
+  stopped: (host, locale) => void view(host, locale, history({ state: 'stopped', epoch: 6.2 })),
+  gone: (host, locale) => void view(host, locale, history({ state: 'running', epoch: 7.3 }), 'lost'),
+  early: (host, locale) => void view(host, locale, history({ state: 'running', epoch: 1.2, values: { epochs: 100 } })),
+  static: (host, locale) => {
+    const run = history({ state: 'finished', epoch: 16 });
+    const drawn = view(host, locale, run);
+    requestAnimationFrame(() => {
+      const picture = drawn.picture();
+      drawn.dispose();
+      host.append(new StaticRunView(run.summary, picture, locale).element);
+    });
+  }
+};
