@@ -45,7 +45,10 @@ def _describe(event: Event) -> tuple[str | None, str]:
         kind = _BY[event_type]
         return kind, f"{kind} by {by}" if by else kind
     if event_type == "RunRestarted":
-        return "restarted", f"restarted from step {event.get('from_step', 0)}: {event.get('reason', 'worker died')}"
+        return (
+            "restarted",
+            f"restarted from step {event.get('from_step', 0)}: {event.get('message') or event.get('reason')}",
+        )
     if event_type == "RunQueued" and event.get("resumed"):
         return "resumed", f"resumed by {by}" if by else "resumed"
     if event_type == "RunFailed":

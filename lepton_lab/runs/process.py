@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
@@ -112,6 +113,17 @@ def spawn_detached(
         )
     finally:
         os.close(fd)
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    """How a child ended, or None while it lives; what it left behind in its session is ended with it."""
+    if process.returncode is None and hasattr(os, "waitid"):
+        if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            return None
+        # Not reaped yet, so that the pid, and the group's with it, cannot have been given to somebody else.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return process.poll()
 
 
 def redirect_output(log: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -82,12 +82,11 @@ class Queue:
             change = db.execute("UPDATE queue SET slot = ? WHERE run_id = ? AND slot IS NULL", (slot, run_id))
             return change.rowcount == 1
 
-    def set_worker(self, run_id: str, pid: int, start_time: float, boot: str) -> None:
-        """Records which process has the lease."""
+    def set_worker(self, run_id: str, worker: Mapping[str, object]) -> None:
+        """Records the identity of the process that has the lease."""
+        values = (worker.get("pid"), worker.get("start_time"), worker.get("boot"), run_id)
         with self._connect() as db:
-            db.execute(
-                "UPDATE queue SET pid = ?, start_time = ?, boot = ? WHERE run_id = ?", (pid, start_time, boot, run_id)
-            )
+            db.execute("UPDATE queue SET pid = ?, start_time = ?, boot = ? WHERE run_id = ?", values)
 
     def release(self, run_id: str) -> None:
         """Takes a run's slot away and lets it wait again, at its old place."""

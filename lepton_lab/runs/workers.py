@@ -1,0 +1,233 @@
+"""The supervisor's hand on training workers: starts them in order, adopts living ones, decides when one has died.
+
+Every decision about a run is taken under the run's own lock, which its worker holds as long as it lives. So there is
+never a second worker, and never a decision about a run that somebody else is moving on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lepton_lab.errors import LeptonError, StoreError
+from lepton_lab.runs import verdict
+from lepton_lab.runs.control import forget_commands, pending_commands, send_command
+from lepton_lab.runs.devices import free_slot, slot_environment
+from lepton_lab.runs.events import EventLog, EventTail, EventWriter, RunBusy
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import alive, exit_code, identity, read_identity, spawn_detached, terminate
+from lepton_lab.runs.programs import Programs
+from lepton_lab.runs.queue import Entry, Queue
+from lepton_lab.runs.seat import WORKER_FILE, WORKER_LOG
+from lepton_lab.runs.spare import Spare, hand_over
+from lepton_lab.runs.states import ENDED, RunState
+from lepton_lab.runs.summary import Fold
+
+log = logging.getLogger("lepton_lab.supervisor")
+
+RETRY_SECONDS = 5.0
+"""How long a run is left alone after its folder could not be read or written."""
+_HARD_STOP_SECONDS = 3.0
+
+
+@dataclass
+class Lease:
+    """A run with a slot, and the process that works on it."""
+
+    run_id: str
+    slot: str
+    process: dict[str, Any] | None = None
+    child: subprocess.Popen[bytes] | None = None
+    tail: EventTail | None = None
+    fold: Fold = field(default_factory=lambda: Fold(""))
+    not_before: float = 0.0
+    trouble: str = ""
+
+    def has_ended(self) -> bool:
+        """Whether there is no process (any more)."""
+        if self.child is not None:
+            return exit_code(self.child) is not None
+        return not alive(self.process)
+
+
+class WorkerPool:
+    """All leases of a store.
+
+    Args:
+        store: The store.
+        programs: How to start workers.
+        slots: The device slots.
+        spare: The warm spare.
+        watch: Called with the pid of each adopted worker.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        programs: Programs,
+        slots: list[str],
+        spare: Spare,
+        watch: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store, self._programs, self._slots, self._spare = store, programs, slots, spare
+        self._watch, self._clock = watch, clock
+        self._queue = Queue(store)
+        self._leases: dict[str, Lease] = {}
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any run waits or works."""
+        return bool(self._leases) or bool(self._queue.entries())
+
+    def recover(self) -> None:
+        """Takes over from a supervisor that is gone: leases by pid and start time."""
+        for entry in self._queue.entries():
+            if entry.slot is not None:
+                self._leases[entry.run_id] = Lease(entry.run_id, entry.slot)
+                self._adopt(self._leases[entry.run_id], entry.worker)
+
+    def tick(self) -> None:
+        """Settles what has ended and starts what can start.
+
+        Raises:
+            StoreError: If the queue cannot be read or written.
+        """
+        for lease in list(self._leases.values()):
+            if self._clock() >= lease.not_before and (lease.has_ended() or self._is_overdue(lease)):
+                self._try(lease, self._settle)
+        self._start_waiting()
+
+    def is_starting(self) -> bool:
+        """Whether a worker is at work that has measured nothing yet."""
+        return any(self._follow(lease).is_starting() for lease in self._leases.values())
+
+    def _start_waiting(self) -> None:
+        waiting = [entry for entry in self._queue.entries() if entry.slot is None]
+        for entry in waiting:
+            taken = {lease.slot for lease in self._leases.values()}
+            slot = free_slot(entry.device, self._slots, taken)
+            if slot is not None:
+                self._lease(entry, slot)
+
+    def _lease(self, entry: Entry, slot: str) -> None:
+        if entry.run_id not in self._leases and self._queue.lease(entry.run_id, slot):
+            lease = self._leases[entry.run_id] = Lease(entry.run_id, slot)
+            self._try(lease, self._settle)
+
+    def _try(self, lease: Lease, act: Callable[[Lease], None]) -> None:
+        """Acts on one run; its trouble is not the others'."""
+        try:
+            act(lease)
+        except StoreError as error:
+            self._complain(lease, error)
+            if error.reason == "unreadable" or not self._store.run_dir(lease.run_id).exists():
+                self._drop(lease)  # the list shows it as failed, with the reason
+            else:
+                lease.not_before = self._clock() + RETRY_SECONDS
+        except OSError as error:
+            self._complain(lease, error)
+            lease.not_before = self._clock() + RETRY_SECONDS
+
+    @staticmethod
+    def _complain(lease: Lease, error: Exception) -> None:
+        if str(error) != lease.trouble:  # said once, however often it is tried again
+            lease.trouble = str(error)
+            log.warning("run %s: %s", lease.run_id, error)
+
+    def _settle(self, lease: Lease) -> None:
+        """Decides what becomes of a run that has a lease and no worker."""
+        run_dir = self._store.run_dir(lease.run_id)
+        if not run_dir.exists():
+            self._drop(lease)
+            return
+        try:
+            writer = EventLog.open_writer(run_dir, wait_seconds=0.0)
+        except RunBusy:
+            self._adopt(lease, read_identity(run_dir / WORKER_FILE))
+            return
+        with writer:
+            was_paused = writer.state is RunState.paused
+            if self._may_go_on(lease, writer):
+                self._launch(lease, writer)
+        if was_paused and lease.child is not None:
+            send_command(run_dir, "pause", by="supervisor")
+
+    def _may_go_on(self, lease: Lease, writer: EventWriter) -> bool:
+        """Writes down how the last worker ended; returns whether there is to be a next one."""
+        if writer.state is RunState.queued:
+            if lease.child is None and lease.process is None:
+                return True
+            # Its worker has ended, and somebody has queued the run again since: back into the line.
+            self._queue.release(lease.run_id)
+            del self._leases[lease.run_id]
+            return False
+        if writer.state not in ENDED and verdict.on_death(writer, self._code(lease)):
+            return True
+        forget_commands(writer.run_dir)
+        self._drop(lease)
+        return False
+
+    def _launch(self, lease: Lease, writer: EventWriter) -> None:
+        environment = slot_environment(lease.slot)
+        spare = self._spare.take()
+        child = spare or spawn_detached(
+            self._programs.worker(self._store, lease.run_id),
+            writer.run_dir / WORKER_LOG,
+            cwd=writer.run_dir,
+            env={**os.environ, **environment},
+        )
+        lease.child, lease.process = child, dict(identity(child.pid) or {"pid": child.pid})
+        lease.tail, lease.fold = EventTail(writer.run_dir), Fold(lease.run_id)
+        attempt = writer.fold.attempt_restarts + 1
+        try:
+            self._queue.set_worker(lease.run_id, lease.process)
+            writer.append("RunStarting", pid=child.pid, attempt=attempt, warm=spare is not None, slot=lease.slot)
+        except StoreError as error:
+            self._complain(lease, error)  # the worker is on its way, will meet the same trouble and name it
+        if spare is not None:
+            hand_over(spare, lease.run_id, environment)
+
+    def _adopt(self, lease: Lease, process: dict[str, Any] | None) -> None:
+        for candidate in (process, read_identity(self._store.run_dir(lease.run_id) / WORKER_FILE)):
+            if alive(candidate) and candidate is not None:
+                lease.process, lease.child = candidate, None
+                lease.tail, lease.fold = EventTail(self._store.run_dir(lease.run_id)), Fold(lease.run_id)
+                self._watch(int(candidate["pid"]))
+                return
+        lease.process = lease.process or process
+        lease.child = None
+
+    def _follow(self, lease: Lease) -> Fold:
+        try:
+            for event in lease.tail.read() if lease.tail else []:
+                lease.fold.apply(event)
+        except (LeptonError, AttributeError, KeyError, TypeError, ValueError):
+            lease.tail = None
+        return lease.fold
+
+    def _is_overdue(self, lease: Lease) -> bool:
+        """Ends a worker that does not follow a hard stop; its death is then settled as the stop."""
+        try:
+            commands = pending_commands(self._store.run_dir(lease.run_id))
+        except StoreError:
+            return False
+        for command in commands:
+            is_hard = command["command"] == "stop" and command["value"]["hard"]
+            if is_hard and time.time() - command["time"] > _HARD_STOP_SECONDS and lease.process:
+                terminate(lease.process, hard=True)
+        return lease.has_ended()
+
+    def _drop(self, lease: Lease) -> None:
+        self._queue.remove(lease.run_id)
+        self._leases.pop(lease.run_id, None)
+
+    @staticmethod
+    def _code(lease: Lease) -> int | None:
+        return lease.child.returncode if lease.child is not None else None
