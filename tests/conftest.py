@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -39,3 +41,56 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         del os.environ["LEPTON_HOME"]
     else:
         os.environ["LEPTON_HOME"] = before
+
+
+@dataclass
+class TrainedLab:
+    """A store with one finished run of digits, and a terminal's session on it."""
+
+    store: object
+    session: object
+    run: object
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrainedLab]:
+    """One real run, trained once for all tests that only look at it or put it online."""
+    from lepton_lab.runs import Store
+    from lepton_lab.session import Host, Session
+
+    store = Store(tmp_path_factory.mktemp("trained"))
+    session = Session(store, Host(), who="tests")
+    digits = session.load_data("digits")
+    run = session.select_model("cnn", digits, channels=8).train(wait=True, epochs=6)
+    yield TrainedLab(store, session, run)
+    end_processes_of(store.root)
+
+
+@pytest.fixture
+def ended_after() -> Iterator[Callable[[Path], Path]]:
+    """Names stores whose processes (supervisor, workers, endpoints) end with the test."""
+    roots: list[Path] = []
+
+    def remember(root: Path) -> Path:
+        roots.append(root)
+        return root
+
+    yield remember
+    for root in roots:
+        end_processes_of(root)
+
+
+def end_processes_of(root: Path) -> None:
+    """Ends the supervisor, the workers and the endpoint servers of one store."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if str(root) in words and any(word.startswith("lepton_lab") for word in words):
+            found.append(process)
+    found.sort(key=lambda process: "lepton_lab.runs.supervisor" not in process.info["cmdline"])
+    for process in found:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(found, timeout=10)

@@ -100,9 +100,9 @@ def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options:
             raise UnknownName("model", network, [*MODEL_OPTIONS, *own])
         network = namespace[network]
     if isinstance(network, str):
-        spec = ModelSpec.parse({"name": network, "options": options})
+        MODEL_OPTIONS[network].parse(options)
         _suits(network, dataset)
-        return spec
+        return ModelSpec.parse({"name": network, "options": options})
     return _own(network, options)
 
 

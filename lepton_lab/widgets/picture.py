@@ -39,7 +39,7 @@ def curve_svg(curve: Curve, summary: RunSummary, *, themed: bool = False) -> str
     parts = [_grid(ticks, place, text, line), _epochs(high_x, place, text)]
     parts += [_path(points, place, colours[kind]) for kind, points in series.items()]
     parts += [_end(points, place, colours[kind], text) for kind, points in series.items() if kind == "val"]
-    parts.append(_legend(summary.run_id, colours, text))
+    parts.append(_legend("" if themed else summary.run_id, colours, text))
     if not xs:
         parts.append(_text(WIDTH / 2, HEIGHT / 2, "no points yet", text, anchor="middle"))
     said = escape(f"Accuracy of {summary.run_id} by epoch", {'"': "&quot;"})
@@ -107,7 +107,7 @@ def _range(values: list[float]) -> tuple[float, float, list[float]]:
 
 def _round_step(rough: float) -> float:
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
 
 
 def _grid(ticks: list[float], place: _Scale, text: str, line: str) -> str:

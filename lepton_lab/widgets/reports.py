@@ -154,9 +154,9 @@ def confusion_html(report: Report) -> Markup:
 
 
 def _cell(cell: int, share: float) -> Markup:
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(_LIGHTEST, _DARKEST, strict=True))
-    ink = "#fff" if share > 0.5 else "#1b2330"
-    return tag("td", cell or "", style=f"background:rgb({red},{green},{blue});color:{ink}")
+    red, green, blue = _DARKEST
+    ink = ";color:#fff" if share > 0.45 else ""
+    return tag("td", cell or "", style=f"background:rgba({red},{green},{blue},{share:.3f}){ink}")
 
 
 def _most_confused(report: Report) -> list[tuple[str, str, str]]:
