@@ -1,4 +1,4 @@
-"""What a person relies on in Python: names resolve, runs outlive the session, own networks travel, errors say what to do."""
+"""What a person relies on in Python: names resolve, runs outlive the session, own networks travel, errors advise."""
 
 from __future__ import annotations
 
@@ -200,7 +200,8 @@ def run_cells(*cells: str) -> dict:
 
 def test_the_source_of_a_network_brings_what_it_needs():
     namespace = run_cells(
-        "import math\nimport torch\nfrom torch import nn\nimport torch.nn.functional as F\nfrom pathlib import Path as P",
+        "import math\nimport torch\nfrom torch import nn",
+        "import torch.nn.functional as F\nfrom pathlib import Path as P",
         "WIDTH = 24\nUNUSED = object()\ndef scaled(x, by=WIDTH):\n    return F.relu(x) * math.sqrt(by)",
         """
         class Block(nn.Module):
@@ -243,7 +244,9 @@ def test_what_cannot_travel_is_named():
     )
     with pytest.raises(ModelError, match="uses handle, a value of type TextIOWrapper"):
         source_of(namespace["Net"])
-    namespace = run_cells("import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return missing(x)")
+    namespace = run_cells(
+        "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return missing(x)"
+    )
     with pytest.raises(ModelError, match="missing, which is not defined"):
         source_of(namespace["Net"])
     bare = type("Bare", (namespace["torch"].nn.Module,), {})
@@ -295,8 +298,12 @@ def test_a_network_of_a_script_trains_in_its_own_process(tmp_path, ended_after):
     import os
 
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=90,
-        env={**os.environ, "LEPTON_HOME": str(home)}, check=False,
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        env={**os.environ, "LEPTON_HOME": str(home)},
+        check=False,
     )
     assert done.stdout.split() == ["finished", "True"], done.stderr
     assert "epoch 2 of 2" in done.stderr
@@ -305,7 +312,8 @@ def test_a_network_of_a_script_trains_in_its_own_process(tmp_path, ended_after):
 def test_the_faces_leave_torch_alone():
     code = (
         "import sys, lepton_lab as lepton; lepton.load_data; import lepton_lab.cli, lepton_lab.magics.magic, "
-        "lepton_lab.widgets.display, lepton_lab.verbs; lepton.load_data('digits').card; assert 'torch' not in sys.modules"
+        "lepton_lab.widgets.display, lepton_lab.verbs; lepton.load_data('digits').card; "
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

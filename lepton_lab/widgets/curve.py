@@ -35,10 +35,11 @@ class CurveWidget(anywidget.AnyWidget):
     locale = traitlets.Unicode("").tag(sync=True)
     """Language of the view (str): "en", "zh_CN"; empty: the page's."""
 
-    def __init__(self, run: Run, **traits: Any) -> None:
+    def __init__(self, run: Run, *, module: str | None = None, **traits: Any) -> None:
+        """Makes the view of a run; `module` is the page's ES module, by default the one that was built."""
         self._run = run
         super().__init__(
-            _esm=module_source("curve"),
+            _esm=module_source("curve") if module is None else module,
             _css=style_source("curve"),
             run_id=run.id,
             summary=run.summary.to_dict(),

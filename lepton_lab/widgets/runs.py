@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 import threading
 from typing import Any
 
@@ -12,6 +13,7 @@ from lepton_lab.session.run import sentence
 from lepton_lab.session.texts import accuracy, seconds
 from lepton_lab.widgets.html import Markup, card, code, figures, note, state_chip
 from lepton_lab.widgets.picture import curve_svg
+from lepton_lab.widgets.static_files import NotBuilt
 
 RUN_MIME = "application/vnd.lepton.run+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -63,16 +65,27 @@ def run_html(run: Run) -> Markup:
 
 
 def display_run(run: Run) -> None:
-    """Shows a run live in the cell, and replaces its still picture when the run ends."""
+    """Shows a run live in the cell, and replaces its still picture when the run ends.
+
+    Where the widget was not built, the still picture is all there is: a run that has started is never an error here.
+    """
     from IPython.display import display
 
-    from lepton_lab.widgets.curve import CurveWidget
-
-    widget = CurveWidget(run)
+    widget = _live(run)
     mark = f"lepton-{run.id}-{os.getpid()}-{next(_numbers)}"
     display(run_bundle(run, widget), raw=True, display_id=mark)
     if not run.ended:
         _STILLS.await_end(mark, run, widget)
+
+
+def _live(run: Run) -> Any:
+    from lepton_lab.widgets.curve import CurveWidget
+
+    try:
+        return CurveWidget(run)
+    except NotBuilt as error:
+        print(f"{error} Until then there is a still picture.", file=sys.stderr)
+        return None
 
 
 def settle() -> None:

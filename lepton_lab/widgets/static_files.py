@@ -10,16 +10,20 @@ from lepton_lab.errors import LeptonError
 FOLDER = Path(__file__).parent / "static"
 
 
+class NotBuilt(LeptonError):
+    """The page's part of a widget is not there."""
+
+
 @cache
 def module_source(name: str) -> str:
     """The ES module of a widget.
 
     Raises:
-        LeptonError: If it was not built; says how to build it.
+        NotBuilt: If it was not built; says how to build it.
     """
     path = FOLDER / f"{name}.js"
     if not path.is_file():
-        raise LeptonError(
+        raise NotBuilt(
             f"The widget {name!r} is not built: lepton_lab/widgets/static/{name}.js is missing. In a clone, run "
             "`make setup` (it builds js/); an installed package has it, so install lepton-lab again."
         )

@@ -68,14 +68,22 @@ class Studio(anywidget.AnyWidget):
     error = traitlets.Dict(None, allow_none=True).tag(**SYNC)
     """What went wrong last (dict or None): step, message."""
 
-    def __init__(self, session: Session, *, public: bool = False, **traits: Any) -> None:
+    def __init__(self, session: Session, *, public: bool = False, module: str | None = None, **traits: Any) -> None:
+        """Opens the form on a session.
+
+        Args:
+            session: What it works on.
+            public: Whether other people may use it: named datasets and loopback endpoints only.
+            module: The page's ES module; by default the one that was built.
+            **traits: First values of traits, such as `step` or `locale`.
+        """
         self._session, self._public, self._row = session, public, 0
         self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lepton-studio")
         self._pusher: FramePusher | None = None
         self._run: Run | None = None
         values = steps.first_values(session)
         super().__init__(
-            _esm=module_source("studio"),
+            _esm=module_source("studio") if module is None else module,
             _css=style_source("studio"),
             schemas=forms.schemas(public=public),
             choices=forms.choices(public=public),

@@ -1,0 +1,47 @@
+"""The notebooks that are shipped run from top to bottom, and hold no outputs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+SHIPPED = sorted(path for path in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def data_of(cell) -> dict:
+    return {mime: value for output in cell.outputs for mime, value in output.get("data", {}).items()}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_notebook_is_clean(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not cell.outputs and cell.execution_count is None
+
+
+def test_the_quickstart_runs_top_to_bottom(ended_after):
+    ended_after(Path(os.environ["LEPTON_HOME"]))
+    notebook = nbformat.read(NOTEBOOKS / "quickstart.ipynb", as_version=4)
+    nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    by_id = {cell.id: cell for cell in notebook.cells}
+    assert "Handwritten digits" in data_of(by_id["data"])["text/html"]
+    trained = data_of(by_id["train"])
+    assert trained["application/vnd.lepton.run+json"]["summary"]["state"] == "finished"
+    assert "<path" in trained["image/svg+xml"] and "digits-cnn-" in trained["image/svg+xml"]
+    report = data_of(by_id["evaluate"])
+    assert "application/vnd.plotly.v1+json" in report
+    assert float(report_accuracy(by_id["evaluate"])) >= 0.98
+    assert "lpt_" in data_of(by_id["deploy"])["text/html"]
+    assert "test row 0" in data_of(by_id["predict"])["text/html"]
+
+
+def report_accuracy(cell) -> str:
+    text = next(output.data["text/plain"] for output in cell.outputs if "test accuracy" in output.data["text/plain"])
+    return text.split("test accuracy ")[1].split(",")[0]

@@ -1,0 +1,148 @@
+"""The still displays: they say what matters, escape what is data, and need no kernel."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as xml
+from dataclasses import replace
+from types import SimpleNamespace
+
+import plotly.graph_objects as go
+import pytest
+
+from lepton_lab.runs import Curve, RunSummary
+from lepton_lab.session import Endpoint, EndpointList, Prediction, Report
+from lepton_lab.widgets import cards, display, lists, reports, runs
+from lepton_lab.widgets.html import Markup, esc, tag
+from lepton_lab.widgets.picture import curve_svg, spark_svg
+
+EVIL = '<img src=x onerror=alert(1)>"&'
+
+
+def evil_report(report: Report) -> Report:
+    values = {
+        **report.values,
+        "classes": [{**c, "name": f"{EVIL}{i}"} for i, c in enumerate(report.classes)],
+        "mistakes": [{"row": 0, "truth": EVIL, "prediction": EVIL, "confidence": 0.9}],
+    }
+    return Report("digits-cnn-1", values, report.dataset)
+
+
+@pytest.fixture
+def report(trained) -> Report:
+    return trained.run.evaluate()
+
+
+def test_markup_is_only_what_this_room_wrote():
+    assert esc(EVIL) == "&lt;img src=x onerror=alert(1)&gt;&quot;&amp;"
+    assert tag("td", EVIL, title=EVIL).count("<") == 2
+    assert tag("p", Markup("<b>x</b>")) == "<p><b>x</b></p>"
+
+
+def test_the_data_card_shows_counts_samples_and_classes(trained):
+    card = cards.data_card(trained.run.dataset)
+    assert "1,294" in card and card.count("<figure") == 12 and "CC BY 4.0" in card
+    assert card.count('class="lepton-class"') == 10
+
+
+def test_the_report_shows_figures_classes_and_mistakes(report):
+    html = reports.report_html(report)
+    assert f"{report.accuracy:.4f}" in html and html.count("<tr>") == 11
+    shown = re.findall(r'<figure class="lepton-sample lepton-wrong">', html)
+    assert len(shown) == min(12, len(report.mistakes))
+    assert not report.mistakes or "→" in html
+
+
+@pytest.mark.parametrize("draw", [reports.report_html, reports.confusion_html])
+def test_labels_are_data(report, draw):
+    html = draw(evil_report(report))
+    assert "<img src=x" not in html and "&lt;img src=x" in html
+
+
+def test_the_confusion_matrix_is_a_plotly_figure(report):
+    figure = reports.confusion_figure(evil_report(report))
+    drawn = go.Figure(figure)
+    assert drawn.data[0].type == "heatmap" and len(drawn.data[0].z) == 10
+    assert "<img" not in str(figure["data"][0]["x"])
+    bundle = reports.confusion_bundle(report)
+    assert {"application/vnd.plotly.v1+json", "text/html", "text/plain"} <= set(bundle)
+
+
+def test_two_classes_of_one_name_stay_two(report):
+    values = {**report.values, "classes": [{**c, "name": "same"} for c in report.classes]}
+    assert len(set(reports.confusion_figure(Report("r", values, report.dataset))["data"][0]["x"])) == 10
+
+
+def test_many_classes_become_the_most_confused_pairs(report):
+    many = [{**report.classes[0], "name": f"c{i}"} for i in range(30)]
+    confusion = [[5 if i == j else int((i, j) == (3, 4)) for j in range(30)] for i in range(30)]
+    html = reports.confusion_html(
+        Report("r", {**report.values, "classes": many, "confusion": confusion}, report.dataset)
+    )
+    assert "c3" in html and "c4" in html and "c7" not in html
+
+
+def test_a_prediction_says_whether_it_is_right():
+    scores = {EVIL: 0.7, "b": 0.3}
+    right = Prediction(EVIL, 0.7, scores, "digits", 3.21, row=0, truth=EVIL)
+    assert "right" in cards.prediction_card(right) and "<img src=x" not in cards.prediction_card(right)
+    wrong = replace(right, truth="b")
+    assert "truth b" in cards.prediction_card(wrong) and wrong.correct is False
+
+
+def test_the_key_of_an_endpoint_is_shown_once():
+    summary = SimpleNamespace(name="digits", url="http://127.0.0.1:8700", state="ready", version=1, run_id="r",
+                              requests=0, p95_ms=None, message=None)  # fmt: skip
+    fake = SimpleNamespace(endpoint_summary=lambda name: summary)
+    assert "lpt_secret" in cards.endpoint_card(Endpoint("digits", fake, "lpt_secret"))
+    card = cards.endpoint_card(Endpoint("digits", fake))
+    assert "lpt_secret" not in card and "curl" in card and "http://127.0.0.1:8700" in card
+    assert "8700" in lists.endpoints_card(EndpointList([summary]))
+
+
+def test_a_run_has_a_form_for_every_page(trained):
+    bundle = display.bundle(trained.run)
+    assert bundle[runs.RUN_MIME]["run_id"] == trained.run.id
+    assert bundle[runs.RUN_MIME]["store_id"] == trained.store.id
+    assert runs.WIDGET_MIME not in bundle
+    root = xml.fromstring(bundle["image/svg+xml"])
+    assert root.attrib["role"] == "img" and trained.run.id in root.attrib["aria-label"]
+    assert len(root.findall("{http://www.w3.org/2000/svg}path")) == 2
+    assert f"%lepton run {trained.run.id}" in bundle["text/html"]
+    assert str(trained.store.root) not in str(bundle)
+
+
+def test_lists_and_status_have_cards(trained):
+    assert trained.run.id in lists.runs_card(trained.session.runs())
+    assert "none yet" not in lists.status_card(trained.session.status())
+
+
+def summary(**values) -> RunSummary:
+    return RunSummary("run-1", name="run-1", **{"state": "running", "epochs": 5, **values})
+
+
+@pytest.mark.parametrize("points", [0, 1, 2, 400, 5000])
+def test_a_picture_can_be_drawn_of_any_number_of_points(points):
+    curve = Curve("run-1")
+    curve.apply({"seq": 1, "time": 0.0, "elapsed_seconds": 0.0, "type": "RunStarted", "steps_per_epoch": 1000,
+                 "steps_total": 5000, "from_step": 0})  # fmt: skip
+    values = [0.5 + 0.4 * (i % 7) / 7 for i in range(points)]
+    if points:
+        series = {"train_accuracy": {"step": list(range(1, points + 1)), "value": values}}
+        curve.apply({"seq": 2, "time": 0.0, "elapsed_seconds": 0.0, "type": "MetricsRecorded", "series": series,
+                     "step": points, "epoch": points / 1000})  # fmt: skip
+    svg = curve_svg(curve, summary())
+    xml.fromstring(svg)
+    assert len(svg) < 20_000
+    assert ("no points yet" in svg) == (points == 0)
+
+
+def test_names_in_a_picture_are_escaped():
+    named = summary()
+    named.run_id = EVIL
+    xml.fromstring(curve_svg(Curve("run-1"), named))
+
+
+def test_a_sparkline_needs_two_points():
+    assert spark_svg([0.5]) == ""
+    xml.fromstring(spark_svg([0.1, 0.1, 0.4]))
