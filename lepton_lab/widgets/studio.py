@@ -49,23 +49,23 @@ class Studio(anywidget.AnyWidget):
     """The form (dict): data, model {name, options}, train, deploy; only what differs from the defaults."""
     lines = traitlets.Dict().tag(**SYNC)
     """For each step (and predict) {magic, python} (dict): what the form stands for."""
-    card = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    card = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The loaded dataset's card (dict or None), samples with pictures as data: addresses."""
-    model_summary = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    model_summary = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The selected network (dict or None): name, own, options, input_shape, num_classes, num_parameters once known."""
     run_id = traitlets.Unicode("").tag(**SYNC)
     """The run in sight (str); empty before the first."""
-    summary = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    summary = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The run's summary (dict or None) when its state last changed; frames carry the later ones."""
-    report = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    report = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The run's report (dict or None), mistakes with pictures."""
-    endpoint = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    endpoint = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The endpoint (dict or None): name, url, key_shown_once (str or None), state, version."""
-    prediction = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    prediction = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The last answer (dict or None): label, confidence, scores, truth, correct, row, milliseconds, picture."""
     busy = traitlets.Unicode("").tag(**SYNC)
     """What is being done (str), as a sentence; empty: nothing."""
-    error = traitlets.Dict(None, allow_none=True).tag(**SYNC)
+    error = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """What went wrong last (dict or None): step, message."""
 
     def __init__(self, session: Session, *, public: bool = False, module: str | None = None, **traits: Any) -> None:
@@ -104,9 +104,9 @@ class Studio(anywidget.AnyWidget):
     # --- messages -------------------------------------------------------------------------------------------------
 
     def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
-        if not isinstance(content, dict):
+        kind = content.get("type") if isinstance(content, dict) else None
+        if not isinstance(kind, str):
             return
-        kind = content.get("type")
         if kind == "hello":
             self._hello()
         elif kind == "set":
