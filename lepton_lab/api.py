@@ -78,7 +78,7 @@ def predict(endpoint: str | None = None, **options: Any) -> Prediction | Predict
     return session.current().endpoint(endpoint).predict(**options)
 
 
-def runs(limit: int | None = None) -> RunList:
+def list_runs(limit: int | None = None) -> RunList:
     """The runs of the store, the newest first."""
     return session.current().runs(limit)
 
@@ -88,7 +88,7 @@ def run(run_id: str | None = None) -> Run:
     return session.current().run(run_id)
 
 
-def endpoints() -> EndpointList:
+def list_endpoints() -> EndpointList:
     """The endpoints of the store."""
     return session.current().endpoints()
 

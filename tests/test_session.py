@@ -323,6 +323,6 @@ def test_the_package_hands_on_what_it_says():
 
     assert set(lepton_lab.__all__) <= set(dir(lepton_lab))
     for name in lepton_lab.__all__:
-        assert getattr(lepton_lab, name).__doc__
+        assert getattr(lepton_lab, name).__doc__ and callable(getattr(lepton_lab, name))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lepton_lab.nothing

@@ -18,12 +18,13 @@ from lepton_lab.session.dataset import Dataset
 from lepton_lab.session.endpoint import Endpoint, Prediction, Predictions
 from lepton_lab.session.facade import Session
 from lepton_lab.session.host import Host, NotebookHost
-from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView
+from lepton_lab.session.lists import Asked, EndpointList, RunList, Status, StudioView
 from lepton_lab.session.model import Model
 from lepton_lab.session.report import Report
 from lepton_lab.session.run import Run
 
 __all__ = [
+    "Asked",
     "Dataset",
     "Endpoint",
     "EndpointList",

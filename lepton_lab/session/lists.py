@@ -116,6 +116,20 @@ class Status(Shown):
 
 
 @dataclass(repr=False)
+class Asked(Shown):
+    """What a run was asked to do; it answers in its own history, and wherever it is shown live."""
+
+    run: Run
+    what: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.run.to_dict()
+
+    def __str__(self) -> str:
+        return f"{self.run.id} was asked to {self.what}."
+
+
+@dataclass(repr=False)
 class StudioView(Shown):
     """The studio of a session; the widgets show it."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import SpecError
 
 if TYPE_CHECKING:
-    from lepton_lab.session import Session
+    from lepton_lab.session import Asked, Run, Session
 
 Values = dict[str, Any]
 
@@ -76,25 +76,36 @@ def stop(session: Session, values: Values, cell: str | None) -> Any:
     if values.get("endpoint"):
         return session.endpoint(name).stop()
     if name is None or session.has_run(name) or not session.has_endpoint(name):
-        return session.active_run(name).stop(hard=values.get("hard", False))
+        hard = values.get("hard", False)
+        return _asked(session.active_run(name).stop(hard=hard), "end at once" if hard else "stop")
     return session.endpoint(name).stop()
 
 
 def pause(session: Session, values: Values, cell: str | None) -> Any:
     """Pauses the run that goes on."""
-    return session.active_run(values.get("run")).pause()
+    return _asked(session.active_run(values.get("run")).pause(), "pause")
 
 
 def resume(session: Session, values: Values, cell: str | None) -> Any:
     """Goes on with a run that was paused, stopped or failed."""
-    return session.run(values.get("run")).resume()
+    run = session.run(values.get("run"))
+    again = run.ended
+    run.resume()
+    return run if again else _asked(run, "go on")
 
 
 def set_options(session: Session, values: Values, cell: str | None) -> Any:
     """Changes the learning rate."""
     if "learning_rate" not in values:
         raise SpecError("set: nothing to change; type %lepton set --learning-rate 0.002.")
-    return session.active_run(values.get("run")).set_learning_rate(values["learning_rate"])
+    rate = values["learning_rate"]
+    return _asked(session.active_run(values.get("run")).set_learning_rate(rate), f"go on with learning rate {rate:g}")
+
+
+def _asked(run: Run, what: str) -> Asked:
+    from lepton_lab.session import Asked
+
+    return Asked(run, what)
 
 
 def endpoints(session: Session, values: Values, cell: str | None) -> Any:

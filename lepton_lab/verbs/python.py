@@ -97,7 +97,8 @@ def _predict(verb: str, values: dict[str, Any], cell: str | None) -> str:
 
 
 def _plain(verb: str, values: dict[str, Any], cell: str | None) -> str:
-    return call(f"lepton.{VERBS[verb].name}", **values)
+    function = {"runs": "list_runs", "endpoints": "list_endpoints"}.get(verb, VERBS[verb].name)
+    return call(f"lepton.{function}", **values)
 
 
 _WRITERS = {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Send = Callable[[dict[str, Any], list[bytes]], None]
 
 FULL_RATE_SECONDS = 0.1
+RESUMED_SECONDS = 1.0
+"""How often a stopped run is looked at, because somebody may have resumed it."""
 _QUIET_AFTER = ((600.0, 10.0), (60.0, 0.5))
 
 
@@ -101,7 +103,7 @@ class FramePusher:
                 self._send(self._with_samples(frame[0]), [frame[1]])
             elif self._may_rest(curve):
                 return
-            self._wake.wait(pause_between(self._clock() - self._heard))
+            self._wake.wait(self._pause(curve))
 
     def _with_samples(self, header: dict[str, Any]) -> dict[str, Any]:
         """The header, with the last watched rows and their pictures if they changed since the last frame."""
@@ -113,12 +115,19 @@ class FramePusher:
     def _with_picture(self, sample: dict[str, Any]) -> dict[str, Any]:
         return {**sample, "picture": self._picture(int(sample["row"]))}
 
-    def _may_rest(self, curve: Curve) -> bool:
-        """Whether the run has ended and has been said whole; then the thread ends, until the next hello."""
+    def _pause(self, curve: Curve) -> float:
         from lepton_lab.runs.states import ENDED
 
+        pause = pause_between(self._clock() - self._heard)
+        return max(pause, RESUMED_SECONDS) if curve.summary().state in ENDED else pause
+
+    def _may_rest(self, curve: Curve) -> bool:
+        """Whether the run is finished and has been said whole; then the thread ends, until the next hello.
+
+        A stopped or failed run may be resumed by any face; then it goes on here too.
+        """
         with self._lock:
-            if self._fresh or curve.summary().state not in ENDED:
+            if self._fresh or str(curve.summary().state) != "finished":
                 return False
             self._thread = None
             return True

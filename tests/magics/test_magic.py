@@ -109,7 +109,6 @@ def test_a_variable_of_the_notebook_can_be_named(shell, capsys):
         ("%lepton train --model-ch", ["--model-channels"]),
         ("%lepton run digits-cnn", ["digits-cnn-1"]),
         ("%lepton evaluate digits-cnn", ["digits-cnn-1"]),
-        ("%lepton nothing ", []),
     ],
 )
 def test_completion_offers_what_may_stand_there(shell, line, offered):
