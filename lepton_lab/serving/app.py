@@ -14,16 +14,16 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from lepton_lab.serving import codec_predict, codec_v2
+from lepton_lab.serving.about import columns_of, describe
 from lepton_lab.serving.gate import Gate
 from lepton_lab.serving.host import Host, Served
 from lepton_lab.serving.openapi import document
 from lepton_lab.serving.page import Page
-from lepton_lab.serving.requests import MAX_BODY_BYTES, MAX_ROWS, RequestError, Ticket, read_body
+from lepton_lab.serving.requests import RequestError, Ticket, read_body
 from lepton_lab.serving.usage import UsageMeter
 
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are decoded on the event loop; handing them to a thread would take longer."""
-SHOWN_FIELDS = {"run_id", "dataset", "model", "modality", "metrics", "created"}
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -116,7 +116,7 @@ class Routes:
         served = self._host.active
         top = codec_predict.parse_top(request.query_params.get("top"))
         body = await read_body(request.receive, dict(request.scope["headers"]))
-        items = await codec_predict.decode(body, request.headers, columns_of(served))
+        items = await codec_predict.decode(body, request.headers, columns_of(served.bundle))
         small = len(body) if isinstance(items[0], dict | list) else INLINE_BYTES + 1
         rows = await self._off_loop(small, codec_predict.prepare, items, served.bundle)
         scores = await self._scores(request, served, rows)
@@ -130,15 +130,7 @@ class Routes:
     async def info(self, request: Request) -> Response:
         """What the model is and takes, for the try-it page and other faces."""
         served = self._host.active
-        manifest = served.bundle.manifest
-        about = manifest.model_dump(
-            mode="json", include={"run_id", "dataset", "model", "modality", "metrics", "created"}
-        )
-        limits = {"max_body_bytes": MAX_BODY_BYTES, "max_rows": MAX_ROWS}
-        example = {"row": manifest.example, "picture": served.bundle.example_png is not None}
-        version = served.version.version
-        known = {"name": self._host.name, "version": version, "classes": manifest.classes[:1000]}
-        return _json({**known, **about, "columns": columns_of(served), "limits": limits, "example": example})
+        return _json(describe(self._host.name, served.version.version, served.bundle))
 
     async def example(self, request: Request) -> Response:
         """A real picture to try."""
@@ -156,7 +148,7 @@ class Routes:
 
     async def openapi(self, request: Request) -> Response:
         """The description of all this for machines."""
-        return _json(document(self._host.name, self._host.active.bundle, columns_of(self._host.active)))
+        return _json(document(self._host.name, self._host.active.bundle, columns_of(self._host.active.bundle)))
 
     async def _scores(self, request: Request, served: Served, rows: np.ndarray) -> np.ndarray:
         """Runs prepared rows, and puts them on the bill."""
@@ -191,11 +183,6 @@ class Routes:
             return await handler(request)
 
         return Route(path, counted, methods=[method], name=handler.__name__)
-
-
-def columns_of(served: Served) -> list[str]:
-    """The columns of a table's rows, in their order; empty for pictures."""
-    return list(getattr(served.bundle.preparation, "column_names", ()))
 
 
 def _json(content: Any) -> Response:

@@ -145,12 +145,12 @@ def _from_csv(body: bytes, columns: list[str]) -> list[Any]:
     if not lines:
         raise RequestError(422, "The body holds no row.", "body")
     first = [cell.strip() for cell in lines[0]]
-    named = set(columns) <= set(first)
-    names, rows = (first, lines[1:]) if named else (columns, lines)
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(names):
-            raise RequestError(422, f"row {number} has {len(row)} cells; expected {len(names)}.", f"row {number}")
-    return [dict(zip(names, (cell.strip() for cell in row), strict=True)) for row in rows]
+    if not set(columns) <= set(first):
+        return lines
+    for number, row in enumerate(lines[1:], start=1):
+        if len(row) != len(first):
+            raise RequestError(422, f"row {number} has {len(row)} cells; expected {len(first)}.", f"row {number}")
+    return [dict(zip(first, (cell.strip() for cell in row), strict=True)) for row in lines[1:]]
 
 
 async def _from_multipart(body: bytes, headers: Headers) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Deadlines on the connection itself: slow heads and slow readers are cut (uvicorn has no such limits of its own).
+"""Limits of the connection itself: endless or slow heads and slow readers are cut; uvicorn has none of its own.
 
 The body's deadline is in `requests.read_body`; this covers what happens before and after it.
 """
@@ -15,17 +15,33 @@ HEAD_SECONDS = 10.0
 READ_SECONDS = 10.0
 """Longest time that a client may leave an answer unread."""
 
+MAX_HEAD_BYTES = 64 * 2**10
+"""Longest head of a request; the parser itself would take any."""
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
 
 class DeadlineProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection with a deadline for each request's head and for a stalled reader."""
 
     head_timer: asyncio.TimerHandle | None = None
+    head_bytes = 0
     reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A client that connects and says nothing counts as slow, too."""
         super().connection_made(transport)
         self.head_timer = self.loop.call_later(HEAD_SECONDS, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come; a head that does not end is refused."""
+        super().data_received(data)
+        if self.head_timer is None:
+            self.head_bytes = 0
+            return
+        self.head_bytes += len(data)
+        if self.head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         """The first byte of a request is here."""

@@ -288,7 +288,7 @@ def _raise_failure(process: dict[str, Any], record: EndpointRecord, folder: Path
             f"Version {record.active_version} of {record.name!r} was not taken into service: {problem.get('message')} "
             "The version before it still answers."
         )
-    if process.get("message"):
+    if process.get("message") and process.get("port") == record.port and not alive(process):
         kind = PortTaken if process.get("port_taken") else EndpointError
         raise kind(f"The endpoint {record.name!r} did not start: {process['message']}{_last_line(folder)}")
 

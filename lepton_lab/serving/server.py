@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import signal
 import socket
 import sys
 import time
@@ -40,6 +41,8 @@ FOLLOW_SECONDS = 0.1
 FLUSH_SECONDS = 1.0
 SUPERVISE_SECONDS = 2.0
 DRAIN_SECONDS = 10
+TAKEOVER_SECONDS = 2.0
+"""How long a server waits for one before it that is about to leave."""
 MAX_CONNECTIONS = 2048
 
 
@@ -64,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 def _sole_server(folder: Path) -> Iterator[None]:
     """Holds the endpoint's lock; a second server says so and ends."""
     try:
-        with FileLock(folder / "server.lock", timeout=0, mode=0o600):
+        with FileLock(folder / "server.lock", timeout=TAKEOVER_SECONDS, mode=0o600):
             yield
     except Timeout:
         raise EndpointError(f"The endpoint {folder.name!r} already has a server.") from None
@@ -135,6 +138,22 @@ class _Status:
             write_identity(self._path, **changed)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, but a signal ends it in order: its own way raises the signal again before anything can be written."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Takes SIGTERM and SIGINT as the wish to answer what is accepted and leave; a second SIGINT hurries."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
 class EndpointServer:
     """uvicorn around one host, with the chores that go on beside it.
 
@@ -163,7 +182,7 @@ class EndpointServer:
             timeout_keep_alive=60,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
 
     async def run(self, listener: socket.socket) -> None:
         """Answers until the record no longer wants it, or a signal ends it; accepted requests are answered first."""

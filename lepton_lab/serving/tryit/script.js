@@ -99,15 +99,16 @@
 
   function drawFields() {
     at("fields").replaceChildren(...state.info.columns.map((column) => {
-      const label = make("label", "", column), input = make("input");
+      const label = make("label", "", column), choices = state.info.choices[column], input = make(choices ? "select" : "input");
       input.dataset.column = column;
-      input.autocomplete = "off";
+      if (choices) input.append(...["", ...choices].map((value) => make("option", "", value)));
+      else input.autocomplete = "off";
       label.append(input);
       return label;
     }));
   }
 
-  function fields() { return [...at("fields").querySelectorAll("input")]; }
+  function fields() { return [...at("fields").querySelectorAll("[data-column]")]; }
 
   function fill(row) {
     for (const input of fields()) {
