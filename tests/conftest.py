@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = tmp_path_factory.mktemp("lepton-home")
     os.environ["LEPTON_HOME"] = str(home)
     yield home
+    end_processes_of(home)
     if before is None:
         del os.environ["LEPTON_HOME"]
     else:
@@ -82,15 +85,20 @@ def ended_after() -> Iterator[Callable[[Path], Path]]:
 
 def end_processes_of(root: Path) -> None:
     """Ends the supervisor, the workers and the endpoint servers of one store."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if str(root) in words and any(word.startswith("lepton_lab") for word in words):
-            found.append(process)
-    found.sort(key=lambda process: "lepton_lab.runs.supervisor" not in process.info["cmdline"])
-    for process in found:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(found, timeout=10)
+    for thread in threading.enumerate():
+        if thread.name == "lepton-warm-up":
+            thread.join(timeout=10)
+    # Looked for twice: a process that has just been started has no command line for a moment.
+    for pause_seconds in (0.05, 0.0):
+        found = [process for process in psutil.process_iter(["cmdline"]) if _belongs_to(process, root)]
+        found.sort(key=lambda process: "lepton_lab.runs.supervisor" not in process.info["cmdline"])
+        for process in found:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=10)
+        threading.Event().wait(pause_seconds)
+
+
+def _belongs_to(process: psutil.Process, root: Path) -> bool:
+    words = process.info["cmdline"] or []
+    return str(root) in words and any(word.startswith("lepton_lab") for word in words)
