@@ -7,7 +7,7 @@ import signal
 import time
 
 import pytest
-from conftest import wait_until
+from runs_lab import wait_until
 
 from lepton_lab.runs import ensure_supervisor
 from lepton_lab.runs.atomic import write_json

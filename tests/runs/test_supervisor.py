@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import wait_until
+from runs_lab import wait_until
 
 from lepton_lab.errors import RunError
 from lepton_lab.runs import ensure_supervisor, list_runs, resume_run, send_command
