@@ -11,6 +11,7 @@ import psutil
 
 from lepton_lab.runs import submit
 from lepton_lab.runs.process import alive, read_identity
+from lepton_lab.runs.queue import Queue
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec
 
 
