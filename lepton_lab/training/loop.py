@@ -40,7 +40,7 @@ from lepton_lab.training.step import NonFiniteLoss, Step
 from lepton_lab.training.validation import samples, score
 
 if TYPE_CHECKING:
-    from lepton_lab.data.load import PreparedDataset
+    from lepton_lab.data import PreparedDataset
 
 PLAN_FILE = "plan.json"
 

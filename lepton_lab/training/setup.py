@@ -20,7 +20,7 @@ from lepton_lab.training.resident import Rows, place
 from lepton_lab.training.sampler import Sampler
 
 if TYPE_CHECKING:
-    from lepton_lab.data.load import PreparedDataset
+    from lepton_lab.data import PreparedDataset
 
 
 @dataclass(frozen=True)
