@@ -270,10 +270,10 @@ class Training:
         }
 
     def _load(self) -> checkpoints.Saved | None:
-        found = latest_checkpoint(
-            self._run_dir,
-            lambda step, problem: self._events.append("CheckpointBroken", step=step, message=problem),
-        )
+        def tell(step: int, problem: str) -> None:
+            self._events.append("CheckpointBroken", step=step, message=problem)
+
+        found = latest_checkpoint(self._run_dir, tell)
         return checkpoints.read(found[1]) if found else None
 
     def _known_plan(self) -> Plan | None:

@@ -72,7 +72,7 @@ def prepare(
     plan = plan or make_plan(train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates)
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
-    module.to(device, memory_format=torch.channels_last).train()
+    module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
     if saved is not None:
         module.load_state_dict(saved.model)
