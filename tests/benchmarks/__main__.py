@@ -1,0 +1,12 @@
+"""`python -m tests.benchmarks`: measures everything and writes `bench.json`; exit code 1 where a goal is missed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.benchmarks import spine
+from tests.benchmarks.rows import write
+
+if __name__ == "__main__":
+    sys.exit(0 if write(spine.measure(), Path("bench.json")) else 1)
