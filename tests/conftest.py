@@ -1,18 +1,17 @@
-"""What every test gets: a run store of its own, quiet threads, and the plugin that starts Jupyter servers."""
+"""What every test gets: a run store of its own and quiet threads."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
+import inspect
 import os
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
+from tests.processes import end_processes_of
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -32,6 +31,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if "slow" not in item.keywords]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs an `async def` test in an event loop of its own; the Jupyter server's tests bring theirs."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj) or "jp_asyncio_loop" in pyfuncitem.fixturenames:
+        return None
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}))
+    return True
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """No test may touch the user's own runs: the default store is a temporary one."""
@@ -39,7 +47,6 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = tmp_path_factory.mktemp("lepton-home")
     os.environ["LEPTON_HOME"] = str(home)
     yield home
-    end_processes_of(home)
     if before is None:
         del os.environ["LEPTON_HOME"]
     else:
@@ -81,24 +88,3 @@ def ended_after() -> Iterator[Callable[[Path], Path]]:
     yield remember
     for root in roots:
         end_processes_of(root)
-
-
-def end_processes_of(root: Path) -> None:
-    """Ends the supervisor, the workers and the endpoint servers of one store."""
-    for thread in threading.enumerate():
-        if thread.name == "lepton-warm-up":
-            thread.join(timeout=10)
-    # Looked for twice: a process that has just been started has no command line for a moment.
-    for pause_seconds in (0.05, 0.0):
-        found = [process for process in psutil.process_iter(["cmdline"]) if _belongs_to(process, root)]
-        found.sort(key=lambda process: "lepton_lab.runs.supervisor" not in process.info["cmdline"])
-        for process in found:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(found, timeout=10)
-        threading.Event().wait(pause_seconds)
-
-
-def _belongs_to(process: psutil.Process, root: Path) -> bool:
-    words = process.info["cmdline"] or []
-    return str(root) in words and any(word.startswith("lepton_lab") for word in words)

@@ -13,12 +13,11 @@ import pytest
 
 from lepton_lab.cli import main
 from lepton_lab.verbs import VERBS
+from tests.processes import end_processes_of
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    from conftest import end_processes_of
-
     path = tmp_path_factory.mktemp("cli")
     yield path
     end_processes_of(path)

@@ -43,5 +43,4 @@ class Mlp(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Class scores (N, K), not normalised, of rows (N, ...)."""
-        scores_NK: torch.Tensor = self.head(self.hidden(rows.flatten(1)))
-        return scores_NK
+        return self.head(self.hidden(rows.flatten(1)))

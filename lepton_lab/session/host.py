@@ -29,13 +29,14 @@ class NotebookHost(Host):
         self.is_notebook = hasattr(shell, "kernel")
 
     def namespace(self) -> dict[str, Any]:
-        variables: dict[str, Any] = self.shell.user_ns
-        return variables
+        return self.shell.user_ns
 
     def cell(self) -> str | None:
         """The notebook's path and the cell's id, as JupyterLab, Notebook 7 and VS Code send them."""
-        get_parent = getattr(self.shell, "get_parent", dict)
-        cell_id = (get_parent() or {}).get("metadata", {}).get("cellId")
+        parent = getattr(self.shell, "parent_header", None) or {}
+        get_parent = getattr(self.shell, "get_parent", None)
+        parent = get_parent() if get_parent else parent
+        cell_id = (parent or {}).get("metadata", {}).get("cellId")
         if not cell_id:
             return None
         return f"{os.environ.get('JPY_SESSION_NAME', 'notebook')}#{cell_id}"

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
+# Here and not as a plugin of all tests: it closes the event loop after each test, whoever uses it.
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 from traitlets.config import Config
 
 from lepton_lab.runs.paths import Store

@@ -4,7 +4,6 @@ import '../../style/studio-widget.css';
 import '../../style/panel.css';
 
 import { Locale, languageOf } from '../../src/i18n';
-import { panelScenes } from './panel-scenes';
 import { runScenes } from './run-scenes';
 import { studioScenes } from './studio-scenes';
 
@@ -21,6 +20,6 @@ if (width) {
 }
 document.body.append(host);
 
-const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes, ...panelScenes };
+const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes };
 const locale = new Locale(languageOf(query.get('lang')));
 scenes[query.get('scene') ?? 'running']?.(host, locale);

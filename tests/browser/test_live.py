@@ -1,0 +1,119 @@
+"""A run's view in JupyterLab while it trains: it moves, obeys, and survives kernel, page and tab."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab import NotebookPage, run_state
+
+FIRST_CELLS = ("%load_ext lepton_lab", "%lepton data digits", "%lepton model cnn")
+LONG = "%lepton train --epochs 3000"
+BACK_SECONDS = 5.0
+"""Longest time until a view is back after its page or kernel was lost (FAULTS F3)."""
+
+
+@pytest.fixture
+def notebook(watched, lab):
+    """A notebook with a long run under way; the run is stopped at the end."""
+    path = lab.write_notebook("live.ipynb", *FIRST_CELLS, LONG)
+    page = NotebookPage(watched(), lab, path).open()
+    page.run_all()
+    run_state(page.show(LONG).locator(".lp-run"), "running")
+    yield page
+    lab.stop_runs()
+
+
+def epoch_of(view: Locator) -> float:
+    """The epoch that a view shows."""
+    found = re.search(r"(\d+(?:\.\d+)?)\s*/\s*3,?000", view.locator(".lp-stats").inner_text())
+    assert found, view.inner_text()
+    return float(found[1])
+
+
+def assert_moves(view: Locator, by_epochs: float = 2.0, within_seconds: float = 20.0) -> None:
+    """The view goes on: its epoch rises, and its picture changes."""
+    before, picture = epoch_of(view), view.locator("canvas").screenshot()
+    deadline = time.monotonic() + within_seconds
+    while epoch_of(view) < before + by_epochs:
+        assert time.monotonic() < deadline, f"still at epoch {before}"
+        view.page.wait_for_timeout(50)
+    assert view.locator("canvas").screenshot() != picture
+
+
+def test_the_curve_moves_and_the_buttons_work(notebook):
+    view = notebook.show(LONG).locator(".lp-run")
+    assert_moves(view)
+    notebook.watched.shoot("lab-live-running-light")
+
+    view.get_by_role("button", name="Pause").click()
+    run_state(view, "paused", 5_000)
+    view.get_by_role("button", name="Resume").click()
+    run_state(view, "running", 5_000)
+
+    rate = view.get_by_role("textbox")
+    rate.fill("0.0005")
+    rate.press("Enter")
+    expect(view.locator(".lp-chart")).to_have_attribute("aria-label", re.compile("."))
+    notebook.page.wait_for_function("() => true")
+    expect(rate).to_have_value(re.compile(r"0\.0005|0\.0004"), timeout=5_000)
+
+    view.get_by_role("button", name="Stop").click()
+    run_state(view, "stopped", 10_000)
+    notebook.watched.shoot("lab-live-stopped-light")
+
+
+def test_the_buttons_work_while_a_cell_runs(notebook):
+    notebook.add_and_run("import threading; threading.Event().wait(60)")
+    view = notebook.show(LONG).locator(".lp-run")
+    assert_moves(view)
+    view.get_by_role("button", name="Stop").click()
+    run_state(view, "stopped", 10_000)
+    notebook.command("notebook:interrupt-kernel")
+
+
+def test_a_kernel_restart_leaves_the_curve_moving(notebook):
+    view = notebook.show(LONG).locator(".lp-run")
+    notebook.restart_kernel()
+    assert_moves(view)
+    notebook.shut_kernel_down()
+    assert_moves(view)
+
+
+def test_a_reload_brings_the_whole_curve_back(notebook, lab):
+    view = notebook.show(LONG).locator(".lp-run")
+    assert_moves(view)
+    notebook.save()
+    notebook.restart_kernel()
+    num_points = points_of(lab)
+    num_sockets = len(notebook.watched.frames)
+    notebook.page.reload()
+    notebook.wait_loaded(LONG)
+    shown = time.monotonic()
+    view = notebook.show(LONG).locator(".lp-run")
+    run_state(view, "running", BACK_SECONDS * 1000)
+    assert time.monotonic() - shown < BACK_SECONDS
+    assert_moves(view)
+    first = notebook.watched.frames[num_sockets][0]
+    assert {series["start"] for series in first["series"]} == {0}
+    sent = {series["name"]: series["count"] for series in first["series"]}
+    assert all(sent[name] >= count for name, count in num_points.items()), (sent, num_points)
+
+
+def test_a_second_tab_shows_the_same_run(notebook, watched, lab):
+    notebook.save()
+    second = NotebookPage(watched(), lab, "live.ipynb").open()
+    view = second.show(LONG).locator(".lp-run")
+    run_state(view, "running")
+    assert_moves(view)
+    assert_moves(notebook.show(LONG).locator(".lp-run"))
+
+
+def points_of(lab) -> dict[str, int]:
+    """How many points each series of the newest run has on the server."""
+    run_id = lab.get("lepton-lab/api/runs")["runs"][0]["run_id"]
+    series = lab.get(f"lepton-lab/api/runs/{run_id}/curve.json")["series"]
+    return {name: len(points["epoch"]) for name, points in series.items()}

@@ -1,0 +1,39 @@
+"""The main job in Notebook 7."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.lab import NotebookPage, run_state
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_quickstart_runs_in_notebook_7(watched, notebook7, theme):
+    page = watched()
+    notebook = NotebookPage(page, notebook7, "quickstart.ipynb", app="notebook").open()
+    if theme == "dark":
+        notebook.use_theme("JupyterLab Dark")
+    notebook.run_all()
+    assert notebook.errors() == []
+    view = notebook.show("%lepton train").locator(".lp-run")
+    run_state(view, "finished")
+    page.shoot(f"notebook7-train-{theme}")
+    expect(notebook.show("%lepton predict")).to_contain_text("right")
+    page.shoot(f"notebook7-predict-{theme}")
+
+
+def test_stop_works_and_the_curve_outlives_the_kernel_in_notebook_7(watched, notebook7):
+    long = "%lepton train --epochs 3000"
+    path = notebook7.write_notebook(
+        "live7.ipynb", "%load_ext lepton_lab", "%lepton data digits", "%lepton model cnn", long
+    )
+    notebook = NotebookPage(watched(), notebook7, path, app="notebook").open()
+    notebook.run_all()
+    view = notebook.show(long).locator(".lp-run")
+    run_state(view, "running")
+    notebook.shut_kernel_down()
+    before = view.locator(".lp-stats").inner_text()
+    expect(view.locator(".lp-stats")).not_to_have_text(before, timeout=10_000)
+    view.get_by_role("button", name="Stop").click()
+    run_state(view, "stopped", 10_000)
