@@ -10,7 +10,7 @@ import torch
 from lepton_lab.errors import ServingError
 from lepton_lab.serving import bundle as bundles
 from lepton_lab.serving.engine import CHUNK_ROWS, Engine
-from lepton_lab.serving.export import MAX_DIFFERENCE, OPSET, export_bundle
+from lepton_lab.serving.export import MAX_DIFFERENCE, OPSET, export_bundle, warm_up
 
 
 class Rows(torch.nn.Module):
@@ -100,3 +100,9 @@ def test_a_broken_model_or_signature_is_refused_by_the_engine(bundle_folder, tmp
     changed = bundle.manifest.model_copy(update={"input": wrong})
     with pytest.raises(ServingError, match="promises"):
         Engine(bundles.write(tmp_path / "b", changed, bundle.files))
+
+
+def test_the_exporter_can_be_loaded_ahead_and_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    warm_up()
+    assert not list(tmp_path.iterdir())
