@@ -108,7 +108,13 @@ def demo(
     watch, start = LiveWatch(), time.monotonic()
     run: Run = _perform(session, f"train --epochs {epochs} --no-wait")
     with session.waiting(run) as line:
-        run.wait(watch=lambda summary: (watch(summary), line(summary) if line else None))
+
+        def follow(summary: RunSummary) -> None:
+            watch(summary)
+            if line:
+                line(summary)
+
+        run.wait(watch=follow)
     train_seconds = time.monotonic() - start
     report = run.evaluate()
     endpoint = _perform(session, f"deploy {run.id} --name {name}")

@@ -1,8 +1,8 @@
 """The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare)`.
 
 A spare imports torch and the kernel, warms them up without touching a GPU, and then waits for one line on its
-standard input, `{"run": ID}`; when the input ends it goes. Whoever has a run takes the lock of its events, trains,
-evaluates the best weights on the test part, says `RunFinished` and then exports the bundle.
+standard input, `{"run": ID, "environment": {...}}`; when the input ends it goes. Whoever has a run takes its seat,
+trains, evaluates the best weights on the test part, says `RunFinished` and then exports the bundle.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.errors import LeptonError, StoreError
+from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.control import done, pending_commands, wait_for_commands
-from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
+from lepton_lab.runs.events import EventWriter
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
-from lepton_lab.runs.process import redirect_output, write_identity
+from lepton_lab.runs.process import redirect_output
 from lepton_lab.runs.record import RunRecord
-from lepton_lab.runs.states import ENDED
+from lepton_lab.runs.seat import WORKER_LOG, take_seat
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
@@ -52,11 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.spare:
         return work(store, options.run)
     warm_up()
-    run_id = _wait_for_run()
-    if run_id is None:
+    line = sys.stdin.readline()
+    if not line.strip():
         return 0
-    redirect_output(store.run_dir(run_id) / "worker.log")
-    return work(store, run_id, warm=True)
+    run_id = _take_job(json.loads(line))
+    redirect_output(store.run_dir(run_id) / WORKER_LOG)
+    return work(store, run_id)
 
 
 def _quiet_threads() -> None:
@@ -83,25 +84,22 @@ def warm_up() -> None:
         AdamW(module.parameters(), 0.0).step(0.0)
 
 
-def _wait_for_run() -> str | None:
-    line = sys.stdin.readline()
-    return str(json.loads(line)["run"]) if line.strip() else None
+def _take_job(job: dict[str, Any]) -> str:
+    """Takes over the variables that come with a spare's run (which GPU is its own) and returns the run's name."""
+    os.environ.update(job.get("environment", {}))
+    return str(job["run"])
 
 
-def work(store: Store, run_id: str, *, warm: bool = False) -> int:
+def work(store: Store, run_id: str) -> int:
     """Does all that a run asks for; see `main` for the result."""
     record = RunRecord(store, run_id)
     try:
-        with EventLog.open_writer(record.dir) as events, _supervised(store):
-            if events.state in ENDED:
-                return 0
-            write_identity(record.dir / "worker.json")
-            attempt = events.fold.summary().restarts + 1
-            events.append("RunStarting", pid=os.getpid(), attempt=attempt, warm=warm)
-            return _attempt(record, events)
-    except RunBusy as busy:
-        print(busy, file=sys.stderr)
+        events = take_seat(record.dir)
+    except RunError as refusal:
+        print(refusal, file=sys.stderr)
         return 1
+    with events, _supervised(store):
+        return _attempt(record, events)
 
 
 @contextmanager

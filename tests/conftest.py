@@ -47,6 +47,7 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = tmp_path_factory.mktemp("lepton-home")
     os.environ["LEPTON_HOME"] = str(home)
     yield home
+    end_processes_of(home)
     if before is None:
         del os.environ["LEPTON_HOME"]
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 
 import psutil
@@ -9,23 +11,25 @@ import psutil
 
 def processes_of(root: Path) -> list[psutil.Process]:
     """The living processes of one store, its supervisor first: ended last, it would bring the others back."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if str(root) in words and any(word.startswith("lepton_lab") for word in words):
-            found.append(process)
+    found = [process for process in psutil.process_iter(["cmdline"]) if _belongs_to(process, root)]
     return sorted(found, key=lambda process: "lepton_lab.runs.supervisor" not in process.info["cmdline"])
 
 
 def end_processes_of(root: Path) -> None:
-    """Ends the supervisor, the workers and the endpoint servers of one store; workers bring a supervisor back once."""
-    for _ in range(3):
+    """Ends the supervisor, the workers and the endpoint servers of one store."""
+    for thread in threading.enumerate():
+        if thread.name == "lepton-warm-up":
+            thread.join(timeout=10)
+    # Looked for twice: a process that has just been started has no command line for a moment.
+    for pause_seconds in (0.05, 0.0):
         found = processes_of(root)
         for process in found:
-            try:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(found, timeout=10)
-        if not found:
-            return
+        threading.Event().wait(pause_seconds)
+
+
+def _belongs_to(process: psutil.Process, root: Path) -> bool:
+    words = process.info["cmdline"] or []
+    return str(root) in words and any(word.startswith("lepton_lab") for word in words)

@@ -166,11 +166,11 @@ def test_preparing_in_another_way_makes_another_dataset(notebook):
         (lambda s: s.endpoint("nope"), UnknownName, "endpoint"),
     ],
 )
-def test_errors_say_what_to_do(tmp_path, call, error, said):
+def test_errors_say_what_to_do(tmp_path, ended_after, call, error, said):
     from lepton_lab.runs import Store
 
     with pytest.raises((error, DataError)) as caught:
-        call(Session(Store(tmp_path), CellHost()))
+        call(Session(Store(ended_after(tmp_path)), CellHost()))
     assert said in str(caught.value)
 
 

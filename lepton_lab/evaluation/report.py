@@ -15,7 +15,7 @@ from lepton_lab.training.resident import place
 from lepton_lab.training.validation import score
 
 if TYPE_CHECKING:
-    from lepton_lab.data.load import PreparedDataset
+    from lepton_lab.data import PreparedDataset
 
 NUM_MISTAKES = 24
 

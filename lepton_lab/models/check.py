@@ -34,8 +34,7 @@ def check(module: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, 
         trial = copy.deepcopy(module).train()
         with traced(trial) as layers:
             scores = _forward(trial, rows, layers, name)
-        _check_scores(scores, num_classes, layers, name)
-        _check_gradient(trial, scores, name)
+        _check_gradient(_as_scores(scores, num_classes, layers, name), name)
 
 
 def _forward(trial: nn.Module, rows: torch.Tensor, layers: list[Layer], name: str) -> object:
@@ -49,7 +48,7 @@ def _forward(trial: nn.Module, rows: torch.Tensor, layers: list[Layer], name: st
         ) from error
 
 
-def _check_scores(scores: object, num_classes: int, layers: list[Layer], name: str) -> None:
+def _as_scores(scores: object, num_classes: int, layers: list[Layer], name: str) -> torch.Tensor:
     expected = (NUM_ROWS, num_classes)
     if not isinstance(scores, torch.Tensor):
         raise ModelError(
@@ -67,11 +66,12 @@ def _check_scores(scores: object, num_classes: int, layers: list[Layer], name: s
             f"The network {name!r} returns numbers that are not finite before any training; look for a division by "
             f"zero, a logarithm of zero or weights that were never set.{_shown(layers)}"
         )
+    return scores
 
 
-def _check_gradient(trial: nn.Module, scores: torch.Tensor, name: str) -> None:
+def _check_gradient(scores: torch.Tensor, name: str) -> None:
     try:
-        scores.sum().backward()
+        scores.sum().backward()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         raise ModelError(
             f"The network {name!r} cannot be trained, no gradient reaches its weights: {str(error).splitlines()[0]} "

@@ -72,4 +72,5 @@ class Cnn(nn.Module):
         height, width = self.crop
         features_NCHW = self.stages(self.stem(images_NCHW[:, :, :height, :width]))
         pooled_NF = torch.cat([features_NCHW.mean((2, 3)), features_NCHW.amax((2, 3))], dim=1)
-        return self.head(self.dropout(pooled_NF))
+        scores_NK: torch.Tensor = self.head(self.dropout(pooled_NF))
+        return scores_NK

@@ -8,7 +8,7 @@ import linecache
 import math
 import sys
 import types
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import nn
@@ -43,7 +43,7 @@ def build_custom(spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int
 def _find_class(spec: ModelSpec) -> type[nn.Module]:
     namespace = _execute(spec.source or "")
     found = namespace.get(spec.class_name or "")
-    networks = [name for name, value in namespace.items() if _is_network(value) and value.__module__ in sys.modules]
+    networks = [n for n, value in namespace.items() if _is_network(value) and value.__module__ == namespace["__name__"]]
     if found is None:
         raise ModelError(str(UnknownName("class of the given source", spec.class_name or "", networks)))
     if not _is_network(found):
@@ -51,7 +51,7 @@ def _find_class(spec: ModelSpec) -> type[nn.Module]:
     return found
 
 
-def _is_network(value: Any) -> bool:
+def _is_network(value: Any) -> TypeGuard[type[nn.Module]]:
     return isinstance(value, type) and issubclass(value, nn.Module)
 
 

@@ -43,4 +43,5 @@ class Mlp(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """Class scores (N, K), not normalised, of rows (N, ...)."""
-        return self.head(self.hidden(rows.flatten(1)))
+        scores_NK: torch.Tensor = self.head(self.hidden(rows.flatten(1)))
+        return scores_NK

@@ -56,4 +56,5 @@ class Rnn(nn.Module):
         steps_NTF = inputs.permute(0, 2, 1, 3).flatten(2) if self.reads_rows else inputs
         said_NTF, _ = self.cells(steps_NTF)
         pooled_NF = torch.cat([said_NTF.mean(1), said_NTF.amax(1)], dim=1)
-        return self.head(self.dropout(pooled_NF))
+        scores_NK: torch.Tensor = self.head(self.dropout(pooled_NF))
+        return scores_NK

@@ -126,15 +126,17 @@ def _put_in_place(temporary: Path, target: Path, disk: Disk) -> None:
 
 
 def _prune(folder: Path) -> None:
+    """Keeps the last two and the newest best; tidies up what a killed worker left, for there is one at a time."""
+    for old in folder.glob(".old-*"):
+        plain = folder / old.name.removeprefix(".old-")
+        if not plain.exists():
+            old.rename(plain)
     found = _all(folder.parent)
     best = [path for _, path in found if _is_best(path)]
     keep = {path for _, path in found[-_KEEP:]} | set(best[-1:])
-    for _, path in found:
-        if path not in keep:
-            shutil.rmtree(path, ignore_errors=True)
-    replaced = [path for path in folder.glob(".old-*") if (folder / path.name.removeprefix(".old-")).exists()]
-    for path in [*folder.glob(".new-*"), *replaced]:
-        shutil.rmtree(path, ignore_errors=True)  # left by a worker that was killed; there is one writer at a time
+    outdated = [path for _, path in found if path not in keep]
+    for path in [*outdated, *folder.glob(".new-*"), *folder.glob(".old-*")]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _all(run_dir: Path) -> list[tuple[int, Path]]:

@@ -22,7 +22,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from lepton_lab.errors import SpecError
+from lepton_lab.errors import SpecError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -146,7 +146,10 @@ class Store:
         if not path.exists():
             self.prepare()
             write_json(path, {"format": 1, "secret": secrets.token_hex(32)}, replace=False)
-        return bytes.fromhex(read_json(path)["secret"])
+        try:
+            return bytes.fromhex(read_json(path)["secret"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(f"store.json in {self.root} is broken; remove it, and a new one is made.") from error
 
     @staticmethod
     def _inside(folder: Path, name: str) -> Path:

@@ -204,7 +204,8 @@ class EndpointServer:
         while not self._server.started:
             await asyncio.sleep(0.002)
         self._report_ready()
-        next_flush = next_supervision = time.monotonic() + FLUSH_SECONDS
+        next_flush = time.monotonic() + FLUSH_SECONDS
+        next_supervision = time.monotonic() + SUPERVISE_SECONDS
         while not self._server.should_exit:
             await asyncio.sleep(FOLLOW_SECONDS)
             try:

@@ -61,9 +61,7 @@ class Dataset(Shown):
         return self.prepared.card()
 
     def to_dict(self) -> dict[str, Any]:
-        card = self.card
-        values = card.to_dict() if hasattr(card, "to_dict") else dict(card)
-        return {**values, "name": self.name, "spec": self.spec.given()}
+        return {**self.card.to_dict(), "name": self.name, "spec": self.spec.given()}
 
     def __str__(self) -> str:
         rows = ", ".join(f"{count(number)} {part}" for part, number in self.num_rows.items())

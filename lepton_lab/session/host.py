@@ -29,14 +29,13 @@ class NotebookHost(Host):
         self.is_notebook = hasattr(shell, "kernel")
 
     def namespace(self) -> dict[str, Any]:
-        return self.shell.user_ns
+        variables: dict[str, Any] = self.shell.user_ns
+        return variables
 
     def cell(self) -> str | None:
         """The notebook's path and the cell's id, as JupyterLab, Notebook 7 and VS Code send them."""
-        parent = getattr(self.shell, "parent_header", None) or {}
-        get_parent = getattr(self.shell, "get_parent", None)
-        parent = get_parent() if get_parent else parent
-        cell_id = (parent or {}).get("metadata", {}).get("cellId")
+        get_parent = getattr(self.shell, "get_parent", dict)
+        cell_id = (get_parent() or {}).get("metadata", {}).get("cellId")
         if not cell_id:
             return None
         return f"{os.environ.get('JPY_SESSION_NAME', 'notebook')}#{cell_id}"

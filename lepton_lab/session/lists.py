@@ -10,7 +10,7 @@ from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy, count, moment, sparkline, table
 
 if TYPE_CHECKING:
-    from lepton_lab.runs.record import RunSummary
+    from lepton_lab.runs import RunSummary
     from lepton_lab.session.facade import Session
     from lepton_lab.session.run import Run
 

@@ -18,8 +18,7 @@ from lepton_lab.session.texts import accuracy, seconds
 from lepton_lab.session.waiting import queued_words
 
 if TYPE_CHECKING:
-    from lepton_lab.runs.curve import Curve
-    from lepton_lab.runs.record import RunRecord, RunSummary
+    from lepton_lab.runs import Curve, RunRecord, RunSummary
     from lepton_lab.session.dataset import Dataset
     from lepton_lab.session.endpoint import Endpoint
     from lepton_lab.session.facade import Session

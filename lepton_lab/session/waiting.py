@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from lepton_lab.session.texts import accuracy, count, seconds, sparkline
 
 if TYPE_CHECKING:
-    from lepton_lab.runs.record import RunSummary
+    from lepton_lab.runs import RunSummary
 
 Watch = Callable[["RunSummary"], None]
 _BAR_CELLS = 20

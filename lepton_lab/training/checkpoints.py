@@ -107,7 +107,7 @@ def random_state() -> dict[str, Any]:
         "numpy": [name, np.asarray(keys).tolist(), position, has_gauss, gauss],
         "torch": _encode(torch.get_rng_state()),
     }
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         state["cuda"] = [_encode(each) for each in torch.cuda.get_rng_state_all()]
     return state
 

@@ -40,7 +40,7 @@ from lepton_lab.training.step import NonFiniteLoss, Step
 from lepton_lab.training.validation import samples, score
 
 if TYPE_CHECKING:
-    from lepton_lab.data.load import PreparedDataset
+    from lepton_lab.data import PreparedDataset
 
 PLAN_FILE = "plan.json"
 
@@ -270,10 +270,10 @@ class Training:
         }
 
     def _load(self) -> checkpoints.Saved | None:
-        found = latest_checkpoint(
-            self._run_dir,
-            lambda step, problem: self._events.append("CheckpointBroken", step=step, message=problem),
-        )
+        def tell(step: int, problem: str) -> None:
+            self._events.append("CheckpointBroken", step=step, message=problem)
+
+        found = latest_checkpoint(self._run_dir, tell)
         return checkpoints.read(found[1]) if found else None
 
     def _known_plan(self) -> Plan | None:

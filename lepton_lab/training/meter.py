@@ -117,7 +117,7 @@ class Meter:
         arrived = None
         if self._is_cuda:
             losses, hits = losses.to("cpu", non_blocking=True), hits.to("cpu", non_blocking=True)
-            arrived = torch.cuda.Event()
+            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record()
         self._travelling.append((losses, hits, ends, arrived))
         self._losses, self._scores, self._labels, self._pending_numbers = [], [], [], 0

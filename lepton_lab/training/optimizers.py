@@ -149,7 +149,7 @@ class Adam(Optimizer):
         if weight_decay and self.decoupled:
             torch._foreach_mul_(parameters, 1 - learning_rate * weight_decay)
         elif weight_decay:
-            gradients = torch._foreach_add(gradients, parameters, alpha=weight_decay)
+            gradients = list(torch._foreach_add(gradients, parameters, alpha=weight_decay))
         torch._foreach_lerp_(means, gradients, 1 - BETA1)
         torch._foreach_mul_(squares, BETA2)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - BETA2)
@@ -175,7 +175,7 @@ class Sgd(Optimizer):
         if not parameters:
             return
         if group.weight_decay:
-            gradients = torch._foreach_add(gradients, parameters, alpha=group.weight_decay)
+            gradients = list(torch._foreach_add(gradients, parameters, alpha=group.weight_decay))
         torch._foreach_mul_(velocities, MOMENTUM)
         torch._foreach_add_(velocities, gradients)
         moves = torch._foreach_add(gradients, velocities, alpha=MOMENTUM)

@@ -20,7 +20,7 @@ from lepton_lab.training.resident import Rows, place
 from lepton_lab.training.sampler import Sampler
 
 if TYPE_CHECKING:
-    from lepton_lab.data.load import PreparedDataset
+    from lepton_lab.data import PreparedDataset
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def prepare(
     plan = plan or make_plan(train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates)
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
-    module.to(device, memory_format=torch.channels_last).train()
+    module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
     if saved is not None:
         module.load_state_dict(saved.model)

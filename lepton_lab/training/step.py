@@ -45,7 +45,7 @@ class Step:
             loss = cross_entropy(scores.float(), labels, label_smoothing=self._label_smoothing)
         if self._looks_at_loss and not math.isfinite(loss.item()):
             raise NonFiniteLoss(f"the training loss became {loss.item()}")
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self._clip_norm is not None:
             nn.utils.clip_grad_norm_(self._optimizer.parameters, self._clip_norm, foreach=True)
         self._optimizer.step(learning_rate)

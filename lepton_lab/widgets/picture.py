@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
-    from lepton_lab.runs.curve import Curve
-    from lepton_lab.runs.record import RunSummary
+    from lepton_lab.runs import Curve, RunSummary
 
 WIDTH, HEIGHT = 680, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 30, 28

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.errors import SpecError
-from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, Spec, TrainSpec
 from lepton_lab.verbs import python_for, write
 
 SECTIONS = ("data", "model", "train", "deploy")
 STEPS = ("data", "model", "train", "evaluate", "deploy")
-_SPECS = {"data": DataSpec, "train": TrainSpec, "deploy": DeploySpec}
+_SPECS: dict[str, type[Spec]] = {"data": DataSpec, "train": TrainSpec, "deploy": DeploySpec}
 _CLOSED_FIELDS = {"data": ("mirror", "fingerprint"), "deploy": ("host", "allow_remote")}
 """Fields that a public studio neither shows nor takes."""
 
@@ -60,7 +60,7 @@ def checked(section: Any, values: Any, *, public: bool) -> dict[str, Any]:
         _refuse_closed(section, values)
     spec = _SPECS[section].parse(values)
     given = spec.given()
-    return {**given, "name": spec.name} if section == "data" else given  # type: ignore[attr-defined]
+    return {"name": values.get("name", "digits"), **given} if section == "data" else given
 
 
 def _checked_model(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from lepton_lab.runs import RunRecord, Store, submit
-from lepton_lab.runs.process import alive, read_identity
-from lepton_lab.runs.queue import Queue
+from lepton_lab.runs import Store
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec
+from tests.runs.runs_lab import Lab
 
 
 @pytest.fixture
@@ -27,86 +22,6 @@ def spec():
     return RunSpec(data=DataSpec(), model=ModelSpec(), train=TrainSpec(epochs=2))
 
 
-def wait_until(condition, what, seconds=20.0):
-    """Waits for a condition that no event announces, and says which one it was if it never comes true."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.01)
-    return value
-
-
-class Lab:
-    """A store with toy workers: submits, waits, kills, and looks for the processes of this store alone."""
-
-    def __init__(self, store):
-        self.store = store
-
-    def submit(self, *, epochs=2, max_restarts=2, name=None, **options):
-        model = ModelSpec(name="toy", source="pass", class_name="Toy", options=options)
-        train = TrainSpec(epochs=epochs, max_restarts=max_restarts)
-        return submit(self.store, RunSpec(data=DataSpec(name="toys"), model=model, train=train), name=name)
-
-    def wait(self, run, *states, seconds=20.0):
-        def reached():
-            summary = run.summary()
-            return summary if summary.state in states else None
-
-        try:
-            return wait_until(reached, f"{run.run_id} to be {' or '.join(states)}", seconds)
-        except AssertionError as error:
-            log = self.store.supervisor_log.read_text() if self.store.supervisor_log.exists() else ""
-            raise AssertionError(f"{error}; it is {run.summary()}\n{log}") from None
-
-    def wait_idle(self):
-        wait_until(lambda: not Queue(self.store).entries(), "an empty queue")
-
-    def wait_step(self, run, step):
-        wait_until(lambda: run.summary().step >= step, f"step {step}")
-
-    def supervisor(self):
-        process = read_identity(self.store.supervisor_json)
-        return process if alive(process) else None
-
-    def wait_supervisor(self, other_than=None):
-        def found():
-            process = self.supervisor()
-            return process if process and process["pid"] != other_than else None
-
-        return wait_until(found, "a supervisor")
-
-    def kill_supervisor(self):
-        process = self.wait_supervisor()
-        os.kill(process["pid"], signal.SIGKILL)
-        wait_until(lambda: not alive(process), "the supervisor's death")
-        return process["pid"]
-
-    def worker(self, run):
-        return wait_until(lambda: read_identity(run.dir / "worker.json"), "a worker")
-
-    def events(self, run, *types):
-        return [event for event in run.events() if event["type"] in types]
-
-    def steps(self, run):
-        return list(run.curve().series["train_loss"].steps)
-
-    def processes(self, word=""):
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                line = process.cmdline()
-                if str(self.store.root) in line and any(word in part for part in line):
-                    found.append(process)
-        return found
-
-    def close(self):
-        while processes := self.processes():
-            for process in processes:
-                with contextlib.suppress(psutil.Error):
-                    process.kill()
-                    process.wait(5)
-
-
 @pytest.fixture
 def lab(store, monkeypatch):
     monkeypatch.setenv("LEPTON_WORKER_MODULE", "toy_worker")
@@ -117,6 +32,3 @@ def lab(store, monkeypatch):
     lab = Lab(store)
     yield lab
     lab.close()
-
-
-__all__ = ["Lab", "RunRecord", "wait_until"]

@@ -11,7 +11,7 @@ import pytest
 from lepton_lab.runs import ensure_supervisor
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.process import alive, read_identity
-from tests.runs.conftest import wait_until
+from tests.runs.runs_lab import wait_until
 
 
 @pytest.fixture

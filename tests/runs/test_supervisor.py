@@ -15,7 +15,7 @@ from lepton_lab.errors import RunError
 from lepton_lab.runs import ensure_supervisor, list_runs, resume_run, send_command
 from lepton_lab.runs.control import pending_commands
 from lepton_lab.runs.process import alive, read_identity
-from tests.runs.conftest import wait_until
+from tests.runs.runs_lab import wait_until
 
 
 def overlapping(run):

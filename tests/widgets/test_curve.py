@@ -103,6 +103,20 @@ def test_a_run_that_has_ended_is_said_once_and_again_on_hello(run):
         assert page.frames.empty()
 
 
+def test_a_stopped_run_that_is_resumed_elsewhere_moves_again(run):
+    page = Page()
+    pusher = FramePusher(run, page.send)
+    try:
+        record(run, ("RunStarting", {"pid": 1, "attempt": 1, "warm": True}), STARTED, metrics(1, 5))
+        record(run, ("RunStopped", {"step": 5, "epoch": 0.5}))
+        pusher.hello()
+        assert page.take()["summary"]["state"] == "stopped"
+        record(run, ("RunQueued", {"run_id": run.id, "resumed": True, "by": "panel"}))
+        assert page.take()["summary"]["state"] == "queued"
+    finally:
+        pusher.close()
+
+
 def test_watched_rows_travel_when_they_change(run):
     page = Page()
     pusher = FramePusher(run, page.send, picture=lambda row: f"data:image/png;base64,{row}")

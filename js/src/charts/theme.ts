@@ -10,6 +10,18 @@ export interface Palette {
   font: string;
 }
 
+/** Colours for pictures that leave the page: a saved notebook is mostly read on white. */
+export const LIGHT_PALETTE: Palette = {
+  train: '#0072b2',
+  validation: '#d55e00',
+  text: '#1b2330',
+  muted: '#5a6678',
+  line: '#dfe3ea',
+  mark: '#8792a4',
+  background: '#ffffff',
+  font: 'system-ui, sans-serif'
+};
+
 export type Theme = 'light' | 'dark';
 
 /** Reads the colours that the style sheet gives to an element. */
@@ -17,14 +29,14 @@ export function readPalette(element: Element): Palette {
   const style = getComputedStyle(element);
   const value = (name: string, fallback: string): string => style.getPropertyValue(name).trim() || fallback;
   return {
-    train: value('--lp-train', '#0072b2'),
-    validation: value('--lp-val', '#d55e00'),
-    text: value('--lp-fg', '#1b2330'),
-    muted: value('--lp-fg2', '#5a6678'),
-    line: value('--lp-line', '#dfe3ea'),
-    mark: value('--lp-fg3', '#8792a4'),
-    background: value('--lp-bg', '#ffffff'),
-    font: style.fontFamily || 'system-ui, sans-serif'
+    train: value('--lp-train', LIGHT_PALETTE.train),
+    validation: value('--lp-val', LIGHT_PALETTE.validation),
+    text: value('--lp-fg', LIGHT_PALETTE.text),
+    muted: value('--lp-fg2', LIGHT_PALETTE.muted),
+    line: value('--lp-line', LIGHT_PALETTE.line),
+    mark: value('--lp-fg3', LIGHT_PALETTE.mark),
+    background: value('--lp-bg', LIGHT_PALETTE.background),
+    font: style.fontFamily || LIGHT_PALETTE.font
   };
 }
 

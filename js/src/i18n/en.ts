@@ -2,6 +2,7 @@
 export const en = {
   'time.seconds': '{seconds} s',
   'time.minutes': '{minutes} min {seconds} s',
+  'time.rough': '{minutes} min',
   'time.hours': '{hours} h {minutes} min',
   'time.ago': '{time} ago',
 
@@ -173,7 +174,7 @@ export const en = {
   'train.start': 'Train',
   'train.again': 'Train again',
   'train.another': 'Start another run',
-  'train.none': 'No run yet. The options on the left are a good start for this dataset.',
+  'train.none': 'No run yet. The options are set to a good start for this dataset.',
   'train.this_run': 'This run',
   'train.run': 'Run',
   'train.device': 'Device',
@@ -254,6 +255,7 @@ export const en = {
   'panel.stop_endpoint': 'Stop endpoint',
   'panel.copy_url': 'Copy URL',
   'panel.copied': 'Copied',
+  'panel.endpoint_note.one': 'v{version} · 1 request',
   'panel.endpoint_note': 'v{version} · {requests} requests',
   'panel.p95': 'p95 {milliseconds} ms',
   'panel.free': 'free',
@@ -261,6 +263,8 @@ export const en = {
   'panel.progress': 'Progress of {name}',
   'panel.new_run': 'New run',
   'panel.confirm_stop': 'Stop {name}?',
+  'panel.stop_endpoint_note':
+    'Programs that ask it get no answer until it is deployed again. Its versions and keys stay.',
 
   'command.open_studio': 'Open Lepton Studio',
   'command.show_runs': 'Show Runs',

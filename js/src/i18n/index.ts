@@ -61,6 +61,12 @@ export class Locale {
       : this.t('time.seconds', { seconds: whole });
   }
 
+  /** A duration in one unit where the place is narrow: whole minutes from a minute on. */
+  roughDuration(seconds: number): string {
+    const minutes = Math.round(seconds / 60);
+    return seconds >= 60 && minutes < 60 ? this.t('time.rough', { minutes }) : this.duration(seconds);
+  }
+
   /** The BCP 47 tag of the language. */
   get tag(): string {
     return this.language === 'zh' ? 'zh-CN' : 'en';

@@ -4,6 +4,7 @@ import type { en } from './en';
 export const zh: Record<keyof typeof en, string> = {
   'time.seconds': '{seconds} 秒',
   'time.minutes': '{minutes} 分 {seconds} 秒',
+  'time.rough': '{minutes} 分',
   'time.hours': '{hours} 小时 {minutes} 分',
   'time.ago': '{time}前',
 
@@ -174,7 +175,7 @@ export const zh: Record<keyof typeof en, string> = {
   'train.start': '开始训练',
   'train.again': '再次训练',
   'train.another': '再启动一个运行',
-  'train.none': '还没有运行。左侧的选项适合作为此数据集的起点。',
+  'train.none': '还没有运行。选项已设为适合此数据集的起点。',
   'train.this_run': '本次运行',
   'train.run': '运行',
   'train.device': '设备',
@@ -255,6 +256,7 @@ export const zh: Record<keyof typeof en, string> = {
   'panel.stop_endpoint': '停止端点',
   'panel.copy_url': '复制 URL',
   'panel.copied': '已复制',
+  'panel.endpoint_note.one': 'v{version} · 1 次请求',
   'panel.endpoint_note': 'v{version} · {requests} 次请求',
   'panel.p95': 'p95 {milliseconds} 毫秒',
   'panel.free': '空闲',
@@ -262,6 +264,7 @@ export const zh: Record<keyof typeof en, string> = {
   'panel.progress': '{name} 的进度',
   'panel.new_run': '新建运行',
   'panel.confirm_stop': '停止 {name}？',
+  'panel.stop_endpoint_note': '在再次部署之前，向它发出请求的程序将得不到回答。版本和密钥会保留。',
 
   'command.open_studio': '打开 Lepton 工作室',
   'command.show_runs': '显示运行',

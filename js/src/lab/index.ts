@@ -1,3 +1,5 @@
+import { cellsPlugin } from './cells';
+import { panelPlugin } from './panel-plugin';
 import { rendererPlugin } from './renderer-plugin';
 
-export default [rendererPlugin];
+export default [rendererPlugin, panelPlugin, cellsPlugin];

@@ -1,14 +1,12 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 
-import { RunClient } from '../client';
 import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type RunSummary } from '../protocol';
-import { postCommand, runPath, runSocketUrl, type Server } from '../server';
-import { SocketTransport } from '../socket';
-import { RunView } from '../view/run-view';
+import { runPath, type Server } from '../server';
 import { StaticRunView } from '../view/static-view';
 import { curveText } from '../view/words';
+import { ServerRun } from './server-run';
 
 export const MIME_TYPE = 'application/vnd.lepton.run+json';
 export const WIDGET_MIME_TYPE = 'application/vnd.jupyter.widget-view+json';
@@ -32,8 +30,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   private readonly _services: RendererServices;
   private _run_id = '';
   private _model: IRenderMime.IMimeModel | null = null;
-  private _view: RunView | StaticRunView | null = null;
-  private _client: RunClient | null = null;
+  private _shown: ServerRun | StaticRunView | null = null;
 
   constructor(services: RendererServices) {
     super();
@@ -65,10 +62,8 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   private _clear(): void {
-    this._client?.close();
-    this._view?.dispose();
-    this._client = null;
-    this._view = null;
+    this._shown?.dispose();
+    this._shown = null;
   }
 
   private async _serverHas(output: RunOutput): Promise<boolean> {
@@ -81,22 +76,11 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   private _showLive(summary: RunSummary): void {
-    const { server, locale } = this._services;
-    const client = new RunClient(new SocketTransport(runSocketUrl(server, summary.run_id)), summary);
-    const view = new RunView({
-      locale,
-      send: (command, value) => postCommand(server, summary.run_id, command, value),
-      reconnect: () => client.switchTo(new SocketTransport(runSocketUrl(server, summary.run_id)))
-    });
-    client.subscribe(() => {
-      view.update(client.history, client.link);
-      this._keepPicture(client, view);
-    });
-    this._client = client;
-    this._view = view;
-    this.node.replaceChildren(view.element);
-    view.update(client.history, client.link);
-    client.connect();
+    const run = new ServerRun(this._services.server, this._services.locale, summary);
+    run.client.subscribe(() => this._keepPicture(run));
+    this._shown = run;
+    this.node.replaceChildren(run.view.element);
+    run.connect();
   }
 
   private async _showWithoutServer(summary: RunSummary, model: IRenderMime.IMimeModel): Promise<void> {
@@ -107,12 +91,12 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
       return;
     }
     const picture = model.data['image/svg+xml'];
-    this._view = new StaticRunView(summary, typeof picture === 'string' ? picture : null, this._services.locale);
-    this.node.replaceChildren(this._view.element);
+    this._shown = new StaticRunView(summary, typeof picture === 'string' ? picture : null, this._services.locale);
+    this.node.replaceChildren(this._shown.element);
   }
 
   /** Writes the last picture of a run that has ended into the output, so that a saved notebook shows it. */
-  private _keepPicture(client: RunClient, view: RunView): void {
+  private _keepPicture({ client, view }: ServerRun): void {
     const model = this._model;
     const { summary } = client.history;
     if (!model || client.link !== 'live' || ACTIVE_STATES.has(summary.state)) {

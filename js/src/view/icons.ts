@@ -2,6 +2,7 @@ import { s } from '../dom';
 
 /** Small drawings on a 16 by 16 grid, in the colour of the text. */
 export const ICON_PATHS = {
+  add: 'M7.3 3h1.4v4.3H13v1.4H8.7V13H7.3V8.7H3V7.3h4.3z',
   pause: 'M4 3h3v10H4zM9 3h3v10H9z',
   play: 'M4.5 2.8 13 8l-8.5 5.2z',
   stop: 'M3.5 3.5h9v9h-9z',

@@ -3,7 +3,7 @@ import { saveFile, svgToPng } from '../charts/export';
 import { DEFAULT_OPTIONS, type Figure, FigureMaker } from '../charts/figure';
 import { figureSvg } from '../charts/picture';
 import { tableCsv } from '../charts/table';
-import { followTheme, readPalette } from '../charts/theme';
+import { followTheme, LIGHT_PALETTE, type Palette, readPalette } from '../charts/theme';
 import type { Link } from '../client';
 import { h, setAttribute, setText } from '../dom';
 import type { RunHistory } from '../history';
@@ -95,9 +95,9 @@ export class RunView {
     return this._controls.element;
   }
 
-  /** The curve as an SVG document with the page's colours. */
+  /** The curve as an SVG document in the light theme's colours. */
   picture(): string {
-    return this._history ? this._svg(this._history) : '';
+    return this._history ? this._svg(this._history, LIGHT_PALETTE) : '';
   }
 
   dispose(): void {
@@ -195,10 +195,10 @@ export class RunView {
     return { ...figure, marks };
   }
 
-  private _svg(history: RunHistory): string {
+  private _svg(history: RunHistory, palette: Palette): string {
     const { locale } = this._host;
     const { summary } = history;
-    return figureSvg(this._figure(history, PICTURE_POINTS), readPalette(this.element), {
+    return figureSvg(this._figure(history, PICTURE_POINTS), palette, {
       title: `${summary.name || summary.run_id} · ${locale.t(`chart.${this._options.metric}`)}`,
       training: locale.t('chart.training'),
       validation: locale.t('chart.validation'),
@@ -208,7 +208,10 @@ export class RunView {
 
   private async _savePng(): Promise<void> {
     if (this._history) {
-      saveFile(`${this._history.summary.run_id}.png`, await svgToPng(this._svg(this._history)));
+      saveFile(
+        `${this._history.summary.run_id}.png`,
+        await svgToPng(this._svg(this._history, readPalette(this.element)))
+      );
     }
   }
 

@@ -33,7 +33,12 @@ export function originText(summary: RunSummary): string {
 export function markText(mark: Mark, locale: Locale): string {
   const rates = /([\d.eE+-]+|\?) → ([\d.eE+-]+|\?)/.exec(mark.text);
   if (mark.kind === 'learning_rate' && rates) {
-    return locale.t('mark.learning_rate', { old: rates[1] as string, new: rates[2] as string });
+    return locale.t('mark.learning_rate', { old: short(rates[1] as string), new: short(rates[2] as string) });
   }
   return locale.word('mark', mark.kind, mark.text.slice(0, 40));
+}
+
+function short(rate: string): string {
+  const value = Number(rate);
+  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : rate;
 }

@@ -4,6 +4,7 @@ import '../../style/studio-widget.css';
 import '../../style/panel.css';
 
 import { Locale, languageOf } from '../../src/i18n';
+import { panelScenes } from './panel-scenes';
 import { runScenes } from './run-scenes';
 import { studioScenes } from './studio-scenes';
 
@@ -20,6 +21,6 @@ if (width) {
 }
 document.body.append(host);
 
-const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes };
+const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes, ...panelScenes };
 const locale = new Locale(languageOf(query.get('lang')));
 scenes[query.get('scene') ?? 'running']?.(host, locale);

@@ -1,0 +1,109 @@
+"""Processes are known by pid and start time; the environment of a slot; which slot a run gets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from lepton_lab.runs.devices import device_slots, free_slot, slot_environment
+from lepton_lab.runs.process import alive, exit_code, identity, read_identity, spawn_detached, terminate, write_identity
+
+WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()"]
+
+
+@pytest.fixture
+def child():
+    process = subprocess.Popen(WAIT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    process.stdout.readline()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_process_is_alive_until_it_ends_even_unreaped(child):
+    known = identity(child.pid)
+    assert alive(known)
+    os.kill(child.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # a zombie now
+    assert not alive(known)
+    assert identity(child.pid) is None
+    assert exit_code(child) == -signal.SIGKILL
+
+
+def test_another_process_with_the_same_pid_is_not_meant(child):
+    known = identity(child.pid)
+    assert not alive({**known, "start_time": known["start_time"] - 1})
+    assert not alive({**known, "boot": "another start of the machine"})
+    assert not terminate({**known, "start_time": known["start_time"] - 1}, hard=True)
+    assert child.poll() is None
+
+
+@pytest.mark.parametrize("nonsense", [None, {}, {"pid": "x", "start_time": 1}, {"pid": 1}, {"pid": None}])
+def test_nonsense_is_not_alive(nonsense):
+    assert not alive(nonsense)
+
+
+def test_an_identity_is_written_and_read(tmp_path):
+    write_identity(tmp_path / "me.json", port=7)
+    assert alive(read_identity(tmp_path / "me.json"))
+    assert read_identity(tmp_path / "me.json")["port"] == 7
+    assert read_identity(tmp_path / "nobody.json") is None
+    (tmp_path / "odd.json").write_text("[1]")
+    assert read_identity(tmp_path / "odd.json") is None
+
+
+def test_a_detached_process_has_a_session_and_a_log_of_its_own(tmp_path):
+    code = "import os; print(os.getsid(0) == os.getpid(), os.getcwd(), flush=True)"
+    process = spawn_detached([sys.executable, "-c", code], tmp_path / "log")
+    assert process.wait(20) == 0
+    assert (tmp_path / "log").read_text().split() == ["True", str(tmp_path)]
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_dead_child_left_in_its_session_ends_with_it(tmp_path):
+    code = "import subprocess, sys; p = subprocess.Popen(['sleep', '60']); print(p.pid, flush=True)"
+    process = spawn_detached([sys.executable, "-c", code], tmp_path / "log")
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    sleeper = int((tmp_path / "log").read_text())
+    known = identity(sleeper)
+    assert alive(known)
+    assert exit_code(process) == 0
+    fd = os.pidfd_open(sleeper) if alive(known) else None
+    if fd is not None:
+        import select
+
+        assert select.select([fd], [], [], 10)[0]
+        os.close(fd)
+
+
+def test_slots():
+    assert device_slots({"CUDA_VISIBLE_DEVICES": ""}) == ["cpu:0"]
+    assert device_slots({"CUDA_VISIBLE_DEVICES": "0,2", "LEPTON_CPU_SLOTS": "2"}) == [
+        "cpu:0",
+        "cpu:1",
+        "cuda:0",
+        "cuda:2",
+    ]
+    assert device_slots({"CUDA_VISIBLE_DEVICES": "-1", "LEPTON_CPU_SLOTS": "many"}) == ["cpu:0"]
+
+
+def test_a_run_gets_a_slot_of_its_kind_or_waits():
+    slots = ["cpu:0", "cuda:0", "cuda:1"]
+    assert free_slot("auto", slots, []) == "cuda:0"
+    assert free_slot("auto", slots, ["cuda:0"]) == "cuda:1"
+    assert free_slot("cuda", slots, ["cuda:0", "cuda:1"]) is None
+    assert free_slot("cpu", slots, ["cuda:0"]) == "cpu:0"
+    assert free_slot("auto", ["cpu:0"], []) == "cpu:0"
+    assert free_slot("cuda", ["cpu:0"], []) == "cpu:0"
+    assert free_slot("auto", ["cpu:0"], ["cpu:0"]) is None
+
+
+def test_a_worker_sees_its_own_gpu_alone_and_remembers_the_others():
+    assert slot_environment("cuda:1", {})["CUDA_VISIBLE_DEVICES"] == "1"
+    assert slot_environment("cuda:1", {})["LEPTON_ALL_DEVICES"] == "-"
+    assert slot_environment("cuda:1", {"CUDA_VISIBLE_DEVICES": "0,1"})["LEPTON_ALL_DEVICES"] == "0,1"
+    assert slot_environment("cpu:0", {}) == {"OMP_WAIT_POLICY": "PASSIVE"}
