@@ -1,4 +1,4 @@
-"""What the way from a dataset to an endpoint costs: loading the extension, the first live point, the accuracy reached."""
+"""What the way from a dataset to an endpoint costs: the extension, the first live point, the accuracy reached."""
 
 from __future__ import annotations
 
