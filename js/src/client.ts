@@ -16,6 +16,18 @@ export interface TransportListener {
   connected(open: boolean): void;
 }
 
+/** Hands a frame on if it can be read; one that cannot is reported and left out (the next gap asks for all again). */
+export function handOn(listener: TransportListener, read: () => Frame): void {
+  let frame: Frame;
+  try {
+    frame = read();
+  } catch (error) {
+    console.warn('lepton-lab: a frame could not be read.', error);
+    return;
+  }
+  listener.frame(frame);
+}
+
 /** Time, as a seam: tests pass a clock that they move by hand. */
 export interface Clock {
   now(): number;

@@ -1,4 +1,4 @@
-import { type Clock, SYSTEM_CLOCK, type Transport, type TransportListener } from './client';
+import { type Clock, handOn, SYSTEM_CLOCK, type Transport, type TransportListener } from './client';
 import { type ClientMessage, decodeMessage } from './protocol';
 
 const FIRST_DELAY_MS = 500;
@@ -88,7 +88,7 @@ export class SocketTransport implements Transport {
       connected: open => listener.connected(open),
       message: data => {
         if (data instanceof ArrayBuffer) {
-          listener.frame(decodeMessage(data));
+          handOn(listener, () => decodeMessage(data));
         }
       }
     });

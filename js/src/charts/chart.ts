@@ -3,27 +3,11 @@ import uPlot from 'uplot';
 import { h, setText } from '../dom';
 import type { Figure, Line } from './figure';
 import { alignLines, nearestAtOrBefore } from './align';
+import type { Chart, ChartFactory, ChartText } from './host';
 import { drawBest, drawMarks } from './overlay';
 import { type Palette, readPalette } from './theme';
+import { PictureChart } from './picture-chart';
 import { logTickText, tickDigits } from './ticks';
-
-/** What the view needs of a chart; tests put another one in its place. */
-export interface Chart {
-  draw(figure: Figure): void;
-  /** Reads the colours anew and draws again. */
-  recolour(): void;
-  /** Leaves a zoomed part. */
-  showWhole(): void;
-  destroy(): void;
-}
-
-export interface ChartText {
-  epoch(epoch: number): string;
-  training: string;
-  validation: string;
-}
-
-export type ChartFactory = (host: HTMLElement, text: ChartText, onZoom: (zoomed: boolean) => void) => Chart;
 
 const EPOCH_STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000
@@ -249,5 +233,6 @@ function alike(splits: number[]): string[] {
   return splits.map(value => value.toFixed(digits));
 }
 
-/** The chart that views use unless they are given another one. */
-export const createCurveChart: ChartFactory = (host, text, onZoom) => new CurveChart(host, text, onZoom);
+/** The chart that views use unless they are given another one; a picture where the browser gives no canvas. */
+export const createCurveChart: ChartFactory = (host, text, onZoom) =>
+  document.createElement('canvas').getContext('2d') ? new CurveChart(host, text, onZoom) : new PictureChart(host, text);

@@ -32,7 +32,7 @@ export function tickDigits(positions: readonly number[]): number {
 export function logTicks(low: number, high: number): number[] {
   const from = Math.floor(Math.log10(low));
   const to = Math.ceil(Math.log10(high));
-  const factors = to - from <= 2 ? [1, 2, 5] : [1];
+  const factors = high / low < 300 ? [1, 2, 5] : [1];
   const all: number[] = [];
   for (let exponent = from; exponent <= to; exponent++) {
     for (const factor of factors) {

@@ -4,7 +4,6 @@ export const en = {
   'time.minutes': '{minutes} min {seconds} s',
   'time.rough': '{minutes} min',
   'time.hours': '{hours} h {minutes} min',
-  'time.ago': '{time} ago',
 
   'state.queued': 'queued',
   'state.starting': 'starting',
@@ -46,7 +45,6 @@ export const en = {
   'chart.label.accuracy': 'Accuracy by epoch of run {run}',
   'chart.label.loss': 'Loss by epoch of run {run}',
   'chart.epoch': 'epoch {epoch}',
-  'chart.none': 'No values yet.',
   'table.caption': 'Values of run {run}, by epoch',
   'table.epoch': 'epoch',
   'table.shown': '{shown} of {total} rows are shown; the CSV file has all of them.',
@@ -69,7 +67,6 @@ export const en = {
   'samples.title': 'Samples as the network sees them now',
   'samples.wrong': '{truth} → {prediction}',
 
-  'notice.empty': 'No run yet.',
   'notice.queued': 'Waiting for a free device.',
   'notice.queued_behind.one': 'Waiting for the device: 1 run before this one.',
   'notice.queued_behind.many': 'Waiting for the device: {count} runs before this one.',
@@ -254,7 +251,6 @@ export const en = {
   'panel.resume_run': 'Resume run',
   'panel.stop_endpoint': 'Stop endpoint',
   'panel.copy_url': 'Copy URL',
-  'panel.copied': 'Copied',
   'panel.endpoint_note.one': 'v{version} · 1 request',
   'panel.endpoint_note': 'v{version} · {requests} requests',
   'panel.p95': 'p95 {milliseconds} ms',
@@ -275,14 +271,9 @@ export const en = {
   'launcher.studio': 'Lepton studio',
   'launcher.caption': 'From a dataset to an endpoint in five steps',
 
-  'curve.tab': '{run}',
-
   'status.running.one': '1 run',
   'status.running.many': '{count} runs',
   'status.idle': 'no runs',
   'status.title': 'Lepton: {running} running, {queued} queued. Click to show the runs.',
-  'status.devices': '{busy} of {total} devices busy',
-
-  'lab.failed': '{message}',
-  'lab.no_notebook': 'Open a notebook first.'
+  'status.devices': '{busy} of {total} devices busy'
 } as const satisfies Record<string, string>;

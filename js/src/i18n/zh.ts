@@ -6,7 +6,6 @@ export const zh: Record<keyof typeof en, string> = {
   'time.minutes': '{minutes} 分 {seconds} 秒',
   'time.rough': '{minutes} 分',
   'time.hours': '{hours} 小时 {minutes} 分',
-  'time.ago': '{time}前',
 
   'state.queued': '排队中',
   'state.starting': '启动中',
@@ -48,7 +47,6 @@ export const zh: Record<keyof typeof en, string> = {
   'chart.label.accuracy': '运行 {run} 各轮次的准确率',
   'chart.label.loss': '运行 {run} 各轮次的损失',
   'chart.epoch': '轮次 {epoch}',
-  'chart.none': '尚无数值。',
   'table.caption': '运行 {run} 的数值（按轮次）',
   'table.epoch': '轮次',
   'table.shown': '显示 {total} 行中的 {shown} 行；CSV 文件包含全部。',
@@ -71,7 +69,6 @@ export const zh: Record<keyof typeof en, string> = {
   'samples.title': '网络当前对样本的判断',
   'samples.wrong': '{truth} → {prediction}',
 
-  'notice.empty': '还没有运行。',
   'notice.queued': '正在等待空闲设备。',
   'notice.queued_behind.one': '正在等待设备：前面还有 1 个运行。',
   'notice.queued_behind.many': '正在等待设备：前面还有 {count} 个运行。',
@@ -255,7 +252,6 @@ export const zh: Record<keyof typeof en, string> = {
   'panel.resume_run': '恢复运行',
   'panel.stop_endpoint': '停止端点',
   'panel.copy_url': '复制 URL',
-  'panel.copied': '已复制',
   'panel.endpoint_note.one': 'v{version} · 1 次请求',
   'panel.endpoint_note': 'v{version} · {requests} 次请求',
   'panel.p95': 'p95 {milliseconds} 毫秒',
@@ -275,14 +271,9 @@ export const zh: Record<keyof typeof en, string> = {
   'launcher.studio': 'Lepton 工作室',
   'launcher.caption': '五步从数据集到端点',
 
-  'curve.tab': '{run}',
-
   'status.running.one': '1 个运行',
   'status.running.many': '{count} 个运行',
   'status.idle': '无运行',
   'status.title': 'Lepton：{running} 个运行中，{queued} 个排队。点击显示运行。',
-  'status.devices': '{total} 台设备中 {busy} 台忙',
-
-  'lab.failed': '{message}',
-  'lab.no_notebook': '请先打开一个笔记本。'
+  'status.devices': '{total} 台设备中 {busy} 台忙'
 };

@@ -4,6 +4,7 @@ import { Widget } from '@lumino/widgets';
 import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type RunSummary } from '../protocol';
 import { runPath, type Server } from '../server';
+import type { SocketFactory } from '../socket';
 import { StaticRunView } from '../view/static-view';
 import { curveText } from '../view/words';
 import { ServerRun } from './server-run';
@@ -21,6 +22,8 @@ interface RunOutput {
 export interface RendererServices {
   server: Server;
   locale: Locale;
+  /** Another way to open sockets; tests have one without a network. */
+  createSocket?: SocketFactory;
   /** Another renderer for an output whose run the server does not know (a kernel with a store of its own). */
   fallback(node: HTMLElement, mimeType: string): IRenderMime.IRenderer | null;
 }
@@ -76,7 +79,8 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   }
 
   private _showLive(summary: RunSummary): void {
-    const run = new ServerRun(this._services.server, this._services.locale, summary);
+    const { server, locale, createSocket } = this._services;
+    const run = new ServerRun(server, locale, summary, createSocket);
     run.client.subscribe(() => this._keepPicture(run));
     this._shown = run;
     this.node.replaceChildren(run.view.element);

@@ -1,8 +1,8 @@
-import { RunClient } from '../client';
+import { RunClient, SYSTEM_CLOCK } from '../client';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { postCommand, runSocketUrl, type Server } from '../server';
-import { SocketTransport } from '../socket';
+import { type SocketFactory, SocketTransport } from '../socket';
 import { RunView } from '../view/run-view';
 
 /** A run's view fed by the server extension: no kernel takes part. */
@@ -10,8 +10,9 @@ export class ServerRun {
   readonly client: RunClient;
   readonly view: RunView;
 
-  constructor(server: Server, locale: Locale, summary: RunSummary) {
-    const transport = (): SocketTransport => new SocketTransport(runSocketUrl(server, summary.run_id));
+  constructor(server: Server, locale: Locale, summary: RunSummary, create?: SocketFactory) {
+    const transport = (): SocketTransport =>
+      new SocketTransport(runSocketUrl(server, summary.run_id), SYSTEM_CLOCK, create);
     this.client = new RunClient(transport(), summary);
     this.view = new RunView({
       locale,

@@ -1,6 +1,7 @@
-import { type ChartFactory, type Chart, createCurveChart } from '../charts/chart';
+import { createCurveChart } from '../charts/chart';
 import { saveFile, svgToPng } from '../charts/export';
 import { DEFAULT_OPTIONS, type Figure, FigureMaker } from '../charts/figure';
+import type { Chart, ChartFactory } from '../charts/host';
 import { figureSvg } from '../charts/picture';
 import { tableCsv } from '../charts/table';
 import { followTheme, LIGHT_PALETTE, type Palette, readPalette } from '../charts/theme';

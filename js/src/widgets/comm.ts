@@ -1,4 +1,4 @@
-import type { Transport, TransportListener } from '../client';
+import { handOn, type Transport, type TransportListener } from '../client';
 import { type ClientMessage, decodeFrame, isFrameHeader } from '../protocol';
 import type { WidgetModel } from './model';
 
@@ -15,7 +15,7 @@ export class CommTransport implements Transport {
   open(listener: TransportListener): void {
     this._onMessage = (content, buffers) => {
       if (isFrameHeader(content)) {
-        listener.frame(decodeFrame(content, asView(buffers?.[0])));
+        handOn(listener, () => decodeFrame(content, asView(buffers?.[0])));
       }
     };
     this._model.on('msg:custom', this._onMessage as (...values: never[]) => void);

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { type Key, Locale, languageOf, STRINGS, WORDS } from '../src/i18n';
+import fixture from './fixtures/schemas.json';
+
+const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
+
+function sources(folder = 'src'): string {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts') && !name.startsWith('i18n'))
+    .map(name => readFileSync(`${folder}/${name}`, 'utf8'))
+    .join('\n');
+}
+
+describe('strings', () => {
+  it('are there in both languages, with the same values in them', () => {
+    expect(Object.keys(STRINGS.zh).sort()).toEqual(Object.keys(STRINGS.en).sort());
+    for (const key of Object.keys(STRINGS.en) as Key[]) {
+      expect([key, placeholders(STRINGS.zh[key])]).toEqual([key, placeholders(STRINGS.en[key])]);
+    }
+  });
+
+  it('are all used', () => {
+    const code = sources();
+    const made = /^(time|state|mark|step|problem|chart\.label)\./;
+    const unused = Object.keys(STRINGS.en).filter(key => !made.test(key) && !code.includes(`'${key}'`));
+    expect(unused).toEqual([]);
+  });
+
+  it('leave no English word in Chinese', () => {
+    const allowed = /^(URL|Lepton|F1|Python|p95|v\{version\}|digits|PNG|CSV|MB|lepton_lab|clip_norm|label|target|NaN)$/;
+    for (const [key, text] of Object.entries(STRINGS.zh)) {
+      const words = text.replace(/\{\w+\}/g, '').match(/[A-Za-z_]{3,}/g) ?? [];
+      expect([key, words.filter(word => !allowed.test(word))]).toEqual([key, []]);
+    }
+  });
+});
+
+describe('words for the specs', () => {
+  const { schemas } = fixture;
+  const sections = {
+    data: [schemas.data],
+    train: [schemas.train],
+    deploy: [schemas.deploy],
+    model: Object.values(schemas.model)
+  };
+  const notShown = ['field.data.name', 'field.data.fingerprint'];
+
+  it('name and explain every field in Chinese', () => {
+    const missing = Object.entries(sections).flatMap(([section, all]) =>
+      all
+        .flatMap(schema => Object.keys(schema.properties))
+        .flatMap(name =>
+          notShown.includes(`field.${section}.${name}`) ? [] : [`field.${section}.${name}`, `help.${section}.${name}`]
+        )
+        .filter(key => !(key in WORDS.zh))
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('name every choice in Chinese', () => {
+    const choices = [...JSON.stringify(schemas).matchAll(/"enum":\[([^\]]*)\]/g)].flatMap(
+      match => JSON.parse(`[${match[1]}]`) as string[]
+    );
+    expect(choices.filter(choice => !(`value.${choice}` in WORDS.zh))).toEqual([]);
+  });
+});
+
+describe('Locale', () => {
+  const en = new Locale('en');
+  const zh = new Locale('zh');
+
+  it('says durations in the units that matter', () => {
+    expect([41, 200, 7500].map(seconds => en.duration(seconds))).toEqual(['41 s', '3 min 20 s', '2 h 5 min']);
+    expect(zh.duration(200)).toBe('3 分 20 秒');
+    expect([en.roughDuration(59), en.roughDuration(80), en.roughDuration(7500)]).toEqual([
+      '59 s',
+      '1 min',
+      '2 h 5 min'
+    ]);
+  });
+
+  it('knows Chinese by its many names, and takes English for the rest', () => {
+    expect(['zh_CN', 'zh-Hans', 'en', 'fr', '', null].map(languageOf)).toEqual(['zh', 'zh', 'en', 'en', 'en', 'en']);
+  });
+
+  it('falls back where data names something without a word', () => {
+    expect(en.word('state', 'running')).toBe('running');
+    expect(en.word('state', 'dreaming')).toBe('dreaming');
+    expect(en.word('reason', 'nothing', '')).toBe('');
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+
+import { Locale } from '../src/i18n';
+import type { BoardState } from '../src/panel/board';
+import { PanelView } from '../src/panel/panel';
+import type { PanelActions } from '../src/panel/rows';
+import { deviceText, endpointText, progressOf, runText } from '../src/panel/texts';
+import type { RunSummary } from '../src/protocol';
+import { summaryFixture } from './frames';
+import { PAYLOADS, smuggled } from './payloads';
+
+const en = new Locale('en');
+
+function open() {
+  const done: unknown[] = [];
+  const note = (name: string) => (value?: string) => {
+    done.push([name, value]);
+  };
+  const names = ['openCurve', 'stopRun', 'resumeRun', 'stopEndpoint', 'copyUrl', 'newRun', 'retry'];
+  const actions = Object.fromEntries(names.map(name => [name, note(name)])) as unknown as PanelActions;
+  const view = new PanelView(en, actions);
+  const press = (label: string): void => {
+    view.element.querySelector<HTMLButtonElement>(`button[aria-label="${label}"]:not([hidden])`)?.click();
+  };
+  const names_shown = (): string[] =>
+    [...view.element.querySelectorAll('.lp-row b')].map(each => each.textContent ?? '');
+  return { view, done, press, names_shown };
+}
+
+const run = (run_id: string, values: Partial<RunSummary> = {}): RunSummary => summaryFixture({ run_id, ...values });
+const board = (runs: RunSummary[], rest: Partial<BoardState> = {}): BoardState => ({
+  runs,
+  endpoints: [],
+  devices: {},
+  ...rest
+});
+
+describe('runText', () => {
+  it('says what matters in each state', () => {
+    const say = (values: Partial<RunSummary>) => runText(run('a', values), en);
+    expect(say({ state: 'running', epoch: 8.2, epochs: 16, seconds_left: 41 })).toBe('epoch 9 of 16 · 41 s left');
+    expect(say({ state: 'queued', queue_position: 1 })).toBe('queued, next');
+    expect(say({ state: 'queued', queue_position: 3 })).toBe('queued, 2 before it');
+    expect(say({ state: 'finished', best_val_accuracy: 0.9, test_accuracy: 0.78 })).toBe('finished · 0.7800');
+    expect(say({ state: 'failed', message: 'the loss became NaN' })).toBe('failed: the loss became NaN');
+    expect(say({ state: 'starting' })).toBe('starting');
+  });
+
+  it('knows how far a run is', () => {
+    expect(progressOf(run('a', { step: 25, steps_total: 100 }))).toBe(0.25);
+    expect(progressOf(run('a', { epoch: 5, epochs: 20 }))).toBe(0.25);
+    expect(progressOf(run('a', { epoch: 0 }))).toBe(0);
+  });
+});
+
+describe('endpointText and deviceText', () => {
+  it('say version, requests and health', () => {
+    const endpoint = { name: 'd', url: '', state: 'ready', version: 3, requests: 1214, p95_ms: 2.84 };
+    expect(endpointText(endpoint, en)).toBe('v3 · 1,214 requests · p95 2.8 ms');
+    expect(endpointText({ ...endpoint, state: 'failed', message: 'the port is taken' }, en)).toBe(
+      'failed: the port is taken'
+    );
+    expect(['cpu:0', 'cuda:1', 'cpu:2'].map(deviceText)).toEqual(['CPU', 'GPU 1', 'CPU 2']);
+  });
+});
+
+describe('PanelView', () => {
+  it('offers the first step where there is no run yet', () => {
+    const { view, done } = open();
+    view.update(board([]), true);
+    [...view.element.querySelectorAll('button')].find(each => each.textContent === 'Try digits')?.click();
+    expect(done).toEqual([['newRun', undefined]]);
+  });
+
+  it('keeps a row’s element while runs come, move and go', () => {
+    const { view, names_shown } = open();
+    view.update(board([run('b'), run('a')]), true);
+    const row = view.element.querySelector('.lp-row');
+    view.update(board([run('c'), run('b', { state: 'finished' })]), true);
+    expect(names_shown()).toEqual(['c', 'b']);
+    expect(view.element.querySelectorAll('.lp-row')[1]).toBe(row);
+    expect(row?.getAttribute('data-state')).toBe('finished');
+  });
+
+  it('offers what a run’s state allows', () => {
+    const { view, done, press } = open();
+    view.update(board([run('a')]), true);
+    press('Resume run');
+    press('Stop run');
+    press('Open curve');
+    view.update(board([run('a', { state: 'stopped' })]), true);
+    press('Stop run');
+    press('Resume run');
+    expect(done).toEqual([
+      ['stopRun', 'a'],
+      ['openCurve', 'a'],
+      ['resumeRun', 'a']
+    ]);
+  });
+
+  it('stops endpoints and copies the address that answers', () => {
+    const { view, done, press } = open();
+    const endpoints = [{ name: 'digits', url: 'http://127.0.0.1:8700', state: 'ready', version: 1 }];
+    view.update(board([], { endpoints }), true);
+    press('Copy URL');
+    press('Stop endpoint');
+    expect(done).toEqual([
+      ['copyUrl', 'http://127.0.0.1:8700/predict'],
+      ['stopEndpoint', 'digits']
+    ]);
+  });
+
+  it('says which run holds a device', () => {
+    const { view } = open();
+    view.update(board([], { devices: { 'cpu:0': 'a', 'cuda:0': null } }), true);
+    expect(view.element.querySelector('.lp-devices')?.textContent).toBe('CPUaGPU 0free');
+  });
+
+  it.each(PAYLOADS)('shows %s as text wherever it comes from', payload => {
+    const { view } = open();
+    const endpoints = [{ name: payload, url: payload, state: 'failed', version: 1, message: payload }];
+    view.update(
+      board([run(payload, { name: payload, state: 'failed', message: payload })], {
+        endpoints,
+        devices: { [payload]: payload }
+      }),
+      true
+    );
+    expect(smuggled(view.element)).toEqual([]);
+    expect(view.element.textContent).toContain(payload);
+  });
+});
