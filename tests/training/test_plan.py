@@ -1,0 +1,59 @@
+"""Automatic choices, each with its reason."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lepton_lab.errors import RunFailed
+from lepton_lab.specs import TrainSpec
+from lepton_lab.training.plan import Plan, make_plan
+from lepton_lab.training.threads import choose_threads, num_cores, num_free_cores
+
+
+def plan(spec: TrainSpec | None = None, *, num_rows: int = 1294, num_macs: int = 600_000) -> Plan:
+    return make_plan(spec or TrainSpec(device="cpu"), num_rows=num_rows, num_macs=num_macs, learning_rates=None)
+
+
+def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
+    asked = TrainSpec(
+        device="cpu", batch_size=7, learning_rate=0.3, threads=3, precision="float32", weight_decay=0.0, optimizer="sgd"
+    )
+    made = plan(asked)
+    assert (made.batch_size, made.learning_rate, made.threads, made.weight_decay) == (7, 0.3, 3, 0.0)
+    assert made.choices == {}
+
+
+def test_every_choice_says_value_and_reason() -> None:
+    made = plan()
+    assert set(made.choices) == {"precision", "batch_size", "threads", "learning_rate", "weight_decay"}
+    assert made.choices["batch_size"].startswith(f"{made.batch_size} because ")
+    assert all(" because " in reason for reason in made.choices.values())
+
+
+@pytest.mark.parametrize(("num_rows", "expected"), [(1294, 32), (54_000, 128), (100, 16), (5, 5)])
+def test_batch_size_follows_the_rows(num_rows: int, expected: int) -> None:
+    assert plan(num_rows=num_rows).batch_size == expected
+
+
+def test_a_network_may_name_its_own_learning_rate() -> None:
+    made = make_plan(TrainSpec(device="cpu"), num_rows=10, num_macs=1, learning_rates={"adamw": 0.0123})
+    assert made.learning_rate == 0.0123
+
+
+def test_small_networks_get_one_thread_large_ones_the_free_cores() -> None:
+    assert choose_threads(1_000_000)[0] == 1
+    threads, reason = choose_threads(10**12)
+    assert 1 <= threads <= num_cores() and "free" in reason
+    assert 1 <= num_free_cores() <= num_cores()
+
+
+def test_cuda_without_a_gpu_is_refused_in_a_sentence() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(RunFailed, match="device=cpu"):
+        plan(TrainSpec(device="cuda"))
+
+
+def test_comes_back_from_its_dict() -> None:
+    assert Plan(**plan().to_dict()) == plan()
