@@ -90,11 +90,10 @@ def copy_of(module: nn.Module) -> Tensors:
 
 @torch.no_grad()
 def are_finite(module: nn.Module) -> bool:
-    """Whether every weight and buffer is a finite number; asks the device once."""
-    tensors = [t for t in module.state_dict().values() if t.is_floating_point()]
-    if not tensors:
-        return True
-    norms = torch.stack([norm.float() for norm in torch._foreach_norm(tensors)])
+    """Whether every parameter is a finite number; asks the device once. A buffer, a mask say, may hold infinity."""
+    norms = torch.stack(
+        [norm.float() for norm in torch._foreach_norm([p for p in module.parameters() if p.requires_grad])]
+    )
     return bool(torch.isfinite(norms).all().item())
 
 

@@ -18,26 +18,28 @@ def as_run_failed(error: BaseException, *, batch_size: int | None = None, own_ne
     """The failure of a run as its record names it.
 
     Args:
-        error: What was raised.
+        error: What was raised. What it was raised from counts too: a network that cannot be built because the
+            memory is full has not failed for a fault of its own.
         batch_size: Rows of a step, for the hint of what to lower.
         own_network: The network is the user's own, so an unknown error most likely comes from it.
     """
     for cause in _causes(error):
-        failed = _named(cause, batch_size)
-        if failed is not None:
-            return failed
-    if isinstance(error, StoreError):
-        return RunFailed(str(error), "error")
+        shortage = _shortage(cause, batch_size)
+        if shortage is not None:
+            return shortage
+    if isinstance(error, RunFailed):
+        return error
+    if isinstance(error, LeptonError):
+        return RunFailed(str(error), _reason(error))
     text = str(error).strip() or "no message"
     if own_network:
         return RunFailed(f"Your network raised {type(error).__name__}: {text}", "model_error")
     return RunFailed(f"Training ended with {type(error).__name__}: {text}", "error")
 
 
-def _named(error: BaseException, batch_size: int | None) -> RunFailed | None:
+def _shortage(error: BaseException, batch_size: int | None) -> RunFailed | None:
+    """Disk or memory that was not there."""
     smaller = f"use a batch_size below {batch_size}" if batch_size else "use a smaller batch_size"
-    if isinstance(error, RunFailed):
-        return error
     if isinstance(error, OSError) and error.errno in NO_SPACE:
         return RunFailed(
             "The disk of the run store is full. The last checkpoint is kept; free some space, then resume the run.",
@@ -47,13 +49,15 @@ def _named(error: BaseException, batch_size: int | None) -> RunFailed | None:
         return RunFailed(f"The GPU's memory is full; {smaller} or a smaller network.", "gpu_out_of_memory")
     if isinstance(error, MemoryError) or _is_cpu_memory(error):
         return RunFailed(f"The computer's memory is full; {smaller}, a smaller network or less data.", "out_of_memory")
-    if isinstance(error, DataError):
-        return RunFailed(str(error), "data_error")
-    if isinstance(error, ModelError):
-        return RunFailed(str(error), "model_error")
-    if isinstance(error, LeptonError) and not isinstance(error, StoreError):
-        return RunFailed(str(error), "error")
     return None
+
+
+def _reason(error: LeptonError) -> str:
+    if isinstance(error, DataError):
+        return "data_error"
+    if isinstance(error, ModelError):
+        return "model_error"
+    return "unreadable" if isinstance(error, StoreError) and error.reason == "unreadable" else "error"
 
 
 def _is_cpu_memory(error: BaseException) -> bool:

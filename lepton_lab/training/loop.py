@@ -125,7 +125,6 @@ class Training:
         self.num_steps = self.num_epochs_ended = 0
         self._seconds_before = 0.0
         self._saved_step, self._is_best_unsaved = -1, False
-        self._paused_by: str | None = None
         if saved is not None:
             self._restore(saved)
         self._began = self._saved_time = clock()
@@ -133,8 +132,6 @@ class Training:
     def run(self) -> Outcome:
         """Trains to the end, or until somebody stops it."""
         self._announce()
-        if self._paused_by is not None:
-            self._steering.start_paused(self, self._paused_by)
         self._attend(self._clock())
         while self._steering.stopped_by is None and not self._is_done():
             self._take_step()
@@ -234,7 +231,7 @@ class Training:
         self._schedule = self._schedule.changed(self.num_steps, value)
         self._events.append("LearningRateChanged", step=self.num_steps, old=old, new=value, by=by)
 
-    def save_checkpoint(self, *, paused_by: str | None = None) -> None:
+    def save_checkpoint(self) -> None:
         """Saves everything; the events up to here are durable before it, so the curve has no gap after a crash.
 
         Raises:
@@ -250,12 +247,12 @@ class Training:
                 model=self._parts.module.state_dict(),
                 optimizer=self._parts.optimizer.tensors(),
                 best=self._best.weights,
-                state=self._state(paused_by),
+                state=self._state(),
             )
         self._events.append("CheckpointSaved", step=self.num_steps, bytes=num_bytes, is_best=self._is_best_unsaved)
         self._saved_step, self._saved_time, self._is_best_unsaved = self.num_steps, self._clock(), False
 
-    def _state(self, paused_by: str | None) -> dict[str, Any]:
+    def _state(self) -> dict[str, Any]:
         return {
             "step": self.num_steps,
             "num_epochs_ended": self.num_epochs_ended,
@@ -266,7 +263,6 @@ class Training:
             "meter": self._meter.state(),
             "best": self._best.state(),
             "seconds": self._seconds(),
-            "paused_by": paused_by,
         }
 
     def _load(self) -> checkpoints.Saved | None:
@@ -286,8 +282,7 @@ class Training:
         self._schedule = Schedule(**state["schedule"])
         self._meter.load(state["meter"])
         self._best.load(state["best"], saved.best)
-        self._seconds_before, self._paused_by = state["seconds"], state["paused_by"]
-        self._saved_step = self.num_steps
+        self._seconds_before, self._saved_step = state["seconds"], self.num_steps
         checkpoints.set_random_state(state["random"])
 
     def _announce(self) -> None:

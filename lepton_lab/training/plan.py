@@ -74,7 +74,7 @@ def make_plan(spec: TrainSpec, *, num_rows: int, num_macs: int, learning_rates: 
         raise RunFailed("device is cuda, but no GPU that torch can use is here; train with device=cpu.", "error")
     precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device))
     batch_size = spec.batch_size or choose("batch_size", *_batch_size(num_rows, device))
-    batch_size = min(batch_size, num_rows)
+    batch_size = min(batch_size, num_rows)  # an epoch of few rows is one step
     threads = spec.threads or choose("threads", *choose_threads(num_macs * batch_size * 3))
     learning_rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, learning_rates))
     weight_decay = spec.weight_decay
@@ -113,7 +113,7 @@ def _precision(device: str) -> tuple[str, str]:
 
 def _batch_size(num_rows: int, device: str) -> tuple[int, str]:
     wanted = max(SMALLEST_BATCH, num_rows // STEPS_WANTED)
-    size = min(LARGEST_BATCH[device], 1 << (wanted.bit_length() - 1))
+    size = min(LARGEST_BATCH[device], 1 << (wanted.bit_length() - 1), num_rows)
     return size, f"{num_rows:,} training rows make {-(-num_rows // size):,} steps an epoch"
 
 

@@ -60,7 +60,7 @@ class Helm(Protocol):
         """Sets the learning rate from the next step on."""
         ...
 
-    def save_checkpoint(self, *, paused_by: str | None = None) -> None:
+    def save_checkpoint(self) -> None:
         """Saves all that is needed to go on from here."""
         ...
 
@@ -90,11 +90,6 @@ class Steering:
             self._handle_pending(helm)
         return was_paused
 
-    def start_paused(self, helm: Helm, by: str) -> None:
-        """Takes up a pause that a restart interrupted."""
-        self.paused_by = by
-        self._events.append("RunPaused", step=helm.num_steps, by=by)
-
     def _handle_pending(self, helm: Helm) -> None:
         for command in self._control.pending():
             self._events.append(
@@ -119,7 +114,7 @@ class Steering:
     def _pause(self, command: Command, helm: Helm) -> None:
         if self.paused_by is None:
             self.paused_by = command.by
-            helm.save_checkpoint(paused_by=command.by)
+            helm.save_checkpoint()
             self._events.append("RunPaused", step=helm.num_steps, by=command.by)
 
     def _resume(self, command: Command, helm: Helm) -> None:
@@ -139,10 +134,10 @@ class Steering:
             self._warn(f"The learning rate cannot become {value!r}; expected a number above 0 and at most 100.")
             return
         helm.change_learning_rate(float(value), command.by)
-        helm.save_checkpoint(paused_by=self.paused_by)
+        helm.save_checkpoint()
 
     def _checkpoint(self, command: Command, helm: Helm) -> None:
-        helm.save_checkpoint(paused_by=self.paused_by)
+        helm.save_checkpoint()
 
     def _warn(self, message: str) -> None:
         self._events.append("WarningRaised", message=message)

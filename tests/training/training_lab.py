@@ -131,9 +131,7 @@ def attempt(run_dir: Path, train_spec: TrainSpec, *, control: Any = None, clock:
     with EventLog.open_writer(run_dir) as events:
         events.append("RunStarting", pid=0, attempt=1, warm=False)
         clocks = {"clock": clock} if clock else {}
-        return train(
-            run_dir, stripes(), SMALL_CNN, train_spec, events=events, control=control or Script(), **clocks
-        )
+        return train(run_dir, stripes(), SMALL_CNN, train_spec, events=events, control=control or Script(), **clocks)
 
 
 def curve_of(run_dir: Path) -> dict[str, tuple[list[float], list[float]]]:

@@ -1,0 +1,189 @@
+"""Training from the first step to the last, as its events tell it."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from training_lab import Recorder, Script, Ticks, record, spec, stripes
+
+from lepton_lab.errors import DataError, ModelError, RunFailed
+from lepton_lab.runs.checkpoints import latest_checkpoint
+from lepton_lab.specs import ModelSpec
+from lepton_lab.training import checkpoints
+from lepton_lab.training.failures import as_run_failed
+from lepton_lab.training.validation import score
+
+STEPS_PER_EPOCH = 12
+EXPLODES = """
+class Explodes(nn.Module):
+    '''Learns until its output becomes nan after a number of steps.'''
+    def __init__(self, input_shape, num_classes, fuse):
+        super().__init__()
+        self.head = nn.Linear(math.prod(input_shape), num_classes)
+        self.fuse = fuse
+        self.num_calls = 0
+    def forward(self, x):
+        scores = self.head(x.flatten(1))
+        self.num_calls += self.training
+        return scores * float("nan") if self.num_calls > self.fuse else scores
+"""
+
+
+def explodes(fuse: int) -> ModelSpec:
+    return ModelSpec(name="explodes", source=EXPLODES, class_name="Explodes", options={"fuse": fuse})
+
+
+def test_events_come_in_order_and_tell_a_viewer_all(tmp_path: Any) -> None:
+    outcome, events = record(tmp_path / "run", spec())
+    assert events.types()[:2] == ["RunStarted", "MetricsRecorded"]
+    assert events.types()[-3:] == ["EpochEnded", "SamplesPredicted", "CheckpointSaved"]
+    started = events.of("RunStarted")[0]
+    assert (started["steps_per_epoch"], started["steps_total"], started["from_step"]) == (12, 36, 0)
+    assert (started["train_rows"], started["val_rows"], started["device"]) == (96, 24, "cpu")
+    assert started["choices"]["learning_rate"].startswith("0.005 because ")
+    assert events.of("MetricsRecorded")[0]["series"]["train_accuracy"]["step"] == [1]
+    epochs = events.of("EpochEnded")
+    assert [(each["epoch"], each["step"]) for each in epochs] == [(1, 12), (2, 24), (3, 36)]
+    samples = events.of("SamplesPredicted")[-1]["samples"]
+    assert len(samples) == 8 and samples[1]["row"] == 1 and samples[1]["truth"] == "column"
+    assert 0 < samples[0]["confidence"] <= 1
+    assert outcome.state == "finished" and outcome.step == 36 and outcome.epoch == 3.0
+
+
+def test_learns_and_ends_with_its_best_weights(tmp_path: Any) -> None:
+    outcome, events = record(tmp_path / "run", spec(epochs=5))
+    best = max(each["val_accuracy"] for each in events.of("EpochEnded"))
+    assert outcome.best_val_accuracy == best >= 0.95
+    dataset = stripes()
+    from lepton_lab.training.resident import place
+
+    rows = place(dataset.splits["validation"], dataset.preparation, dataset.input_shape, torch.device("cpu"))
+    assert score(outcome.module, rows).accuracy == best
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
+def test_every_optimizer_learns_with_its_own_defaults(tmp_path: Any, optimizer: str, schedule: str) -> None:
+    outcome, _ = record(tmp_path / "run", spec(epochs=6, optimizer=optimizer, schedule=schedule))
+    assert outcome.best_val_accuracy is not None and outcome.best_val_accuracy >= 0.9
+
+
+def test_label_smoothing_and_clipping_change_the_loss_and_the_way(tmp_path: Any) -> None:
+    plain, _ = record(tmp_path / "plain", spec(epochs=1))
+    for name, option in (("smooth", {"label_smoothing": 0.2}), ("clip", {"clip_norm": 0.01})):
+        other, _ = record(tmp_path / name, spec(epochs=1, **option))
+        weights = zip(plain.module.state_dict().values(), other.module.state_dict().values(), strict=True)
+        assert not all(torch.equal(one, two) for one, two in weights)
+
+
+def test_same_seed_same_weights_other_seed_other_weights(tmp_path: Any) -> None:
+    first, again, other = (
+        record(tmp_path / name, spec(seed=seed))[0].module.state_dict() for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert all(torch.equal(first[key], again[key]) for key in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+
+
+def test_nan_loss_stops_at_its_step_and_keeps_the_last_finite_checkpoint(tmp_path: Any) -> None:
+    events = Recorder()
+    with pytest.raises(RunFailed, match=r"step 20 \(epoch 1\.7\).*learning rate below") as caught:
+        record(
+            tmp_path / "run",
+            spec(checkpoint_every_seconds=1.0),
+            model=explodes(20),
+            events=events,
+            clock=Ticks(0.1),
+        )
+    assert caught.value.reason == "nan_loss"
+    found = latest_checkpoint(tmp_path / "run")
+    assert found is not None and 0 < found[0] < 20
+    saved = checkpoints.read(found[1])
+    assert all(torch.isfinite(tensor).all() for tensor in saved.model.values())
+
+
+def test_nan_in_the_first_step_is_told_too(tmp_path: Any) -> None:
+    dataset = stripes()
+    dataset.splits["train"].inputs[:] = math.nan
+    with pytest.raises(RunFailed) as caught:
+        record(tmp_path / "run", spec(), dataset=dataset)
+    assert caught.value.reason == "nan_loss"
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Any) -> None:
+    events = Recorder()
+    with pytest.raises(RunFailed, match="infinite or nan|became") as caught:
+        record(
+            tmp_path / "run",
+            spec(learning_rate=100.0, optimizer="sgd", schedule="constant", epochs=50, checkpoint_every_seconds=0.05),
+            events=events,
+            model=ModelSpec(name="mlp"),
+        )
+        raise RunFailed("the weights became large but stayed finite", "nan_loss")
+    assert caught.value.reason == "nan_loss"
+    found = latest_checkpoint(tmp_path / "run")
+    if found is not None:
+        assert all(torch.isfinite(tensor).all() for tensor in checkpoints.read(found[1]).model.values())
+
+
+def test_stops_early_when_nothing_gets_better(tmp_path: Any) -> None:
+    outcome, events = record(tmp_path / "run", spec(epochs=60, stop_early_epochs=2))
+    epochs = events.of("EpochEnded")
+    assert outcome.state == "finished" and len(epochs) < 60
+    assert [each["is_best"] for each in epochs[-3:]] == [True, False, False]
+
+
+def test_trains_without_a_validation_part(tmp_path: Any) -> None:
+    outcome, events = record(tmp_path / "run", spec(epochs=2), dataset=stripes(num_validation=0))
+    assert outcome.best_val_accuracy is None
+    assert events.of("EpochEnded")[-1]["val_accuracy"] is None and not events.of("SamplesPredicted")
+
+
+def test_no_training_rows_is_a_data_error(tmp_path: Any) -> None:
+    with pytest.raises(DataError, match="no rows"):
+        record(tmp_path / "run", spec(), dataset=stripes(num_rows=0))
+
+
+def test_network_that_does_not_fit_is_told_before_training(tmp_path: Any) -> None:
+    source = (
+        "class Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.l = nn.Linear(5, 3)\n"
+    )
+    source += "    def forward(self, x):\n        return self.l(x.flatten(1))\n"
+    with pytest.raises(ModelError, match="Shapes, layer by layer"):
+        record(tmp_path / "run", spec(), model=ModelSpec(name="net", source=source, class_name="Net"))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(OSError(28, "No space left on device"), "disk_full"), (MemoryError(), "out_of_memory")]
+)
+def test_errors_in_the_middle_of_training_are_named(tmp_path: Any, error: Exception, reason: str) -> None:
+    def fail(event: dict[str, Any]) -> None:
+        if event["type"] == "EpochEnded":
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        record(tmp_path / "run", spec(), events=Recorder(fail))
+    assert as_run_failed(caught.value).reason == reason
+
+
+def test_hard_and_soft_stop(tmp_path: Any) -> None:
+    for name, value, num_saved in (("soft", None, 1), ("hard", {"hard": True}, 0)):
+        outcome, events = record(tmp_path / name, spec(), control=Script({3: ("stop", value)}), clock=Ticks(0.06))
+        assert outcome.state == "stopped" and 0 < outcome.step < 36
+        assert len(events.of("CheckpointSaved")) == num_saved
+        assert events.types()[-1] == "RunStopped"
+        assert events.of("RunStopping")[0]["by"] == "test"
+
+
+def test_training_leaves_the_compiler_unloaded() -> None:
+    """torch.optim's constructor imports torch._dynamo, one to two CPU seconds before the first step."""
+    code = (
+        "import sys, pathlib, tempfile; sys.path.insert(0, sys.argv[1]); from training_lab import record, spec;"
+        "record(pathlib.Path(tempfile.mkdtemp()), spec(epochs=1)); sys.exit('torch._dynamo' in sys.modules)"
+    )
+    here = str(__import__("pathlib").Path(__file__).parent)
+    assert subprocess.run([sys.executable, "-c", code, here], timeout=120).returncode == 0
