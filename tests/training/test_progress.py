@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import torch
-from training_lab import Recorder
 
 from lepton_lab.training.meter import Meter
 from lepton_lab.training.progress import Progress
+from tests.training.training_lab import Recorder
 
 STEP_SECONDS = 0.02
 

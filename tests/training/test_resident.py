@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from training_lab import stripes
 
 from lepton_lab.training.resident import ResidentRows, StreamedRows, place
+from tests.training.training_lab import stripes
 
 CPU = torch.device("cpu")
 

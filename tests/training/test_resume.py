@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from training_lab import Script, Ticks, attempt, curve_of, record, spec
+import torch
 
 from lepton_lab.runs.checkpoints import latest_checkpoint, newest_step
 from lepton_lab.runs.events import read_events
 from lepton_lab.training import checkpoints
+from tests.training.training_lab import Script, Ticks, attempt, curve_of, record, spec
 
 
 class Crash(Exception):
@@ -109,20 +112,6 @@ def test_a_learning_rate_that_was_set_outlives_a_crash(tmp_path: Path) -> None:
     assert rates[-1] == 0.0007
 
 
-def test_a_pause_outlives_a_crash(tmp_path: Path) -> None:
-    class PauseThenCrash(CrashAtLook):
-        def pending(self) -> list[Any]:
-            self._plan = {6: ("pause", None)}
-            return super().pending()
-
-    with pytest.raises(Crash):
-        attempt(tmp_path / "run", spec(**OPTIONS), control=PauseThenCrash(9), clock=Ticks(CLOCK_STEP))
-    control = Script({3: ("resume", None)})
-    attempt(tmp_path / "run", spec(**OPTIONS), control=control, clock=Ticks(CLOCK_STEP))
-    types = [event["type"] for event in read_events(tmp_path / "run") if "Run" in event["type"]]
-    assert types == ["RunStarting", "RunStarted", "RunPaused", "RunStarting", "RunStarted", "RunPaused", "RunResumed"]
-
-
 def test_choices_outlive_a_crash_before_the_first_checkpoint(tmp_path: Path) -> None:
     """Threads are chosen from the cores that are free; another number of them would give other bits."""
     free = spec(**OPTIONS).changed(threads=None)
@@ -158,13 +147,7 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
 
 
 def test_random_states_come_back() -> None:
-    import random
-
-    import numpy as np
-    import torch
-
     checkpoints.seed_everything(5)
-    torch.rand(3), np.random.rand(3), random.random()
     state = checkpoints.random_state()
     expected = (torch.rand(3).tolist(), np.random.rand(3).tolist(), random.random())
     checkpoints.set_random_state(state)

@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from training_lab import Recorder, Script, Ticks, record, spec
 
 from lepton_lab.training.steering import Command
 from lepton_lab.training.validation import NUM_SAMPLES
+from tests.training.training_lab import Recorder, Script, Ticks, record, spec
 
 EVERY_STEP = 0.06
 """Seconds that the clock moves at each look: the control folder is then looked at after every step."""
