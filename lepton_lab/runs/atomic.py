@@ -147,5 +147,5 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         said = error.strerror or type(error).__name__
         raise StoreError(f"{path.name} in {path.parent} cannot be read: {said}.", reason="unreadable") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise StoreError(f"{path.name} in {path.parent} is not JSON: {error}.", reason="unreadable") from error

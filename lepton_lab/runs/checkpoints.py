@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -40,7 +41,8 @@ def new_checkpoint(run_dir: Path, step: int, *, is_best: bool = False, disk: Dis
     temporary = folder / f".new-{step:010d}-{secrets.token_hex(4)}"
     try:
         try:
-            temporary.mkdir(mode=0o700, parents=True)
+            _make_folder(folder, disk)
+            temporary.mkdir(mode=0o700)
             yield temporary
             _seal(temporary, step, is_best, disk)
             _put_in_place(temporary, folder / f"{step:010d}", disk)
@@ -87,20 +89,19 @@ def checkpoint_bytes(path: Path) -> int:
     Raises:
         StoreError: If it has no readable manifest.
     """
-    return sum(int(entry["bytes"]) for entry in read_json(path / MANIFEST)["files"].values())
+    return sum(int(entry["bytes"]) for entry in _manifest(path)["files"].values())
 
 
 def verify(path: Path) -> str | None:
     """What is wrong with a checkpoint, in one sentence, or None."""
     try:
-        files: dict[str, dict[str, Any]] = read_json(path / MANIFEST)["files"]
-        for name, entry in files.items():
+        for name, entry in _manifest(path)["files"].items():
             size = (path / name).stat().st_size
             if size != entry["bytes"]:
                 return f"Checkpoint {path.name} is damaged: {name} has {size} bytes instead of {entry['bytes']}."
             if _sha256(path / name) != entry["sha256"]:
                 return f"Checkpoint {path.name} is damaged: the bytes of {name} have changed."
-    except (StoreError, OSError, KeyError, TypeError, AttributeError) as error:
+    except (StoreError, OSError) as error:
         return f"Checkpoint {path.name} cannot be read: {error}"
     return None
 
@@ -111,7 +112,34 @@ def _seal(folder: Path, step: int, is_best: bool, disk: Disk) -> None:
         os.chmod(path, 0o600)
         sync_file(path, disk)
         files[path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
-    write_json(folder / MANIFEST, {"step": step, "is_best": is_best, "files": files}, disk=disk)
+    manifest = {"step": step, "is_best": is_best, "files": files}
+    write_json(folder / MANIFEST, {**manifest, "sha256": _digest(manifest)}, disk=disk)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """A checkpoint's manifest.
+
+    Raises:
+        StoreError: If it cannot be read, or is not what was written for this step.
+    """
+    try:
+        manifest = dict(read_json(path / MANIFEST))
+        is_whole = manifest.pop("sha256") == _digest(manifest) and manifest["step"] == _step(path)
+    except (KeyError, TypeError, ValueError):
+        is_whole = False
+    if not is_whole:
+        raise StoreError(f"{MANIFEST} has changed.")
+    return manifest
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def _make_folder(folder: Path, disk: Disk) -> None:
+    if not folder.exists():
+        folder.mkdir(mode=0o700)
+        sync_directory(folder.parent, disk)
 
 
 def _put_in_place(temporary: Path, target: Path, disk: Disk) -> None:
@@ -147,16 +175,21 @@ def _all(run_dir: Path) -> list[tuple[int, Path]]:
         return []
     found: dict[int, Path] = {}
     for path in sorted(paths):  # ".old-..." sorts before the plain name, which wins
-        match = _STEP.fullmatch(path.name)
-        if match:
-            found[int(match[1])] = path
+        step = _step(path)
+        if step is not None:
+            found[step] = path
     return sorted(found.items())
+
+
+def _step(path: Path) -> int | None:
+    match = _STEP.fullmatch(path.name)
+    return int(match[1]) if match else None
 
 
 def _is_best(path: Path) -> bool:
     try:
-        return bool(read_json(path / MANIFEST)["is_best"])
-    except (StoreError, KeyError, TypeError):
+        return bool(_manifest(path)["is_best"])
+    except StoreError:
         return False
 
 

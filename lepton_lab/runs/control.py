@@ -49,7 +49,7 @@ def send_command(run_dir: Path, command: str, value: Any = None, *, by: str) -> 
     folder = run_dir / CONTROL_FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     record = {"id": command_id, "command": command, "value": value, "by": by, "time": time.time()}
-    write_json(folder / f"{time.time_ns():020d}-{command_id}.json", record)
+    write_json(folder / f"{_next_number(run_dir):020d}-{command_id}.json", record)
     if command == "stop":
         if state is RunState.queued:
             stop_queued(run_dir)
@@ -63,10 +63,12 @@ def pending_commands(run_dir: Path) -> list[dict[str, Any]]:
     for path in _files(run_dir):
         try:
             record = read_json(path)
-            _check(record["command"], record.get("value"))
-            found.append({**record, "id": path.stem.partition("-")[2]})
-        except (RunError, UnknownName, KeyError, TypeError):
-            path.unlink(missing_ok=True)  # files come whole, so this one is not a command and will not become one
+            value = _check(record["command"], record.get("value"))
+            by = str(record.get("by") or "somebody")
+            found.append({**record, "id": path.stem.partition("-")[2], "value": value, "by": by})
+        except (RunError, UnknownName, KeyError, TypeError) as error:
+            if not isinstance(error.__cause__, OSError):  # which may be over at the next look
+                path.unlink(missing_ok=True)  # files come whole, so this one is not a command and will not become one
     return found
 
 
@@ -158,6 +160,12 @@ def _check(command: str, value: Any) -> Any:
     if value is not None:
         raise RunError(f"{command} takes no value, but was given {value!r}.")
     return None
+
+
+def _next_number(run_dir: Path) -> int:
+    """One more than the last pending command's. Not the time: a clock that is set back must not change the order."""
+    numbers = [path.stem.partition("-")[0] for path in _files(run_dir)]
+    return 1 + max((int(number) for number in numbers if number.isdecimal()), default=0)
 
 
 def _files(run_dir: Path) -> list[Path]:

@@ -46,11 +46,14 @@ class EventWriter:
         lock: Its lock, held.
         disk: The system calls.
         monotonic: The clock of durations, in seconds.
+        wall: The clock of dates, in unix seconds; it may jump, nothing is ordered or measured by it.
     """
 
-    def __init__(self, run_dir: Path, lock: FileLock, disk: Disk, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, run_dir: Path, lock: FileLock, disk: Disk, monotonic: Callable[[], float], wall: Callable[[], float]
+    ) -> None:
         self.run_dir = run_dir
-        self._lock, self._disk, self._monotonic = lock, disk, monotonic
+        self._lock, self._disk, self._monotonic, self._wall = lock, disk, monotonic, wall
         self._mutex = threading.RLock()
         self._clock_from: float | None = None
         self._snapshot_at = -math.inf
@@ -78,7 +81,7 @@ class EventWriter:
         with self._mutex:
             event = {
                 "seq": self.fold.seq + 1,
-                "time": round(time.time(), 3),
+                "time": round(self._wall(), 3),
                 "elapsed_seconds": round(self._elapsed_seconds(), 3),
                 "type": event_type,
                 **fields,
@@ -181,6 +184,7 @@ class EventLog:
         wait_seconds: float = 5.0,
         disk: Disk = DISK,
         monotonic: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> EventWriter:
         """Takes the run's lock and returns its writer, a context manager.
 
@@ -189,6 +193,7 @@ class EventLog:
             wait_seconds: How long to wait for a writer that is about to leave.
             disk: The system calls.
             monotonic: The clock of durations, in seconds.
+            wall: The clock of dates, in unix seconds.
 
         Raises:
             RunBusy: If another process holds the run.
@@ -198,7 +203,7 @@ class EventLog:
         try:
             if not lock.acquire(wait_seconds):
                 raise RunBusy(f"Run {run_dir.name!r} is held by another process; try again when it has ended.")
-            return EventWriter(run_dir, lock, disk, monotonic)
+            return EventWriter(run_dir, lock, disk, monotonic, wall)
         except OSError as error:
             lock.release()
             raise store_error(error, run_dir / EVENTS_FILE) from error

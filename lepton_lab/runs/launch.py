@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+from pathlib import Path
 
+from lepton_lab.errors import StoreError
 from lepton_lab.runs.atomic import store_error
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import python_command, spawn_detached
@@ -16,6 +18,8 @@ ALL_DEVICES_VARIABLE = "LEPTON_ALL_DEVICES"
 
 _started: list[subprocess.Popen[bytes]] = []
 _mutex = threading.Lock()
+_seen: set[Path] = set()
+"""Stores that this process has found supervised, or has had supervised."""
 
 
 def poke(store: Store, message: bytes = POKE) -> bool:
@@ -45,11 +49,15 @@ def ensure_supervisor(store: Store, *, warm: bool = False) -> None:
         warm: Asks it to keep a spare worker, with torch imported, from now on.
 
     Raises:
-        StoreError: If the store's folders cannot be made.
+        StoreError: If the store's folders cannot be made, or the store was removed since this process last saw it: a
+            worker that looks after its supervisor must not bring back what somebody has deleted.
     """
     _reap()
     if poke(store, POKE_WARM if warm else POKE):
+        _seen.add(store.root)
         return
+    if store.root in _seen and not store.root.exists():
+        raise StoreError(f"The run store {store.root} has been removed; nothing more is started in it.")
     try:
         store.prepare()
         argv = python_command("lepton_lab.runs.supervisor", "--store", str(store.root), *(["--warm"] if warm else []))
@@ -58,6 +66,7 @@ def ensure_supervisor(store: Store, *, warm: bool = False) -> None:
         raise store_error(error, store.supervisor_log) from error
     with _mutex:
         _started.append(process)
+        _seen.add(store.root)
 
 
 def _reap() -> None:

@@ -28,6 +28,18 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._fd is not None
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the lock is held on the file that has its name now: not so if the folder was removed or made anew."""
+        if self._fd is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self.path))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # it cannot be looked at now, which says nothing
+            return True
+
     def acquire(self, wait_seconds: float = 0.0) -> bool:
         """Takes the lock, waiting so long at most; returns whether it is held now.
 

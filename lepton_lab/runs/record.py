@@ -218,6 +218,7 @@ def _free_names(store: Store, name: str | None, prefix: str) -> Iterator[str]:
 
 def _publish(folder: Path, target: Path) -> bool:
     """Gives a finished folder its name; False if another process has just taken that name."""
+    sync_directory(folder)
     try:
         os.rename(folder, target)
     except OSError:

@@ -45,6 +45,7 @@ class Supervisor:
 
     Args:
         store: The store.
+        lock: The supervisor's lock, held.
         programs: What to start.
         slots: The device slots.
         idle_seconds: How long to stay without work.
@@ -52,9 +53,15 @@ class Supervisor:
     """
 
     def __init__(
-        self, store: Store, programs: Programs, slots: list[str], idle_seconds: float, warm: bool = False
+        self,
+        store: Store,
+        lock: FileLock,
+        programs: Programs,
+        slots: list[str],
+        idle_seconds: float,
+        warm: bool = False,
     ) -> None:
-        self._store, self._idle_seconds = store, idle_seconds
+        self._store, self._lock, self._idle_seconds = store, lock, idle_seconds
         self._queue = Queue(store)
         self._wakeup = Wakeup(store.supervisor_pipe)
         self._spare = Spare(store, programs)
@@ -66,7 +73,7 @@ class Supervisor:
         self._spare.wanted = warm or bool(before.get("warm"))
 
     def run(self) -> None:
-        """Supervises until there has been nothing to do for long, or a signal asks it to leave."""
+        """Supervises until there was nothing to do for long, a signal asks it to leave, or the store is removed."""
         self._wakeup.open_pipe()
         self._write_identity()
         self._guarded(self._mend_queue)
@@ -75,7 +82,10 @@ class Supervisor:
             self._guarded(self._step)
             said = self._wakeup.wait(self._patience_seconds())
             self._listen(said)
-            if self._wakeup.must_end or not self._store.supervisor_lock.exists():
+            if not self._lock.is_current:  # the store was removed; what stands there now, if anything, is another's
+                self._spare.discard()
+                return
+            if self._wakeup.must_end:
                 break
             if time.monotonic() - self._busy_at > self._idle_seconds and self._has_left():
                 break
@@ -172,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     _begin_log(store)
     with lock:
-        Supervisor(store, Programs.from_environment(), device_slots(), _idle_seconds(), options.warm).run()
+        Supervisor(store, lock, Programs.from_environment(), device_slots(), _idle_seconds(), options.warm).run()
     return 0
 
 

@@ -47,6 +47,8 @@ class Lease:
     fold: Fold = field(default_factory=lambda: Fold(""))
     not_before: float = 0.0
     trouble: str = ""
+    hard_stops: dict[str, float] = field(default_factory=dict)
+    """When each pending hard stop was first seen, on the clock."""
 
     def has_ended(self) -> bool:
         """Whether there is no process (any more)."""
@@ -219,9 +221,10 @@ class WorkerPool:
         except StoreError:
             return False
         for command in commands:
-            is_hard = command["command"] == "stop" and command["value"]["hard"]
-            if is_hard and time.time() - command["time"] > _HARD_STOP_SECONDS and lease.process:
-                terminate(lease.process, hard=True)
+            if command["command"] == "stop" and command["value"]["hard"]:
+                seen_at = lease.hard_stops.setdefault(command["id"], self._clock())
+                if self._clock() - seen_at > _HARD_STOP_SECONDS and lease.process:
+                    terminate(lease.process, hard=True)
         return lease.has_ended()
 
     def _drop(self, lease: Lease) -> None:

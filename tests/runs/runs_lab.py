@@ -88,8 +88,13 @@ class Lab:
         return found
 
     def close(self):
-        while processes := self.processes():
-            for process in processes:
+        """Ends everybody of this store; a zombie is gone, however long its parent takes to notice."""
+
+        def nobody_is_left():
+            found = self.processes()
+            for process in found:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-                    process.wait(5)
+            return not found
+
+        wait_until(nobody_is_left, "everybody's end")
