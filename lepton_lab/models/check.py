@@ -6,6 +6,7 @@ import copy
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from lepton_lab.errors import ModelError
 from lepton_lab.models.tracing import Layer, traced
@@ -35,6 +36,15 @@ def check(module: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, 
         with traced(trial) as layers:
             scores = _forward(trial, rows, layers, name)
         _check_gradient(_as_scores(scores, num_classes, layers, name), name)
+
+
+def settle(module: nn.Module, input_shape: tuple[int, ...]) -> None:
+    """Lets layers that find their own width (`nn.LazyLinear`) find it, before anybody asks for their weights."""
+    if any(is_lazy(p) for p in module.parameters()):
+        was_training = module.training
+        with torch.no_grad():
+            module.eval()(torch.zeros(NUM_ROWS, *input_shape))
+        module.train(was_training)
 
 
 def _forward(trial: nn.Module, rows: torch.Tensor, layers: list[Layer], name: str) -> object:

@@ -67,8 +67,9 @@ def _execute(source: str) -> dict[str, Any]:
         exec(compile(source, file, "exec"), module.__dict__)
     except Exception as error:
         del sys.modules[name]
+        said = error.msg if isinstance(error, SyntaxError) else error
         raise ModelError(
-            f"The network's source does not run: {error} ({type(error).__name__}{_place(error)}). It is executed "
+            f"The network's source does not run: {said} ({type(error).__name__}{_place(error)}). It is executed "
             "alone in the training process, so it has to import and define all that it uses."
         ) from error
     return module.__dict__

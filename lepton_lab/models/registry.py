@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from lepton_lab.errors import UnknownName
-from lepton_lab.models.check import check
+from lepton_lab.models.check import check, settle
 from lepton_lab.models.cnn import Cnn
 from lepton_lab.models.custom import build_custom
 from lepton_lab.models.mlp import Mlp
@@ -34,6 +34,7 @@ def build(spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> nn
     if spec.source is not None:
         module = build_custom(spec, input_shape, num_classes)
         check(module, input_shape, num_classes, name=spec.class_name or spec.name)
+        settle(module, input_shape)
         return module
     if spec.name not in NETWORKS:
         raise UnknownName("model", spec.name, NETWORKS)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lepton_lab.models.check import NUM_ROWS
 from lepton_lab.models.registry import build
 from lepton_lab.models.tracing import Layer, traced
 from lepton_lab.specs import ModelSpec
@@ -63,18 +64,19 @@ def summary(spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> 
 
 
 def describe(module: nn.Module, input_shape: tuple[int, ...], *, name: str) -> ModelSummary:
-    """Describes a network that is there, by one row of zeros; its mode and weights stay as they are."""
+    """Describes a network that is there, by rows of zeros; its mode and weights stay as they are."""
     was_training = module.training
     first = next(module.parameters())
     module.eval()
     try:
         with traced(module) as layers, torch.no_grad():
-            module(torch.zeros(1, *input_shape, device=first.device, dtype=first.dtype))
+            module(torch.zeros(NUM_ROWS, *input_shape, device=first.device, dtype=first.dtype))
     finally:
         module.train(was_training)
     for layer in layers:
         layer.input_shape = layer.input_shape[1:] if layer.input_shape else None
         layer.output_shape = layer.output_shape[1:] if layer.output_shape else None
+        layer.num_macs //= NUM_ROWS
     trainable = [p for p in module.parameters() if p.requires_grad]
     return ModelSummary(
         name=name,

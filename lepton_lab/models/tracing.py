@@ -27,7 +27,7 @@ class Layer:
 
     name: str
     kind: str
-    num_parameters: int
+    num_parameters: int = 0
     input_shape: tuple[int, ...] | None = None
     output_shape: tuple[int, ...] | None = None
     num_macs: int = 0
@@ -56,16 +56,16 @@ def traced(module: nn.Module) -> Iterator[list[Layer]]:
 
 
 def _watch(name: str, part: nn.Module, layers: list[Layer]) -> list[Any]:
-    num_parameters = sum(p.numel() for p in part.parameters() if p.requires_grad)
     open_calls: list[Layer] = []
 
     def before(_: nn.Module, args: tuple[Any, ...]) -> None:
-        open_calls.append(Layer(name, type(part).__name__, num_parameters, _shape(args)))
+        open_calls.append(Layer(name, type(part).__name__, input_shape=_shape(args)))
         layers.append(open_calls[-1])
 
     def after(_: nn.Module, args: tuple[Any, ...], result: Any) -> None:
         layer = open_calls.pop()
         layer.output_shape = _shape(result)
+        layer.num_parameters = sum(p.numel() for p in part.parameters() if p.requires_grad)
         layer.num_macs = _num_macs(part, layer)
 
     return [part.register_forward_pre_hook(before), part.register_forward_hook(after)]
