@@ -1,4 +1,4 @@
-"""The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare)`.
+"""The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare | --export ID)`.
 
 A spare imports torch and the kernel, warms them up without touching a GPU, and then waits for one line on its
 standard input, `{"run": ID, "environment": {...}}`; when the input ends it goes. Whoever has a run takes its seat,
@@ -22,14 +22,17 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.control import done, pending_commands, wait_for_commands
-from lepton_lab.runs.events import EventWriter
+from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import redirect_output
 from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.seat import WORKER_LOG, take_seat
+from lepton_lab.runs.states import RunState
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from lepton_lab.data import PreparedDataset
     from lepton_lab.specs import RunSpec
     from lepton_lab.training.loop import Outcome
@@ -46,9 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job = parser.add_mutually_exclusive_group(required=True)
     job.add_argument("--run", metavar="ID", help="the run to work on")
     job.add_argument("--spare", action="store_true", help="warm up and wait for a run on standard input")
+    job.add_argument("--export", metavar="ID", help="a finished run whose worker died before its bundle was written")
     options = parser.parse_args(arguments)
     _quiet_threads()
     store = Store(options.store)
+    if options.export:
+        return export_again(store, options.export)
     if not options.spare:
         return work(store, options.run)
     warm_up()
@@ -139,13 +145,50 @@ def _attempt(record: RunRecord, events: EventWriter) -> int:
         events.append("RunFailed", reason=failed.reason, message=str(failed), step=events.fold.summary().step)
         return 1
     if finished is not None:
-        _export(record, events, *finished)
+        outcome, dataset = finished
+        _export(record, events, outcome.module, outcome.best_val_accuracy, dataset)
     return 0
 
 
-def _train(
-    record: RunRecord, spec: RunSpec, events: EventWriter
-) -> tuple[Outcome, PreparedDataset, dict[str, Any] | None] | None:
+def export_again(store: Store, run_id: str) -> int:
+    """Writes the bundle of a finished run from its last checkpoint; returns the exit status.
+
+    A run is finished before its bundle is there, so a worker that dies in between leaves the bundle to be written.
+    """
+    record = RunRecord(store, run_id)
+    try:
+        with EventLog.open_writer(record.dir, wait_seconds=0.0) as events:
+            if events.state is not RunState.finished or (record.dir / BUNDLE_FOLDER).exists():
+                return 0
+            return _export_from_checkpoint(record, events)
+    except RunBusy:
+        return 0  # its worker lives and writes the bundle itself
+
+
+def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
+    from lepton_lab.data import load
+    from lepton_lab.models.registry import build
+    from lepton_lab.runs.checkpoints import latest_checkpoint
+    from lepton_lab.training.checkpoints import read
+
+    try:
+        spec = record.spec()
+        found = latest_checkpoint(record.dir)
+        if found is None:
+            raise RunError("No intact checkpoint of the run is left.")
+        saved = read(found[1])
+        dataset = load(spec.data, record.store)
+        module = build(spec.model, dataset.input_shape, len(dataset.classes))
+        module.load_state_dict(saved.best if saved.best is not None else saved.model)
+    except Exception as error:
+        traceback.print_exc()
+        events.append("BundleFailed", message=_said(error))
+        return 1
+    _export(record, events, module.eval(), events.fold.summary().best_val_accuracy, dataset)
+    return 0
+
+
+def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outcome, PreparedDataset] | None:
     """Trains and evaluates; None when somebody stopped the run."""
     from lepton_lab.data import load
     from lepton_lab.training.loop import train
@@ -156,7 +199,7 @@ def _train(
     outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
     if outcome.state == "stopped":
         return None
-    report = _evaluate(record, events, outcome, dataset)
+    _evaluate(record, events, outcome, dataset)
     events.append(
         "RunFinished",
         step=outcome.step,
@@ -164,53 +207,58 @@ def _train(
         best_val_accuracy=outcome.best_val_accuracy,
         seconds=round(outcome.seconds, 3),
     )
-    return outcome, dataset, report
+    return outcome, dataset
 
 
-def _evaluate(
-    record: RunRecord, events: EventWriter, outcome: Outcome, dataset: PreparedDataset
-) -> dict[str, Any] | None:
-    """Writes the report on the test part; None where the dataset has none."""
+def _evaluate(record: RunRecord, events: EventWriter, outcome: Outcome, dataset: PreparedDataset) -> None:
+    """Writes the report on the test part; says so where the dataset has none."""
     from lepton_lab.evaluation.report import evaluate
 
     if not len(dataset.splits["test"]):
         events.append("WarningRaised", message="There is no test part, so there is no report; raise test_fraction.")
-        return None
+        return
     report = evaluate(outcome.module, dataset, run_id=record.run_id)
     write_json(record.dir / "report.json", report)
     events.append("ReportWritten", test_accuracy=report["accuracy"], test_rows=report["rows"])
-    return report
 
 
 def _export(
     record: RunRecord,
     events: EventWriter,
-    outcome: Outcome,
+    module: nn.Module,
+    best_val_accuracy: float | None,
     dataset: PreparedDataset,
-    report: dict[str, Any] | None,
 ) -> None:
     """Writes the bundle; a run that cannot be exported stays finished and says why."""
     began = time.monotonic()
-    measured = ("accuracy", "loss", "precision_macro", "recall_macro", "f1_macro")
-    metrics = {f"test_{name}": report[name] for name in measured} if report else {}
-    info = {
-        "run_id": record.run_id,
-        "name": record.run_id,
-        "model": record.spec().model.name,
-        "metrics": {**metrics, "val_accuracy": outcome.best_val_accuracy},
-    }
     folder = record.dir / BUNDLE_FOLDER
     try:
         from lepton_lab.serving.export import export_bundle
 
-        export_bundle(outcome.module.cpu(), dataset, info, folder)
+        info = {
+            "run_id": record.run_id,
+            "name": record.run_id,
+            "model": record.spec().model.name,
+            "metrics": {**_test_metrics(record), "val_accuracy": best_val_accuracy},
+        }
+        export_bundle(module.cpu(), dataset, info, folder)
     except Exception as error:
         traceback.print_exc()
-        message = str(error) if isinstance(error, LeptonError) else f"The export failed: {error!r}"
-        events.append("BundleFailed", message=message)
+        events.append("BundleFailed", message=_said(error))
         return
     num_bytes = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     events.append("BundleWritten", bytes=num_bytes, seconds=round(time.monotonic() - began, 3))
+
+
+def _test_metrics(record: RunRecord) -> dict[str, float]:
+    """What the report says of the test part, as the bundle carries it."""
+    report = record.report()
+    measured = ("accuracy", "loss", "precision_macro", "recall_macro", "f1_macro")
+    return {f"test_{name}": report[name] for name in measured} if report else {}
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, LeptonError) else f"The export failed: {error!r}"
 
 
 class RunControl:

@@ -33,6 +33,10 @@ class Programs:
         """The command line of a worker that waits for its run on stdin."""
         return python_command(self.worker_module, "--store", str(store.root), "--spare")
 
+    def export(self, store: Store, run_id: str) -> list[str]:
+        """The command line of a worker that writes the bundle of a finished run."""
+        return python_command(self.worker_module, "--store", str(store.root), "--export", run_id)
+
     def server(self, store: Store, name: str) -> list[str]:
         """The command line of an endpoint's server."""
         return python_command(self.server_module, "--store", str(store.root), "--name", name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from lepton_lab.errors import RunError
-from lepton_lab.runs.events import EventLog, EventWriter
+from lepton_lab.runs.events import LOCK_FILE, EventLog, EventWriter
+from lepton_lab.runs.locks import FileLock
 from lepton_lab.runs.process import write_identity
 from lepton_lab.runs.states import ACTIVE
 
@@ -36,3 +37,12 @@ def take_seat(run_dir: Path, *, wait_seconds: float = 10.0) -> EventWriter:
         writer.close()
         raise
     return writer
+
+
+def has_no_worker(run_dir: Path) -> bool:
+    """Whether nobody writes the run's events at this moment."""
+    lock = FileLock(run_dir / LOCK_FILE)
+    if not lock.acquire():
+        return False
+    lock.release()
+    return True

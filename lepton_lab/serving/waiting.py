@@ -7,6 +7,9 @@ import time
 from lepton_lab.errors import EndpointError, UnknownName
 from lepton_lab.runs.events import EventTail
 from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import spawn_detached
+from lepton_lab.runs.programs import Programs
+from lepton_lab.runs.seat import WORKER_LOG, has_no_worker
 from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.manifest import MANIFEST_FILE
 
@@ -20,7 +23,7 @@ _OVER = {
 
 
 def bundle_of_run(store: Store, run_id: str, *, timeout_seconds: float = BUNDLE_SECONDS) -> Bundle:
-    """The verified bundle of a run; waits for it if the run is writing it right now.
+    """The verified bundle of a run; waits for it if the run is writing it, and has it written if its worker died.
 
     Raises:
         UnknownName: If there is no such run.
@@ -32,9 +35,13 @@ def bundle_of_run(store: Store, run_id: str, *, timeout_seconds: float = BUNDLE_
         raise UnknownName("run", run_id, _run_names(store))
     tail, progress = EventTail(folder), _Progress(run_id)
     deadline = time.monotonic() + timeout_seconds
+    asked_again = False
     while not (folder / "bundle" / MANIFEST_FILE).exists():
         progress.follow(tail.read())
         progress.raise_if_hopeless()
+        if not asked_again and progress.is_finished and has_no_worker(folder):
+            asked_again = True  # the worker died between the run's end and its bundle
+            spawn_detached(Programs.from_environment().export(store, run_id), folder / WORKER_LOG, cwd=folder)
         if time.monotonic() > deadline:
             raise EndpointError(
                 f"The bundle of {run_id} was not written within {timeout_seconds:g} s; see its worker.log."
@@ -60,6 +67,11 @@ class _Progress:
                 self._epoch = f" (epoch {event.get('epoch')} has ended)"
             if kind in (*_ALMOST_DONE, *_OVER, "RunQueued", "RunStarting", "RunStarted", "RunResumed", "BundleFailed"):
                 self._last, self._message = kind, str(event.get("message", ""))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether training and its report are done."""
+        return self._last == "RunFinished"
 
     def raise_if_hopeless(self) -> None:
         """Ends the wait where no bundle is on its way."""
