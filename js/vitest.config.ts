@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { environment: 'jsdom', include: ['tests/**/*.test.ts'], css: false, setupFiles: ['tests/setup.ts'], environmentOptions: { jsdom: { pretendToBeVisual: true } } }
+  test: {
+    environment: 'jsdom',
+    include: ['tests/**/*.test.ts'],
+    css: false,
+    setupFiles: ['tests/setup.ts'],
+    environmentOptions: { jsdom: { pretendToBeVisual: true } }
+  }
 });

@@ -14,6 +14,8 @@ export interface TransportListener {
   frame(frame: Frame): void;
   /** The connection opened or was lost. */
   connected(open: boolean): void;
+  /** A command was not taken; the sentence says why. */
+  refused(message: string): void;
 }
 
 /** Hands a frame on if it can be read; one that cannot is reported and left out (the next gap asks for all again). */
@@ -61,6 +63,8 @@ export const ANSWER_MS = 6_000;
 export class RunClient {
   readonly history: RunHistory;
   link: Link = 'connecting';
+  /** Called with the sentence when the other side refuses a command. */
+  onRefused: (message: string) => void = () => undefined;
 
   private _transport: Transport;
   private readonly _clock: Clock;
@@ -85,7 +89,8 @@ export class RunClient {
     const transport = this._transport;
     transport.open({
       frame: frame => transport === this._transport && this._receive(frame),
-      connected: open => transport === this._transport && this._connected(open)
+      connected: open => transport === this._transport && this._connected(open),
+      refused: message => transport === this._transport && this.onRefused(message)
     });
   }
 

@@ -125,6 +125,12 @@ function readFloats(view: DataView, offset: number, count: number): Float64Array
   return Float64Array.from({ length: count }, (_, index) => source.getFloat64(index * FLOAT_BYTES, true));
 }
 
+/** The sentence of a message that refuses a command, or null. */
+export function refusalOf(content: unknown): string | null {
+  const refusal = content as { type?: unknown; message?: unknown } | null;
+  return refusal?.type === 'error' && typeof refusal.message === 'string' ? refusal.message : null;
+}
+
 /**
  * Joins a header with its buffer.
  *

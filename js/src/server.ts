@@ -1,6 +1,6 @@
 /** The server extension's REST interface, as the page reaches it without JupyterLab's own libraries. */
 
-import type { RunCommand } from './protocol';
+import type { RunCommand, RunSummary } from './protocol';
 
 export const API = 'lepton-lab/api';
 
@@ -25,6 +25,19 @@ export function runSocketUrl(server: Server, run_id: string): string {
 /** Hands a command to the run's record by way of the server. */
 export async function postCommand(server: Server, run_id: string, command: RunCommand, value?: unknown): Promise<void> {
   await server.request('POST', runPath(run_id, '/commands'), { command, value: value ?? null });
+}
+
+/**
+ * Whether the server's store holds this very run. Names repeat from store to store (a kernel may have one of its own),
+ * so the moment of the run's creation has to agree too.
+ */
+export async function serverHasRun(server: Server, summary: RunSummary): Promise<boolean> {
+  try {
+    const found = (await server.request('GET', runPath(summary.run_id))) as { summary?: Partial<RunSummary> };
+    return typeof summary.created === 'number' && found.summary?.created === summary.created;
+  } catch {
+    return false;
+  }
 }
 
 /** The server's error: its sentence, its status, and the reason's name. */

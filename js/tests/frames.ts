@@ -11,7 +11,15 @@ export interface SeriesFixture {
 }
 
 export function summaryFixture(values: Partial<RunSummary> = {}): RunSummary {
-  return { run_id: 'digits-cnn-1', state: 'running', epoch: 1, epochs: 20, last_seq: 5, ...values };
+  return {
+    run_id: 'digits-cnn-1',
+    created: 1_700_000_000,
+    state: 'running',
+    epoch: 1,
+    epochs: 20,
+    last_seq: 5,
+    ...values
+  };
 }
 
 export interface FrameValues {

@@ -100,6 +100,13 @@ describe('RunRenderer', () => {
     expect(shown.node.textContent).toContain('Saved picture');
   });
 
+  it('does not take a run of the same name in another store for its own', async () => {
+    const other = { 'runs/digits-cnn-1': { summary: summaryFixture({ created: 1 }) } };
+    const shown = renderer({ server: new FakeServer(other) });
+    await shown.renderModel(model({ [MIME_TYPE]: output }));
+    expect(shown.node.textContent).toContain('Saved picture');
+  });
+
   it('gives the place to the widget where a kernel has a store of its own', async () => {
     const node = document.createElement('div');
     const rendered: unknown[] = [];

@@ -62,6 +62,7 @@ export const en = {
   'control.group': 'Controls of run {run}',
   'control.pending': 'Sent: {command}',
   'control.failed': 'The command did not arrive: {message}',
+  'control.refused': 'Not done: {message}',
   'control.bad_rate': 'Give a learning rate above 0, at most 100.',
 
   'samples.title': 'Samples as the network sees them now',

@@ -64,6 +64,7 @@ export const zh: Record<keyof typeof en, string> = {
   'control.group': '运行 {run} 的控制',
   'control.pending': '已发送：{command}',
   'control.failed': '命令未送达：{message}',
+  'control.refused': '未执行：{message}',
   'control.bad_rate': '请输入大于 0 且不超过 100 的学习率。',
 
   'samples.title': '网络当前对样本的判断',

@@ -3,7 +3,7 @@ import { Widget } from '@lumino/widgets';
 
 import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type RunSummary } from '../protocol';
-import { runPath, type Server } from '../server';
+import { type Server, serverHasRun } from '../server';
 import type { SocketFactory } from '../socket';
 import { StaticRunView } from '../view/static-view';
 import { curveText } from '../view/words';
@@ -50,7 +50,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this._run_id = output.run_id;
     this._clear();
     const summary = summaryOf(output);
-    if (await this._serverHas(output)) {
+    if (await serverHasRun(this._services.server, summary)) {
       this._showLive(summary);
     } else {
       await this._showWithoutServer(summary, model);
@@ -67,15 +67,6 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   private _clear(): void {
     this._shown?.dispose();
     this._shown = null;
-  }
-
-  private async _serverHas(output: RunOutput): Promise<boolean> {
-    try {
-      await this._services.server.request('GET', runPath(output.run_id));
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   private _showLive(summary: RunSummary): void {

@@ -63,6 +63,11 @@ export class Controls {
     }
   }
 
+  /** Says that a command was not taken. */
+  refuse(message: string): void {
+    this._say(this._locale.t('control.refused', { message }), true);
+  }
+
   private _buildRateForm(): HTMLFormElement {
     const label = h('label', {}, h('span', {}, this._locale.t('control.learning_rate')), this._rate);
     const set = h('button', { type: 'submit', class: 'lp-button' }, this._locale.t('control.set'));
@@ -118,6 +123,7 @@ export class Controls {
 
   private _say(text: string, failed = false): void {
     setText(this._message, text);
+    this.element.hidden &&= text === '';
     setAttribute(this._message, 'data-failed', failed);
   }
 }

@@ -96,6 +96,11 @@ export class RunView {
     return this._controls.element;
   }
 
+  /** Says that a command was not taken. */
+  refuse(message: string): void {
+    this._controls.refuse(message);
+  }
+
   /** The curve as an SVG document in the light theme's colours. */
   picture(): string {
     return this._history ? this._svg(this._history, LIGHT_PALETTE) : '';

@@ -1,5 +1,5 @@
 import { handOn, type Transport, type TransportListener } from '../client';
-import { type ClientMessage, decodeFrame, isFrameHeader } from '../protocol';
+import { type ClientMessage, decodeFrame, isFrameHeader, refusalOf } from '../protocol';
 import type { WidgetModel } from './model';
 
 /** Frames of one run as custom messages of a widget's comm. */
@@ -14,7 +14,10 @@ export class CommTransport implements Transport {
 
   open(listener: TransportListener): void {
     this._onMessage = (content, buffers) => {
-      if (isFrameHeader(content)) {
+      const refusal = refusalOf(content);
+      if (refusal !== null) {
+        listener.refused(refusal);
+      } else if (isFrameHeader(content)) {
         handOn(listener, () => decodeFrame(content, asView(buffers?.[0])));
       }
     };

@@ -1,6 +1,6 @@
 import { RunClient, type Transport } from '../client';
 import type { RunCommand, RunSummary } from '../protocol';
-import { pageServer, postCommand, runPath, runSocketUrl, type Server } from '../server';
+import { pageServer, postCommand, runSocketUrl, type Server, serverHasRun } from '../server';
 import { SocketTransport } from '../socket';
 import type { Locale } from '../i18n';
 import { RunView } from '../view/run-view';
@@ -32,7 +32,8 @@ export class LiveRun {
       send: (command, value) => this.send(command, value),
       reconnect: () => void this._reconnect()
     });
-    this._server = knowsRun(server, summary.run_id);
+    this._server = this._findServer(server, summary);
+    this.client.onRefused = message => this.view.refuse(message);
     this.client.subscribe(() => this._changed());
     this.view.update(this.client.history, this.client.link);
     this.client.connect();
@@ -61,6 +62,10 @@ export class LiveRun {
     this.view.dispose();
   }
 
+  private async _findServer(server: Server | null, summary: RunSummary): Promise<Server | null> {
+    return server && (await serverHasRun(server, summary)) ? server : null;
+  }
+
   private _changed(): void {
     this.view.update(this.client.history, this.client.link);
     if (this.client.link === 'lost' && !this._onServer) {
@@ -82,15 +87,5 @@ export class LiveRun {
     if (!(await this._goOnWithServer())) {
       this.client.hello();
     }
-  }
-}
-
-/** The server, if it answers and has this run in its store. */
-async function knowsRun(server: Server | null, run_id: string): Promise<Server | null> {
-  try {
-    await server?.request('GET', runPath(run_id));
-    return server;
-  } catch {
-    return null;
   }
 }
