@@ -16,7 +16,6 @@ from typing import Any
 from lepton_lab.errors import StoreError
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-NOT_A_FILE = {errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 
 
 class Disk:
@@ -48,15 +47,14 @@ DISK = Disk()
 
 
 def store_error(error: OSError, path: Path) -> StoreError:
-    """A failed write in a sentence, with the reason's name ("disk_full", "unwritable" or "unreadable")."""
+    """A failed write in a sentence, with the reason's name ("disk_full" or "unwritable")."""
     if error.errno in FULL:
         return StoreError(
             f"The disk is full: {path.name} could not be written to {path.parent}. Free some space and try again.",
             reason="disk_full",
         )
     said = error.strerror or type(error).__name__
-    reason = "unreadable" if error.errno in NOT_A_FILE else "unwritable"
-    return StoreError(f"{path.name} could not be written to {path.parent}: {said}.", reason=reason)
+    return StoreError(f"{path.name} could not be written to {path.parent}: {said}.", reason="unwritable")
 
 
 def write_all(fd: int, data: bytes, disk: Disk = DISK) -> None:

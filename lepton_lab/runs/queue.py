@@ -111,6 +111,10 @@ class Queue:
                 error.__cause__, sqlite3.OperationalError
             )
         if not intact:
+            # The journal goes first: beside a new file, SQLite would take it for that one's unfinished business.
+            journal = self._path.with_name(self._path.name + "-journal")
+            if journal.exists():
+                journal.replace(journal.with_suffix(".db-journal.broken"))
             self._path.replace(self._path.with_suffix(".db.broken"))
         return not intact
 

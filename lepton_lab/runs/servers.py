@@ -23,6 +23,7 @@ _RECORD_FILE, _PROCESS_FILE, _SPAWNED_FILE, _LOG_FILE = "record.json", "process.
 _SOUND_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
+_RETRY_SECONDS = 5.0
 
 
 @dataclass
@@ -38,6 +39,7 @@ class Server:
     quick_deaths: int = 0
     not_before: float = 0.0
     asked_to_leave_at: float | None = None
+    trouble: str = ""
 
     @property
     def has_ended(self) -> bool:
@@ -91,8 +93,10 @@ class ServerKeeper:
                 self._read(server)
                 self._keep(server)
             except (OSError, StoreError) as error:
-                log.warning("endpoint %s: %s", name, error)
-                server.not_before = self._clock() + _LONGEST_PAUSE_SECONDS
+                if str(error) != server.trouble:  # said once, however often it is tried again
+                    log.warning("endpoint %s: %s", name, error)
+                server.trouble = str(error)
+                server.not_before = self._clock() + _RETRY_SECONDS
 
     def _names(self) -> set[str]:
         try:

@@ -37,11 +37,13 @@ def load(run_dir: Path) -> Loaded:
         StoreError: If they are no events of a run.
     """
     events = run_dir / "events.jsonl"
+    size = os.stat(events).st_size
     fold, offset = _read(run_dir)
-    if fold is None or offset > os.stat(events).st_size:
-        fold, offset, fresh = Fold(run_dir.name), 0, False
-    else:
-        fresh = True
+    fresh = fold is not None and offset <= size
+    if fold is None or not fresh:
+        fold, offset = Fold(run_dir.name), 0
+    if offset == size:
+        return Loaded(fold, offset, fresh)
     found = read_lines(events, offset, fold.seq)
     try:
         for event in found.events:
@@ -49,6 +51,14 @@ def load(run_dir: Path) -> Loaded:
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise StoreError(f"The record of run {run_dir.name!r} is broken: {error!r}.", reason="unreadable") from error
     return Loaded(fold, found.offset, fresh)
+
+
+def is_readable(run_dir: Path) -> bool:
+    """Whether a run's events can be read and folded."""
+    try:
+        return load(run_dir).fold.seq > 0
+    except (OSError, StoreError):
+        return False
 
 
 def save(run_dir: Path, fold: Fold, offset: int) -> None:

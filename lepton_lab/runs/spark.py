@@ -13,7 +13,7 @@ class Spark:
     """
 
     def __init__(self, points: list[list[float]] | None = None) -> None:
-        self.points: list[list[float]] = [[float(step), float(value)] for step, value in points or []]
+        self.points: list[list[float]] = points or []
 
     def __len__(self) -> int:
         return len(self.points)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lepton_lab.errors import LeptonError, StoreError
-from lepton_lab.runs import verdict
+from lepton_lab.runs import snapshot, verdict
 from lepton_lab.runs.control import forget_commands, pending_commands, send_command
 from lepton_lab.runs.devices import free_slot, slot_environment
 from lepton_lab.runs.events import EventLog, EventTail, EventWriter, RunBusy
@@ -45,8 +45,6 @@ class Lease:
     child: subprocess.Popen[bytes] | None = None
     tail: EventTail | None = None
     fold: Fold = field(default_factory=lambda: Fold(""))
-    not_before: float = 0.0
-    trouble: str = ""
     hard_stops: dict[str, float] = field(default_factory=dict)
     """When each pending hard stop was first seen, on the clock."""
 
@@ -55,6 +53,14 @@ class Lease:
         if self.child is not None:
             return exit_code(self.child) is not None
         return not alive(self.process)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why a run could not be acted on, and until when it is left alone."""
+
+    said: str
+    until: float
 
 
 class WorkerPool:
@@ -82,6 +88,7 @@ class WorkerPool:
         self._watch, self._clock = watch, clock
         self._queue = Queue(store)
         self._leases: dict[str, Lease] = {}
+        self._troubles: dict[str, Trouble] = {}
 
     @property
     def is_busy(self) -> bool:
@@ -102,8 +109,8 @@ class WorkerPool:
             StoreError: If the queue cannot be read or written.
         """
         for lease in list(self._leases.values()):
-            if self._clock() >= lease.not_before and (lease.has_ended() or self._is_overdue(lease)):
-                self._try(lease, self._settle)
+            if lease.has_ended() or self._is_overdue(lease):
+                self._try_to_settle(lease)
         self._start_waiting()
 
     def is_starting(self) -> bool:
@@ -115,33 +122,34 @@ class WorkerPool:
         for entry in waiting:
             taken = {lease.slot for lease in self._leases.values()}
             slot = free_slot(entry.device, self._slots, taken)
-            if slot is not None:
+            trouble = self._troubles.get(entry.run_id)
+            if slot is not None and (trouble is None or self._clock() >= trouble.until):
                 self._lease(entry, slot)
 
     def _lease(self, entry: Entry, slot: str) -> None:
         if entry.run_id not in self._leases and self._queue.lease(entry.run_id, slot):
             lease = self._leases[entry.run_id] = Lease(entry.run_id, slot)
-            self._try(lease, self._settle)
+            self._try_to_settle(lease)
 
-    def _try(self, lease: Lease, act: Callable[[Lease], None]) -> None:
-        """Acts on one run; its trouble is not the others'."""
+    def _try_to_settle(self, lease: Lease) -> None:
+        """Settles one run; its trouble, whatever it is, is neither the others' nor the supervisor's."""
         try:
-            act(lease)
-        except StoreError as error:
+            self._settle(lease)
+            self._troubles.pop(lease.run_id, None)
+        except Exception as error:
             self._complain(lease, error)
-            if error.reason == "unreadable" or not self._store.run_dir(lease.run_id).exists():
+            if not snapshot.is_readable(self._store.run_dir(lease.run_id)):
                 self._drop(lease)  # the list shows it as failed, with the reason
-            else:
-                lease.not_before = self._clock() + RETRY_SECONDS
-        except OSError as error:
-            self._complain(lease, error)
-            lease.not_before = self._clock() + RETRY_SECONDS
+            elif lease.has_ended():
+                self._queue.release(lease.run_id)  # others may have the slot until it is tried again
+                self._leases.pop(lease.run_id, None)
 
-    @staticmethod
-    def _complain(lease: Lease, error: Exception) -> None:
-        if str(error) != lease.trouble:  # said once, however often it is tried again
-            lease.trouble = str(error)
-            log.warning("run %s: %s", lease.run_id, error)
+    def _complain(self, lease: Lease, error: Exception) -> None:
+        said, before = f"{type(error).__name__}: {error}", self._troubles.get(lease.run_id)
+        if before is None or before.said != said:  # said once, however often it is tried again
+            is_expected = isinstance(error, (LeptonError, OSError))
+            log.warning("run %s: %s", lease.run_id, error, exc_info=None if is_expected else error)
+        self._troubles[lease.run_id] = Trouble(said, self._clock() + RETRY_SECONDS)
 
     def _settle(self, lease: Lease) -> None:
         """Decides what becomes of a run that has a lease and no worker."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -330,3 +331,38 @@ def test_broken_run_folders_do_not_hold_up_the_queue(lab):
     lab.wait(good, "finished")
     assert torn.summary().reason == "unreadable"
     assert "Traceback" not in lab.store.supervisor_log.read_text()
+
+
+def test_a_run_in_trouble_lets_the_others_pass_and_is_said_once(lab):
+    first = lab.submit(epochs=200, step_seconds=0.02)
+    lab.wait(first, "running")
+    troubled, good = lab.submit(), lab.submit(epochs=1)
+    (troubled.dir / "events.lock").unlink()
+    (troubled.dir / "events.lock").symlink_to("events.lock")  # cannot be opened, not even by root
+    send_command(first.dir, "stop", by="test")
+    lab.wait(good, "finished")
+    assert troubled.summary().state == "queued"
+    log = lab.store.supervisor_log.read_text()
+    assert log.count(f"run {troubled.run_id}") == 1
+    assert "Traceback" not in log
+    (troubled.dir / "events.lock").unlink()
+    lab.wait(troubled, "finished")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_five_hundred_runs_and_fifty_kills(lab, monkeypatch):
+    """F19."""
+    monkeypatch.setenv("LEPTON_CPU_SLOTS", "3")
+    rng = random.Random(0)
+    runs = [lab.submit(epochs=1, steps_per_epoch=3, step_seconds=0.001, checkpoint_every=3) for _ in range(500)]
+    for _ in range(50):
+        ensure_supervisor(lab.store)
+        time.sleep(rng.uniform(0.0, 1.0))  # the moment of the kill is the random input of this test
+        lab.kill_supervisor()
+    ensure_supervisor(lab.store)
+    for run in runs:
+        lab.wait(run, "finished", seconds=400)
+        assert len(lab.events(run, "RunFinished")) == 1
+        assert lab.steps(run) == [1, 2, 3]
+        assert not overlapping(run)
