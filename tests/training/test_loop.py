@@ -192,3 +192,17 @@ def test_training_leaves_the_compiler_unloaded() -> None:
     )
     root = Path(__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, timeout=120).returncode == 0
+
+
+def test_an_epoch_counts_every_row_once_also_in_its_last_shorter_steps(tmp_path: Any) -> None:
+    """With steps too short to change anything, the epoch's means are those of one pass over all rows."""
+    dataset = stripes(num_rows=101)
+    still = spec(epochs=2, learning_rate=1e-30, schedule="constant", weight_decay=0.0)
+    plain = ModelSpec(name="mlp", options={"dropout": 0.0, "layers": 1})
+    outcome, events = record(tmp_path / "run", still, dataset=dataset, model=plain)
+    rows = place(dataset.splits["train"], dataset.preparation, dataset.input_shape, torch.device("cpu"))
+    expected = score(outcome.module, rows)
+    for epoch in events.of("EpochEnded"):
+        assert epoch["train_loss"] == pytest.approx(expected.loss, rel=1e-5)
+        assert epoch["train_accuracy"] == expected.accuracy
+    assert events.of("RunStarted")[0]["steps_per_epoch"] == 13
