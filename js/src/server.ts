@@ -74,6 +74,9 @@ export async function readAnswer(response: Response): Promise<unknown> {
 
 /** The Jupyter server that the page came from, or null when the page came from elsewhere. */
 export function pageServer(): Server | null {
+  if (isLoneDashboard()) {
+    return null;
+  }
   const config = pageConfig();
   const base = config.baseUrl ?? voilaBase();
   return base ? new PageServer(new URL(base, location.href).href, config.token ?? '') : null;
@@ -86,6 +89,11 @@ function pageConfig(): { baseUrl?: string; token?: string } {
   } catch {
     return {};
   }
+}
+
+/** Whether the page is a notebook that Voilà serves on its own: such a server has no extensions to ask. */
+function isLoneDashboard(): boolean {
+  return document.body?.dataset.voila !== undefined && !location.pathname.includes('/voila/render/');
 }
 
 function voilaBase(): string | null {

@@ -276,4 +276,15 @@ describe('StudioView', () => {
       expect(smuggled(view.element)).toEqual([]);
     }
   });
+
+  it('keeps a line of help in place when a button is pressed, so that the button does not move away', () => {
+    const { view, input } = open({ step: 'train' });
+    const explained = () => [...view.element.querySelectorAll('[data-explained] label')].map(each => each.textContent);
+    input('Epochs').focus();
+    expect(explained()).toEqual(['Epochs']);
+    input('Epochs').blur();
+    expect(explained()).toEqual(['Epochs']);
+    input('Batch size').focus();
+    expect(explained()).toEqual(['Batch size']);
+  });
 });

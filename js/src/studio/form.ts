@@ -23,6 +23,7 @@ export class SchemaForm {
   private readonly _locale: Locale;
   private readonly _changed: (values: Values) => void;
   private readonly _id = `lp-form-${++formCount}`;
+  private _explained: HTMLElement | null = null;
 
   constructor(section: string, fields: Field[], locale: Locale, changed: (values: Values) => void) {
     this._section = section;
@@ -66,9 +67,19 @@ export class SchemaForm {
     setAttribute(element, 'data-kind', field.kind);
     setAttribute(input, 'aria-describedby', hint.id);
     const row: Row = { field, element, input, problem };
-    on(input as HTMLElement, { change: () => this._take(row) });
+    on(input as HTMLElement, { change: () => this._take(row), focus: () => this._explain(element) });
     this._rows.push(row);
     return element;
+  }
+
+  /**
+   * Shows a field's line of help until another field is entered. It stays when a button is pressed: a line that went
+   * with the focus would move the button away between press and release, and the click would be lost.
+   */
+  private _explain(element: HTMLElement): void {
+    setAttribute(this._explained ?? element, 'data-explained', null);
+    setAttribute(element, 'data-explained', true);
+    this._explained = element;
   }
 
   private _input(field: Field, id: string): Row['input'] {
