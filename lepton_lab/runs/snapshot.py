@@ -5,6 +5,7 @@ Only a cache: whoever reads it checks how far it went and folds the rest; a miss
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -17,6 +18,8 @@ from lepton_lab.runs.summary import Fold
 
 SNAPSHOT_FILE = "summary.json"
 _VERSION = 1
+_MISFITS = (AttributeError, KeyError, TypeError, ValueError, IndexError)
+"""What applying something that is no event of a run ends in."""
 
 
 class Loaded(NamedTuple):
@@ -39,18 +42,24 @@ def load(run_dir: Path) -> Loaded:
     events = run_dir / "events.jsonl"
     size = os.stat(events).st_size
     fold, offset = _read(run_dir)
-    fresh = fold is not None and offset <= size
-    if fold is None or not fresh:
-        fold, offset = Fold(run_dir.name), 0
-    if offset == size:
-        return Loaded(fold, offset, fresh)
-    found = read_lines(events, offset, fold.seq)
+    if fold is not None and offset <= size:
+        with contextlib.suppress(*_MISFITS):  # it may be the snapshot that is broken; all of the events tell
+            return Loaded(fold, _fold_rest(events, offset, size, fold), fresh=True)
+    fold = Fold(run_dir.name)
     try:
-        for event in found.events:
-            fold.apply(event)
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+        return Loaded(fold, _fold_rest(events, 0, size, fold), fresh=False)
+    except _MISFITS as error:
         raise StoreError(f"The record of run {run_dir.name!r} is broken: {error!r}.", reason="unreadable") from error
-    return Loaded(fold, found.offset, fresh)
+
+
+def _fold_rest(events: Path, offset: int, size: int, fold: Fold) -> int:
+    """Applies the events from an offset on; returns the offset of their end."""
+    if offset == size:
+        return offset
+    found = read_lines(events, offset, fold.seq)
+    for event in found.events:
+        fold.apply(event)
+    return found.offset
 
 
 def is_readable(run_dir: Path) -> bool:

@@ -141,6 +141,8 @@ class Fold:
         known = {name: value for name, value in values["summary"].items() if name in _FIELDS}
         fold._summary = RunSummary(**{**known, "run_id": run_id})
         RunState(fold._summary.state)
+        if type(fold._summary.last_seq) is not int:
+            raise TypeError("last_seq")
         fold._val, fold._train = Spark(values["val"]), Spark(values["train"])
         fold.steps_per_epoch, fold.attempt_restarts = values["steps_per_epoch"], values["attempt_restarts"]
         fold.seal, fold.has_points = values["seal"], values["has_points"]

@@ -73,6 +73,21 @@ def test_a_summary_has_every_field_of_the_life_of_a_run(store, spec):
     assert list_runs(store)[0] == run.summary()
 
 
+def test_a_snapshot_that_looks_sound_and_is_not_costs_a_replay_and_no_more(store, spec):
+    run = create_run(store, spec)
+    with EventLog.open_writer(run.dir) as writer:
+        writer.append("RunStarting", pid=1, attempt=1, warm=False)
+    expected, path = run.summary(), run.dir / "summary.json"
+    values = json.loads(path.read_text())
+    for name, wrong in [("last_seq", "x"), ("last_seq", None), ("last_seq", []), ("state", "nowhere")]:
+        for offset in (0, values["offset"]):
+            path.write_text(json.dumps({**values, "offset": offset, "summary": {**values["summary"], name: wrong}}))
+            assert run.summary() == expected
+        with EventLog.open_writer(run.dir) as writer:  # which writes a sound one
+            assert writer.fold.summary() == expected
+        assert json.loads(path.read_text()) == values
+
+
 def test_all_that_a_run_leaves_is_closed_to_others(store, spec):
     run = create_run(store, spec, submitted=True)
     with EventLog.open_writer(run.dir) as writer:
