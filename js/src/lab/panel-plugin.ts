@@ -97,6 +97,9 @@ function addCurveCommand(app: JupyterFrontEnd, server: Server, locale: Locale, r
     icon: leptonIcon,
     execute: async args => {
       const run_id = String(args.run_id ?? '');
+      if (!run_id) {
+        return app.commands.execute(Commands.showRuns); // no run is named: let the person pick one
+      }
       let tab = tracker.find(each => each.run_id === run_id);
       if (!tab) {
         const { summary } = (await server.request('GET', runPath(run_id))) as { summary: RunSummary };
