@@ -5,7 +5,7 @@
 | model.safetensors | the weights and buffers of the step |
 | optimizer.safetensors | the optimizer's tensors |
 | best.safetensors | the weights of the best epoch so far, when there is one |
-| state.json | step, plan, schedule, random states, open sums, best epoch |
+| state.json | step, schedule, random states, open sums, best epoch |
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def set_random_state(state: dict[str, Any]) -> None:
 def seed_everything(seed: int) -> None:
     """Seeds the random generators of Python, numpy and torch."""
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed)
     torch.manual_seed(seed)
 
 

@@ -204,7 +204,7 @@ class Training:
         if not self._steering.stops_hard:
             self.save_checkpoint()
         outcome = self._outcome("stopped")
-        self._events.append("RunStopped", step=outcome.step, epoch=outcome.epoch)
+        self._events.append("RunStopped", step=outcome.step, epoch=outcome.epoch, by=self._steering.stopped_by)
         return outcome
 
     def _finish(self) -> Outcome:
@@ -256,7 +256,6 @@ class Training:
         return {
             "step": self.num_steps,
             "num_epochs_ended": self.num_epochs_ended,
-            "plan": self._parts.plan.to_dict(),
             "schedule": self._schedule.to_dict(),
             "optimizer_num_steps": self._parts.optimizer.num_steps,
             "random": checkpoints.random_state(),
