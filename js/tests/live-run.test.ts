@@ -1,8 +1,11 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Locale } from '../src/i18n';
+import { type Server, ServerError } from '../src/server';
 import { CommTransport } from '../src/widgets/comm';
+
 import { LiveRun } from '../src/widgets/live-run';
+import { FakeClock } from './clock';
 import { FakeModel } from './fake-model';
 import { FakeServer } from './fake-server';
 import { bufferFixture, headerFixture, summaryFixture } from './frames';
@@ -13,7 +16,7 @@ const series = [{ name: 'val_accuracy', start: 0, x: [1], y: [0.5] }];
 const made: LiveRun[] = [];
 afterEach(() => made.splice(0).forEach(live => live.dispose()));
 
-function open(server: FakeServer | null) {
+function open(server: Server | null) {
   const model = new FakeModel({});
   const transport = new CommTransport(model);
   const live = new LiveRun({ summary: summaryFixture(), transport, locale: new Locale('en'), server });
@@ -59,6 +62,36 @@ describe('LiveRun', () => {
     const { model, live } = open(server);
     await live.send('pause');
     expect(model.sent).toContainEqual({ type: 'command', command: 'pause', value: undefined });
+  });
+
+  it('does not let a button wait for a server that takes long to answer', async () => {
+    const clock = new FakeClock();
+    const model = new FakeModel({});
+    const server: Server = { request: () => new Promise(() => undefined), socketUrl: () => '' };
+    const transport = new CommTransport(model);
+    const live = new LiveRun({ summary: summaryFixture(), transport, locale: new Locale('en'), server, clock });
+    made.push(live);
+    const sent = live.send('pause');
+    clock.advance(1_500);
+    await sent;
+    expect(model.sent).toContainEqual({ type: 'command', command: 'pause', value: undefined });
+  });
+
+  it('throws the server’s refusal, and goes by the comm where the server has gone', async () => {
+    const refuse = (error: Error): Server => ({
+      request: async method => {
+        if (method === 'POST') {
+          throw error;
+        }
+        return { summary: summaryFixture() };
+      },
+      socketUrl: () => ''
+    });
+    const refused = open(refuse(new ServerError(409, 'The run has finished.', 'RunError')));
+    await expect(refused.live.send('pause')).rejects.toThrow('The run has finished.');
+    const gone = open(refuse(new TypeError('Failed to fetch')));
+    await gone.live.send('pause');
+    expect(gone.model.sent).toContainEqual({ type: 'command', command: 'pause', value: undefined });
   });
 
   it('says that a command did not arrive when the kernel has refused it', () => {

@@ -19,15 +19,15 @@ export const rendererPlugin: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: async (app: JupyterFrontEnd, registry: IRenderMimeRegistry, translator: ITranslator | null) => {
     const server = new LabServer(app.serviceManager.serverSettings);
-    const answers = await server.request('GET', 'status').then(
-      () => true,
-      () => false
-    );
-    if (!answers) {
+    const status = (await server.request('GET', 'status').catch(() => null)) as { store_id?: string } | null;
+    if (!status) {
       console.warn('lepton-lab: the server extension does not answer; runs are shown by their widgets.');
       return;
     }
     const fallback = (node: HTMLElement, mimeType: string) => documentRenderer(app, node, mimeType);
-    registry.addFactory(rendererFactory({ server, locale: labLocale(translator), fallback }), RANK);
+    registry.addFactory(
+      rendererFactory({ server, store_id: status.store_id, locale: labLocale(translator), fallback }),
+      RANK
+    );
   }
 };

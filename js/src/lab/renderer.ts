@@ -21,6 +21,8 @@ interface RunOutput {
 
 export interface RendererServices {
   server: Server;
+  /** The store that the server shows; outputs of another one are not asked for. */
+  store_id?: string;
   locale: Locale;
   /** Another way to open sockets; tests have one without a network. */
   createSocket?: SocketFactory;
@@ -50,7 +52,7 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     this._run_id = output.run_id;
     this._clear();
     const summary = summaryOf(output);
-    if (await serverHasRun(this._services.server, summary)) {
+    if (await this._isOnServer(output, summary)) {
       this._showLive(summary);
     } else {
       await this._showWithoutServer(summary, model);
@@ -67,6 +69,12 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
   private _clear(): void {
     this._shown?.dispose();
     this._shown = null;
+  }
+
+  private async _isOnServer(output: RunOutput, summary: RunSummary): Promise<boolean> {
+    const { server, store_id } = this._services;
+    const elsewhere = store_id !== undefined && output.store_id !== undefined && store_id !== output.store_id;
+    return !elsewhere && (await serverHasRun(server, summary));
   }
 
   private _showLive(summary: RunSummary): void {

@@ -1,6 +1,6 @@
-import { RunClient, type Transport } from '../client';
+import { type Clock, RunClient, SYSTEM_CLOCK, type Transport } from '../client';
 import type { RunCommand, RunSummary } from '../protocol';
-import { pageServer, postCommand, runSocketUrl, type Server, serverHasRun } from '../server';
+import { pageServer, postCommand, runSocketUrl, type Server, ServerError, serverHasRun } from '../server';
 import { SocketTransport } from '../socket';
 import type { Locale } from '../i18n';
 import { RunView } from '../view/run-view';
@@ -12,7 +12,11 @@ export interface LiveRunOptions {
   header?: boolean;
   /** The server extension, where the page has one. */
   server?: Server | null;
+  clock?: Clock;
 }
+
+/** How long a command waits for the server to say that it has the run. */
+const PATIENCE_MS = 1_500;
 
 /**
  * A run's view inside a widget. Frames come over the comm; commands go to the server extension where it knows the
@@ -22,10 +26,12 @@ export class LiveRun {
   readonly view: RunView;
   readonly client: RunClient;
   private readonly _server: Promise<Server | null>;
+  private readonly _clock: Clock;
   private _onServer = false;
 
-  constructor({ summary, transport, locale, header, server = pageServer() }: LiveRunOptions) {
-    this.client = new RunClient(transport, summary);
+  constructor({ summary, transport, locale, header, server = pageServer(), clock = SYSTEM_CLOCK }: LiveRunOptions) {
+    this._clock = clock;
+    this.client = new RunClient(transport, summary, clock);
     this.view = new RunView({
       locale,
       header,
@@ -39,13 +45,13 @@ export class LiveRun {
     this.client.connect();
   }
 
+  /** Commands go to the server where it has the run (the kernel may be busy), else to the kernel. */
   async send(command: RunCommand, value?: unknown): Promise<void> {
-    const server = await this._server;
-    if (server) {
-      await postCommand(server, this.client.history.summary.run_id, command, value);
-    } else {
-      this.client.send({ type: 'command', command, value });
+    const server = await Promise.race([this._server, this._soon()]);
+    if (server && (await this._posted(server, command, value))) {
+      return;
     }
+    this.client.send({ type: 'command', command, value });
   }
 
   /** Takes a newer summary in that came by another way than a frame. */
@@ -64,6 +70,24 @@ export class LiveRun {
 
   private async _findServer(server: Server | null, summary: RunSummary): Promise<Server | null> {
     return server && (await serverHasRun(server, summary)) ? server : null;
+  }
+
+  /** Whether the server took the command; its refusal is thrown, a server that does not answer is no refusal. */
+  private async _posted(server: Server, command: RunCommand, value: unknown): Promise<boolean> {
+    try {
+      await postCommand(server, this.client.history.summary.run_id, command, value);
+      return true;
+    } catch (error) {
+      if (error instanceof ServerError) {
+        throw error;
+      }
+      return false;
+    }
+  }
+
+  /** A person who presses a button does not wait for a slow server to say whether it has the run. */
+  private _soon(): Promise<null> {
+    return new Promise(resolve => this._clock.after(PATIENCE_MS, () => resolve(null)));
   }
 
   private _changed(): void {
