@@ -20,7 +20,7 @@ WEIGHT_DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}
 STEPS_WANTED = 40
 """An epoch should make about so many updates, if the rows allow it."""
 
-SMALLEST_BATCH, LARGEST_BATCH = 16, {"cpu": 128, "cuda": 512}
+SMALLEST_BATCH, LARGEST_BATCH = 16, {"cpu": 64, "cuda": 512}
 
 
 @dataclass(frozen=True)

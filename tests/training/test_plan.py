@@ -31,7 +31,7 @@ def test_every_choice_says_value_and_reason() -> None:
     assert all(" because " in reason for reason in made.choices.values())
 
 
-@pytest.mark.parametrize(("num_rows", "expected"), [(1294, 32), (54_000, 128), (100, 16), (5, 5)])
+@pytest.mark.parametrize(("num_rows", "expected"), [(1294, 32), (54_000, 64), (100, 16), (5, 5)])
 def test_batch_size_follows_the_rows(num_rows: int, expected: int) -> None:
     assert plan(num_rows=num_rows).batch_size == expected
 
