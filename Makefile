@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 EXTENSION := $(VENV)/share/jupyter/labextensions/lepton-lab
+PAGE := $(VENV)/share/jupyter/voila/templates/lepton
 # The machine's Node when it is new enough, else the one that `make setup` puts into the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Threads that wait do not spin: two spinning OpenMP threads on two busy cores are slower than one.
@@ -25,16 +26,18 @@ help: ## list these commands
 setup: $(VENV)/.python-done $(VENV)/.js-done ## build the environment in .venv (safe to repeat)
 	@bash tests/tools/what-is-missing.sh
 
-$(VENV)/.python-done: pyproject.toml constraints.txt hatch_build.py
+$(VENV)/.python-done: pyproject.toml constraints.txt hatch_build.py Makefile
 	@bash tests/tools/make-venv.sh $(VENV)
-	@# pip follows links when it removes the old installation: it must not find the one to the built extension.
-	@rm -rf $(EXTENSION)
+	@# pip follows links when it removes the old installation: it must not find these.
+	@rm -rf $(EXTENSION) $(PAGE)
 	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	@# What Jupyter serves is linked, not copied: a change is there after a rebuild or a reload.
+	@rm -rf $(EXTENSION) $(PAGE) && mkdir -p $(dir $(EXTENSION)) $(dir $(PAGE))
+	@ln -s $(CURDIR)/lepton_lab/labextension $(EXTENSION) && ln -s $(CURDIR)/lepton_lab/voila $(PAGE)
 	@touch $@
 
 $(VENV)/.js-done: $(JS_SOURCES) $(VENV)/.python-done
 	@bash tests/tools/build-js.sh $(VENV)
-	@rm -rf $(EXTENSION) && mkdir -p $(dir $(EXTENSION)) && ln -s $(CURDIR)/lepton_lab/labextension $(EXTENSION)
 	@touch $@
 
 system: ## install what the browser tests need from Debian (root only; others are told the command)

@@ -110,9 +110,10 @@ class NotebookPage:
         return list(self.page.evaluate(script))
 
     def use_theme(self, name: str) -> None:
-        """Changes the theme ("JupyterLab Dark") and waits until its colours are there."""
+        """Changes the theme ("JupyterLab Dark") and waits until its colours are there, and Lab's curtain is gone."""
         self.command("apputils:change-theme", theme=name)
         self.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=name)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 def run_state(view: Locator, state: str, timeout_ms: float = RUN_MS) -> None:

@@ -1,0 +1,78 @@
+"""The studio in JupyterLab and in the Voilà dashboard: pick, train, report, deploy, predict, without a line of code."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.lab import NotebookPage
+from tests.browser.studio import Studio
+
+
+def whole_job(studio: Studio, page, picture: str, name: str) -> None:
+    """From a dataset to an answer, with a picture of each step."""
+    studio.load_digits()
+    page.shoot(f"{picture}-1-data")
+    studio.select_cnn()
+    page.shoot(f"{picture}-2-model")
+    chip = studio.start(epochs=12)
+    page.shoot(f"{picture}-3-training")
+    expect(chip).to_have_text("finished", timeout=90_000)
+    page.shoot(f"{picture}-3-trained")
+    studio.show_report()
+    page.shoot(f"{picture}-4-report")
+    studio.deploy(name)
+    page.shoot(f"{picture}-5-deployed")
+    studio.predict(0)
+    page.shoot(f"{picture}-5-predicted")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_dashboard_does_the_whole_job(dashboard, watched, dark):
+    page = watched(dark=dark)
+    page.page.goto(dashboard.url())
+    studio = Studio(page.page.locator("body"))
+    expect(studio.root).to_be_visible(timeout=60_000)
+    expect(page.page.locator(".jp-InputArea, .jp-Cell-inputWrapper")).to_have_count(0)
+    theme = "dark" if dark else "light"
+    page.shoot(f"dashboard-0-open-{theme}")
+    whole_job(studio, page, f"dashboard-{theme}", f"dash-{theme}")
+
+
+@pytest.mark.parametrize("width", [800, 400])
+def test_the_dashboard_folds_on_a_narrow_window(dashboard, watched, width):
+    page = watched(width=width)
+    page.page.goto(dashboard.url())
+    studio = Studio(page.page.locator("body"))
+    expect(studio.root).to_be_visible(timeout=60_000)
+    studio.load_digits()
+    page.shoot(f"dashboard-narrow-{width}")
+    overflow = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0, f"{overflow} px stick out at {width} px"
+
+
+def test_the_dashboard_is_closed_without_its_token(dashboard):
+    for path in ("", "voila/files/studio.ipynb", "api/kernels", "voila/tree"):
+        request = urllib.request.Request(f"http://127.0.0.1:{dashboard.port}/{path}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert "/login" in answer.url, f"/{path} answered without a token"
+        except urllib.error.HTTPError as refused:
+            assert refused.code in (401, 403, 404), (path, refused.code)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_studio_does_the_whole_job_in_jupyterlab(lab, watched, theme):
+    path = lab.write_notebook("studio-test.ipynb", "%load_ext lepton_lab", "%lepton studio")
+    page = watched(height=1000)
+    notebook = NotebookPage(page, lab, path).open()
+    if theme == "dark":
+        notebook.use_theme("JupyterLab Dark")
+    notebook.run_all()
+    assert notebook.errors() == []
+    studio = Studio(notebook.show("%lepton studio"))
+    expect(studio.root).to_be_visible()
+    whole_job(studio, page, f"lab-studio-{theme}", f"lab-{theme}")
