@@ -69,8 +69,8 @@ test: check js-tests ## everything: lint, types, js, Python, browsers
 bench: setup ## measure first point, import time, training and serving speed; writes bench.json
 	$(PY) -m tests.benchmarks
 
-faults: setup system ## the long fault tests: kills, full disks, torn files
-	$(PY) -m pytest -q -m slow tests --run-slow
+faults: setup system ## the fault tests in their long form: kills, full disks, torn files; writes faults.json
+	$(PY) -m pytest -q -s --run-slow --figures faults.json tests/runs tests/training tests/test_spine_faults.py
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts

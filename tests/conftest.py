@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.benchmarks.rows import Row, row, write
 from tests.processes import end_processes_of
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
@@ -19,6 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="also run the long forms of the fault tests")
+    parser.addoption("--figures", metavar="FILE", help="write what the tests measure, and the goals, as JSON")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,6 +54,22 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         del os.environ["LEPTON_HOME"]
     else:
         os.environ["LEPTON_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def figure(pytestconfig: pytest.Config) -> Iterator[Callable[..., None]]:
+    """Takes what was measured and its goal, `figure("runs", "lost runs", [0], "== 0")`; a missed goal fails."""
+    rows: list[Row] = []
+
+    def take(issue: str, measure: str, samples: Sequence[float], goal: str) -> None:
+        rows.append(row(issue, measure, samples, goal))
+        assert rows[-1].holds, f"{measure} is {rows[-1].value}; the goal is {goal}"
+
+    yield take
+    path = pytestconfig.getoption("--figures")
+    if path and rows:
+        print()
+        write(rows, Path(path))
 
 
 @dataclass
