@@ -55,7 +55,10 @@ class Studio:
         """Train: starts a run and returns its state's chip."""
         self.step("Train")
         self.fill("Epochs", str(epochs))
+        name = self.root.locator(".lp-studio-top .lp-run-name")
+        before = name.inner_text()
         self.root.get_by_role("button", name=re.compile("^(Train|Train again|Start another run)$")).first.click()
+        expect(name).not_to_have_text(before, timeout=15_000)
         chip = self.root.locator(".lp-studio-top .lp-chip")
         expect(chip).to_have_text(re.compile("running|finished"), timeout=RUN_MS)
         return chip
