@@ -16,6 +16,11 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_WAIT_POLICY ?= PASSIVE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Jupyter does not run as root unless it is told so; in a container one often is.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+# More for the program that a target starts: make lab ARGS=--no-browser
+ARGS ?=
+
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
 .PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench faults clean
@@ -23,34 +28,35 @@ JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path '
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.python-done $(VENV)/.js-done ## build the environment in .venv (safe to repeat)
+setup: $(VENV)/.python-done $(VENV)/.js-done $(VENV)/.served-done ## build the environment in .venv (safe to repeat)
 	@bash tests/tools/what-is-missing.sh
 
 $(VENV)/.python-done: pyproject.toml constraints.txt hatch_build.py Makefile
 	@bash tests/tools/make-venv.sh $(VENV)
-	@# pip follows links when it removes the old installation: it must not find these.
-	@rm -rf $(EXTENSION) $(PAGE)
 	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/pip install -q -c constraints.txt -e '.[dev]'
-	@# What Jupyter serves is linked, not copied: a change is there after a rebuild or a reload.
-	@rm -rf $(EXTENSION) $(PAGE) && mkdir -p $(dir $(EXTENSION)) $(dir $(PAGE))
-	@ln -s $(CURDIR)/lepton_lab/labextension $(EXTENSION) && ln -s $(CURDIR)/lepton_lab/voila $(PAGE)
 	@touch $@
 
 $(VENV)/.js-done: $(JS_SOURCES) $(VENV)/.python-done
 	@bash tests/tools/build-js.sh $(VENV)
 	@touch $@
 
+# What Jupyter and Voilà serve lies in the environment as an installed wheel puts it there; Voilà refuses links.
+$(VENV)/.served-done: $(VENV)/.js-done $(wildcard lepton_lab/voila/*)
+	@rm -rf $(EXTENSION) $(PAGE) && mkdir -p $(EXTENSION) $(PAGE)
+	@cp -R lepton_lab/labextension/. $(EXTENSION) && cp -R lepton_lab/voila/. $(PAGE)
+	@touch $@
+
 system: ## install what the browser tests need from Debian (root only; others are told the command)
 	@bash tests/tools/system-packages.sh
 
 lab: setup ## open JupyterLab at notebooks/quickstart.ipynb
-	$(BIN)/jupyter lab notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) notebooks/quickstart.ipynb
 
 lab-check: setup system ## the same without a screen: run the quickstart in JupyterLab in a headless Chromium
 	$(PY) -m pytest -q tests/browser/test_quickstart.py
 
 dashboard: setup ## serve the studio to people who write no code, closed by a token
-	cd notebooks/dashboards && ../../$(BIN)/voila studio.ipynb
+	cd notebooks/dashboards && ../../$(BIN)/voila $(ARGS) studio.ipynb
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -51,9 +51,8 @@ describe('RunRenderer', () => {
   const ended = summaryFixture({ state: 'finished', last_seq: 9, val_accuracy: 0.9, best_val_accuracy: 0.9 });
   const frame = messageFixture({ series: [{ name: 'val_accuracy', start: 0, x: [1], y: [0.9] }], summary: ended });
 
-  async function live() {
+  async function live(mime = model({ [MIME_TYPE]: output, 'text/html': '<b>kept</b>' })) {
     const sockets = new FakeSockets();
-    const mime = model({ [MIME_TYPE]: output, 'text/html': '<b>kept</b>' });
     const shown = renderer({ server: new FakeServer(known), createSocket: sockets.create });
     await shown.renderModel(mime);
     sockets.last.open();
@@ -64,6 +63,13 @@ describe('RunRenderer', () => {
     const { sockets, shown } = await live();
     expect(sockets.last.url).toContain('runs/digits-cnn-1/ws?since=0');
     expect(shown.node.querySelector('.lp-run')).not.toBeNull();
+  });
+
+  it('shows the end of a run where an output cannot be written to, as on a Voilà page', async () => {
+    const { sockets, shown } = await live({ data: { [MIME_TYPE]: output }, metadata: {}, trusted: true } as never);
+    sockets.last.receive(frame);
+    await new Promise(resolve => requestAnimationFrame(resolve));
+    expect(shown.node.querySelector('.lp-chip')?.textContent).toBe('finished');
   });
 
   it('stores the last picture when the run has ended, once, and keeps what else the output holds', async () => {

@@ -46,6 +46,11 @@ class LeptonHandler(APIHandler):
         """Takes the hub that the route was made with."""
         self.hub = hub
 
+    async def prepare(self) -> None:  # type: ignore[override]
+        """Hands out the XSRF cookie with every answer: a page that is not Lab's (Voilà's) has no other place for it."""
+        await super().prepare()
+        _ = self.xsrf_token
+
     def reply(self, body: Any, status: int = 200) -> None:
         """Answers with JSON."""
         self.set_status(status)

@@ -45,7 +45,8 @@ def watched(browser: Browser) -> Iterator[Callable[..., Watched]]:
     yield open_page
     for each in opened:
         each.close()
-    assert [trouble for each in opened for trouble in each.troubles] == []
+    troubles = [trouble for each in opened for trouble in each.troubles]
+    assert not troubles, "\n".join(["the page met trouble:", *troubles])
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,15 @@ QUIET = {
     # Lab asks the network for news and for newer releases of itself; a test has neither.
     "LabApp": {"check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "expose_app_in_browser": True},
     "JupyterNotebookApp": {"expose_app_in_browser": True},
+    # Voilà as an extension of the server: other people's extensions need parts of Lab that its pages do not have.
+    "VoilaConfiguration": {
+        "extension_allowlist": [
+            "@voila-dashboards/widgets-manager8",
+            "@jupyter-widgets/jupyterlab-manager",
+            "anywidget",
+            "lepton-lab",
+        ]
+    },
     "ServerApp": {"open_browser": False, "allow_root": True, "ip": "127.0.0.1"},
 }
 

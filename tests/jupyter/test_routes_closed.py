@@ -107,5 +107,19 @@ async def test_a_post_with_a_cookie_alone_needs_the_xsrf_token(http_server_clien
     assert run.summary().state == "queued"
 
 
+async def test_an_answer_hands_out_the_xsrf_cookie_that_a_post_needs(http_server_client, jp_base_url, signed_in, run):
+    """As a page does that the server did not render itself: read once, then command."""
+    path = f"{jp_base_url}lepton-lab/api/runs/{run.run_id}"
+    login = await signed_in()
+    answer = await http_server_client.fetch(path, headers={"Cookie": login})
+    xsrf = next(part.split(";")[0] for part in answer.headers.get_list("Set-Cookie") if part.startswith("_xsrf="))
+    headers = {"Cookie": f"{login}; {xsrf}", "X-XSRFToken": xsrf.removeprefix("_xsrf=")}
+    sent = await http_server_client.fetch(
+        f"{path}/commands", method="POST", body='{"command": "stop"}', headers=headers
+    )
+    assert sent.code == 202
+    assert run.summary().state == "stopped"
+
+
 def _methods_of(handler) -> set[str]:
     return {name.upper() for name in ("get", "post", "put", "patch", "delete") if name in vars(handler)}

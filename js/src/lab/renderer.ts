@@ -105,6 +105,9 @@ export class RunRenderer extends Widget implements IRenderMime.IRenderer {
     if (!model || client.link !== 'live' || ACTIVE_STATES.has(summary.state)) {
       return;
     }
+    if (typeof model.setData !== 'function') {
+      return; // a Voilà page: its outputs are plain data, and nothing is saved from there
+    }
     const kept = (model.data[MIME_TYPE] as unknown as RunOutput).summary;
     if (kept?.state === summary.state && kept.last_seq === summary.last_seq) {
       return;
