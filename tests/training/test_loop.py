@@ -206,3 +206,22 @@ def test_an_epoch_counts_every_row_once_also_in_its_last_shorter_steps(tmp_path:
         assert epoch["train_loss"] == pytest.approx(expected.loss, rel=1e-5)
         assert epoch["train_accuracy"] == expected.accuracy
     assert events.of("RunStarted")[0]["steps_per_epoch"] == 13
+
+
+def test_a_disk_that_fills_up_while_a_checkpoint_is_written_leaves_the_one_before(tmp_path: Any) -> None:
+    class FullLater(Recorder):
+        """Its disk takes the first checkpoint and no other."""
+
+        def flush(self) -> None:
+            if self.of("CheckpointSaved"):
+                raise OSError(28, "No space left on device")
+
+    run_dir, events = tmp_path / "run", FullLater()
+    with pytest.raises(OSError) as caught:
+        record(run_dir, spec(checkpoint_every_seconds=1.0), events=events, clock=Ticks(0.1))
+    failed = as_run_failed(caught.value)
+    assert failed.reason == "disk_full" and "resume the run" in str(failed)
+    found = latest_checkpoint(run_dir)
+    assert found is not None and found[0] == events.of("CheckpointSaved")[0]["step"]
+    outcome, _ = record(run_dir, spec(checkpoint_every_seconds=1.0), clock=Ticks(0.1))
+    assert outcome.state == "finished" and outcome.step == 36
