@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser import servers
 from tests.browser.chromium import FLAGS, Watched, find_chromium
 from tests.processes import end_processes_of
+
+OPENED = pytest.StashKey[list[Watched]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,10 +36,22 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Keeps a picture of every page of a test that failed, for whoever wants to know why."""
+    report = yield
+    if report.failed and report.when in ("setup", "call"):
+        for number, page in enumerate(item.stash.get(OPENED, [])):
+            with contextlib.suppress(Error):
+                page.shoot(f"failed-{item.name}-{number}")
+    return report
+
+
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[Callable[..., Watched]]:
+def watched(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Watched]]:
     """Opens pages; at the end of the test none may have met an error."""
     opened: list[Watched] = []
+    request.node.stash[OPENED] = opened
 
     def open_page(**options: object) -> Watched:
         opened.append(Watched(browser, **options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from playwright.sync_api import Locator, expect
@@ -12,10 +13,12 @@ from tests.browser.servers import Server
 OPEN_MS = 60_000
 RUN_MS = 90_000
 
-NOTEBOOK = "(window.jupyterapp ?? window.jupyterlab)?.shell?.currentWidget"
+APP = "(window.jupyterapp ?? window.jupyterlab)"
+NOTEBOOK = f"{APP}?.shell?.currentWidget"
 READY = f"""() => {{
   const panel = {NOTEBOOK};
-  return panel?.context?.isReady && panel.sessionContext?.session?.kernel?.status === 'idle';
+  const kernel = panel?.sessionContext?.session?.kernel;
+  return panel?.context?.isReady && kernel?.status === 'idle' && kernel.connectionStatus === 'connected';
 }}"""
 FIND = f"""({NOTEBOOK}?.content?.widgets?.findIndex(cell =>
   cell.model.type === 'code' && cell.model.sharedModel.getSource().includes(text)) ?? -1)"""
@@ -33,7 +36,9 @@ class NotebookPage:
 
     def __init__(self, watched: Watched, server: Server, path: str, app: str = "lab") -> None:
         self.watched, self.page = watched, watched.page
-        self._url = server.url({"lab": "lab/tree/", "notebook": "notebooks/"}[app] + path)
+        # A workspace of its own: a new page would else open what the page before it had open.
+        folder = f"lab/workspaces/{secrets.token_hex(4)}/tree/" if app == "lab" else "notebooks/"
+        self._url = server.url(folder + path)
 
     def open(self) -> NotebookPage:
         """Loads the page and waits until the kernel is ready."""
@@ -51,12 +56,15 @@ class NotebookPage:
 
     def command(self, name: str, **arguments: Any) -> None:
         """Executes a command of the application, as its menu would."""
-        script = "([name, args]) => (window.jupyterapp ?? window.jupyterlab).commands.execute(name, args)"
-        self.page.evaluate(script, [name, arguments])
+        self.page.evaluate(f"([name, args]) => {APP}.commands.execute(name, args)", [name, arguments])
 
     def run_all(self) -> None:
         """Runs every cell; returns when the last one has ended."""
-        self.command("notebook:run-all-cells")
+        self.page.evaluate("() => { delete window.allHaveRun; }")
+        self.page.evaluate(
+            f"() => {{ {APP}.commands.execute('notebook:run-all-cells').then(() => {{ window.allHaveRun = true; }}); }}"
+        )
+        self.page.wait_for_function("() => window.allHaveRun", timeout=RUN_MS)
         self.wait_ready()
 
     def find_cell(self, source: str) -> int:

@@ -97,18 +97,25 @@ class Server:
             self._ask(f"lepton-lab/api/runs/{run['run_id']}/commands", {"command": "stop"})
         wait_until(lambda: not self._active_runs(), "all runs to end")
 
+    def stop_kernels(self) -> None:
+        """Ends every kernel, as a person does who closes a notebook for good."""
+        for kernel in self.get("api/kernels"):
+            self._ask(f"api/kernels/{kernel['id']}", None, method="DELETE")
+
     def _active_runs(self) -> list[dict[str, Any]]:
         runs = self.get("lepton-lab/api/runs")["runs"]
         return [run for run in runs if run["state"] not in ("finished", "stopped", "failed")]
 
-    def _ask(self, path: str, body: dict[str, Any] | None) -> Any:
+    def _ask(self, path: str, body: dict[str, Any] | None, method: str | None = None) -> Any:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/{path}",
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"token {self.token}"},
+            method=method,
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            said = answer.read()
+        return json.loads(said) if said else None
 
     def write_notebook(self, name: str, *cells: str) -> str:
         """Writes a notebook of code cells into the server's folder; returns its path there."""

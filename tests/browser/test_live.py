@@ -17,14 +17,15 @@ BACK_SECONDS = 5.0
 
 
 @pytest.fixture
-def notebook(watched, lab):
-    """A notebook with a long run under way; the run is stopped at the end."""
-    path = lab.write_notebook("live.ipynb", *FIRST_CELLS, LONG)
+def notebook(watched, lab, request):
+    """A notebook with a long run under way, on a kernel of its own; run and kernel are stopped at the end."""
+    path = lab.write_notebook(f"{request.node.name}.ipynb", *FIRST_CELLS, LONG)
     page = NotebookPage(watched(), lab, path).open()
     page.run_all()
     run_state(page.show(LONG).locator(".lp-run"), "running")
     yield page
     lab.stop_runs()
+    lab.stop_kernels()
 
 
 def epoch_of(view: Locator) -> float:
@@ -105,7 +106,7 @@ def test_a_reload_brings_the_whole_curve_back(notebook, lab):
 
 def test_a_second_tab_shows_the_same_run(notebook, watched, lab):
     notebook.save()
-    second = NotebookPage(watched(), lab, "live.ipynb").open()
+    second = NotebookPage(watched(), lab, "test_a_second_tab_shows_the_same_run.ipynb").open()
     view = second.show(LONG).locator(".lp-run")
     run_state(view, "running")
     assert_moves(view)

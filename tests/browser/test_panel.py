@@ -64,7 +64,7 @@ def test_the_panel_follows_runs_and_endpoints(lab, notebook):
 
 def test_the_launcher_opens_the_studio(lab, watched):
     page = watched()
-    page.page.goto(lab.url("lab", reset=""))
+    page.page.goto(lab.url("lab/workspaces/launcher"))
     page.page.wait_for_function("() => window.jupyterapp?.shell?.restored.then(() => true)")
     page.page.evaluate("() => window.jupyterapp.commands.execute('launcher:create')")
     tile = page.page.locator(".jp-LauncherCard", has_text=STUDIO)
@@ -77,7 +77,7 @@ def test_the_launcher_opens_the_studio(lab, watched):
 
 def test_the_palette_has_the_commands(lab, watched):
     page = watched()
-    page.page.goto(lab.url("lab"))
+    page.page.goto(lab.url("lab/workspaces/empty"))
     page.page.wait_for_function("() => window.jupyterapp?.shell?.restored.then(() => true)")
     page.page.keyboard.press("Control+Shift+c")
     page.page.locator(".jp-ModalCommandPalette .lm-CommandPalette-input").fill("lepton")
@@ -91,7 +91,7 @@ def test_a_broken_run_folder_is_shown_and_hides_no_other(lab, watched, store):
     (store / "runs" / "broken-one").mkdir(parents=True, exist_ok=True)
     (store / "runs" / "broken-one" / "events.jsonl").write_bytes(b"\x00\xffnoise\n")
     page = watched()
-    page.page.goto(lab.url("lab"))
+    page.page.goto(lab.url("lab/workspaces/empty"))
     page.page.wait_for_function("() => window.jupyterapp?.shell?.restored.then(() => true)")
     panel = show_panel(page.page)
     expect(panel.locator(".lp-row", has_text="broken-one")).to_have_attribute("data-state", "failed")
