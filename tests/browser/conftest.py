@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker("browser")
-            # A browser, a server, a kernel and a training on two cores: what fails once is run again, and both are told.
+            # A browser, a server, a kernel and a training on two cores: what fails once runs again, and both are told.
             item.add_marker(pytest.mark.flaky(reruns=2))
             if missing:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here; on Debian: apt-get install chromium"))
