@@ -50,7 +50,7 @@ system: ## install what the browser tests need from Debian (root only; others ar
 	@bash tests/tools/system-packages.sh
 
 lab: setup ## open JupyterLab at notebooks/quickstart.ipynb
-	$(BIN)/jupyter lab $(AS_ROOT) $(ARGS) notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(ARGS)
 
 lab-check: setup system ## the same without a screen: run the quickstart in JupyterLab in a headless Chromium
 	$(PY) -m pytest -q tests/browser/test_quickstart.py
