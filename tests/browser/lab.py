@@ -12,6 +12,7 @@ from tests.browser.servers import Server
 
 OPEN_MS = 60_000
 RUN_MS = 90_000
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 APP = "(window.jupyterapp ?? window.jupyterlab)"
 NOTEBOOK = f"{APP}?.shell?.currentWidget"

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import NotebookPage, run_state
+from tests.browser.lab import THEMES, NotebookPage, run_state
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_quickstart_runs_in_notebook_7(watched, notebook7, theme):
+def test_the_quickstart_runs_in_notebook_7(watched, notebook7):
     page = watched()
     notebook = NotebookPage(page, notebook7, "quickstart.ipynb", app="notebook").open()
-    if theme == "dark":
-        notebook.use_theme("JupyterLab Dark")
     notebook.run_all()
     assert notebook.errors() == []
-    view = notebook.show("%lepton train").locator(".lp-run")
-    run_state(view, "finished")
-    page.shoot(f"notebook7-train-{theme}")
+    run_state(notebook.show("%lepton train").locator(".lp-run"), "finished")
     expect(notebook.show("%lepton predict")).to_contain_text("right")
-    page.shoot(f"notebook7-predict-{theme}")
+    for theme, name in THEMES.items():
+        notebook.use_theme(name)
+        for step in ("train", "predict"):
+            notebook.show(f"%lepton {step}")
+            page.shoot(f"notebook7-{step}-{theme}")
 
 
 def test_stop_works_and_the_curve_outlives_the_kernel_in_notebook_7(watched, notebook7):

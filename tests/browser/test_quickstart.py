@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import NotebookPage, run_state
+from tests.browser.lab import THEMES, NotebookPage, run_state
+
+SHOWN = {
+    "data": "%lepton data digits",
+    "train": "%lepton train",
+    "evaluate": "%lepton evaluate",
+    "predict": "%lepton p",
+}
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_quickstart_runs_top_to_bottom(watched, lab, theme):
-    watched_page = watched()
-    notebook = NotebookPage(watched_page, lab, "quickstart.ipynb").open()
-    if theme == "dark":
-        notebook.use_theme("JupyterLab Dark")
+def test_the_quickstart_runs_top_to_bottom(watched, lab):
+    page = watched()
+    notebook = NotebookPage(page, lab, "quickstart.ipynb").open()
     notebook.run_all()
     assert notebook.errors() == []
-    watched_page.shoot(f"lab-quickstart-end-{theme}")
-
-    data = notebook.show("%lepton data digits")
-    expect(data).to_contain_text("training rows")
-    watched_page.shoot(f"lab-quickstart-data-{theme}")
-
-    view = notebook.show("%lepton train").locator(".lp-run")
-    run_state(view, "finished")
-    watched_page.shoot(f"lab-quickstart-train-{theme}")
-
-    report = notebook.show("%lepton evaluate")
-    expect(report).to_contain_text("recall", ignore_case=True)
-    watched_page.shoot(f"lab-quickstart-evaluate-{theme}")
-
+    expect(notebook.show("%lepton data digits")).to_contain_text("training rows")
+    run_state(notebook.show("%lepton train").locator(".lp-run"), "finished")
+    expect(notebook.show("%lepton evaluate")).to_contain_text("recall", ignore_case=True)
     deploy = notebook.show("%lepton deploy")
-    expect(deploy).to_contain_text("Endpoint digits")
-    expect(deploy).to_contain_text("ready")
-    expect(deploy).to_contain_text("lpt_")
+    for text in ("Endpoint digits", "ready", "lpt_"):
+        expect(deploy).to_contain_text(text)
+    expect(notebook.show("%lepton predict")).to_contain_text("right")
 
-    answer = notebook.show("%lepton predict")
-    expect(answer).to_contain_text("right")
-    watched_page.shoot(f"lab-quickstart-predict-{theme}")
+    for theme, name in THEMES.items():
+        notebook.use_theme(name)
+        for step, source in SHOWN.items():
+            notebook.show(source)
+            page.shoot(f"lab-quickstart-{step}-{theme}")

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import NotebookPage
+from tests.browser.lab import THEMES, NotebookPage
 from tests.browser.studio import Studio
 
 
@@ -64,15 +64,16 @@ def test_the_dashboard_is_closed_without_its_token(dashboard):
             assert refused.code in (401, 403, 404), (path, refused.code)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_studio_does_the_whole_job_in_jupyterlab(lab, watched, theme):
+def test_the_studio_does_the_whole_job_in_jupyterlab(lab, watched):
     path = lab.write_notebook("studio-test.ipynb", "%load_ext lepton_lab", "%lepton studio")
     page = watched(height=1000)
     notebook = NotebookPage(page, lab, path).open()
-    if theme == "dark":
-        notebook.use_theme("JupyterLab Dark")
     notebook.run_all()
     assert notebook.errors() == []
     studio = Studio(notebook.show("%lepton studio"))
     expect(studio.root).to_be_visible()
-    whole_job(studio, page, f"lab-studio-{theme}", f"lab-{theme}")
+    whole_job(studio, page, "lab-studio-light", "lab")
+    notebook.use_theme(THEMES["dark"])
+    for step in ("Data", "Model", "Train", "Evaluate", "Deploy"):
+        studio.step(step)
+        page.shoot(f"lab-studio-dark-{step.lower()}")
