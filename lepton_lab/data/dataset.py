@@ -10,8 +10,9 @@ import numpy as np
 
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.splits import SPLIT_NAMES
+from lepton_lab.data.targets import Target
 from lepton_lab.errors import DataError, UnknownName
-from lepton_lab.specs import DataSpec
+from lepton_lab.specs import DataSpec, Problem
 
 if TYPE_CHECKING:
     from lepton_lab.data.card import DataCard
@@ -23,13 +24,16 @@ class Split:
 
     Attributes:
         inputs: Rows as the store holds them, mapped read-only: uint8 or float32 (N, C, H, W) pictures, float32
-            (N, T, F) sequences, float64 (N, F) tables. `Preparation.apply` makes them the network's input.
-        labels: Class numbers (N,), int64.
+            (N, T, F) sequences, float64 (N, F) tables; `Ragged` where rows have lengths of their own (tokens,
+            sequences), `Windows` on a series or a corpus (see `data.rows`).
+            `Preparation.apply` makes them the network's input.
+        labels: What `specs.TASKS` names for the task, before scaling: class numbers (N,) int64, numbers (N, K),
+            `Windows` on the same series, or `Ragged` boxes (left, top, right, bottom, class).
         row_ids: Where each row stood in the source (N,), int64.
     """
 
-    inputs: np.ndarray
-    labels: np.ndarray
+    inputs: Any
+    labels: Any
     row_ids: np.ndarray
 
     def __len__(self) -> int:
@@ -42,16 +46,16 @@ class PreparedDataset:
     Attributes:
         name: A short name that run and endpoint names can be made of.
         title: The name that a person reads.
-        task: "classification".
-        modality: "image", "sequence" or "table".
-        classes: Names of the classes; a label is an index into them.
+        task: A name of `specs.TASKS`.
+        modality: What a row is; see `specs.Problem`.
+        problem: What a network has to know to be built for this dataset.
+        target: How labels are scaled for training and answers read back.
+        classes: Names of the classes (a label is an index into them), or of the targets.
         splits: "train", "validation" and "test".
         preparation: What turns stored or raw rows into the network's input.
         fingerprint: Names source, content and options; the folder in the cache.
         spec: What was asked, with an absolute path where a path was given: what a run's record should hold.
     """
-
-    task = "classification"
 
     def __init__(
         self,
@@ -70,6 +74,16 @@ class PreparedDataset:
         self.classes: list[str] = list(meta["classes"])
         self.fingerprint: str = meta["fingerprint"]
         self.meta = dict(meta)
+        self.problem = Problem.from_dict(meta["problem"]) if "problem" in meta else self._classification()
+        self.task = self.problem.task
+        self.target = (
+            Target.from_dict(meta["labelling"]) if "labelling" in meta else Target(self.task, tuple(self.classes))
+        )
+
+    def _classification(self) -> Problem:
+        """The problem of a store that names none: one class for each row."""
+        names = tuple(self.classes)
+        return Problem("classification", self.modality, self.preparation.input_shape, (len(names),), classes=names)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -1,0 +1,36 @@
+"""What a person can ask for: the one source of validation, JSON, form fields, magic options and TypeScript types.
+
+Every option of every face is a field here, with its type, bounds, default, one-line help and group ("simple"
+options are in sight, "advanced" ones a click away). `tasks` says what can be learnt and what a network is given.
+This room needs pydantic and nothing else.
+"""
+
+from lepton_lab.specs.base import NAME_PATTERN, SCHEMA_VERSION, Fraction, Name, Spec, option
+from lepton_lab.specs.data import DataSpec
+from lepton_lab.specs.deploy import DeploySpec
+from lepton_lab.specs.models import MODEL_OPTIONS, CnnOptions, MlpOptions, ModelSpec, RnnOptions
+from lepton_lab.specs.run import SPECS, RunSpec
+from lepton_lab.specs.tasks import TASKS, Problem, Task
+from lepton_lab.specs.train import TrainSpec
+
+__all__ = [
+    "MODEL_OPTIONS",
+    "NAME_PATTERN",
+    "SCHEMA_VERSION",
+    "SPECS",
+    "TASKS",
+    "CnnOptions",
+    "DataSpec",
+    "DeploySpec",
+    "Fraction",
+    "MlpOptions",
+    "ModelSpec",
+    "Name",
+    "Problem",
+    "RnnOptions",
+    "RunSpec",
+    "Spec",
+    "Task",
+    "TrainSpec",
+    "option",
+]

@@ -1,0 +1,76 @@
+"""What all specs share: options with help and bounds, and errors as one plain sentence."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from lepton_lab.errors import SpecError, UnknownName
+
+SCHEMA_VERSION = 1
+NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+def option(default: Any, help: str, *, advanced: bool = False, unit: str | None = None, **bounds: Any) -> Any:
+    """A spec field: its default, one line of help, the group of the form that it stands in, and its unit."""
+    extra: dict[str, Any] = {"group": "advanced" if advanced else "simple"}
+    if unit:
+        extra["unit"] = unit
+    return Field(default, description=help, json_schema_extra=extra, **bounds)
+
+
+class Spec(BaseModel):
+    """Base of the specs: immutable, unknown fields refused, errors as one plain sentence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> Self:
+        """Builds the spec from plain values.
+
+        Raises:
+            SpecError: With one sentence that names the option, what was given and what is allowed.
+        """
+        unknown = [key for key in values if key not in cls.model_fields]
+        if unknown:
+            raise UnknownName(f"option of {cls.title()}", unknown[0], cls.model_fields)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SpecError(_sentence(cls, error)) from None
+
+    def changed(self, **values: Any) -> Self:
+        """A copy with some options set anew, validated like the first time."""
+        return self.parse({**self.model_dump(exclude_unset=True), **values})
+
+    def given(self) -> dict[str, Any]:
+        """The options that differ from their default, ready for JSON."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @classmethod
+    def title(cls) -> str:
+        """The spec's name as a person says it: `TrainSpec` is "train", `CnnOptions` is "cnn"."""
+        return re.sub(r"(Spec|Options)$", "", cls.__name__).lower()
+
+
+def _sentence(spec: type[Spec], error: ValidationError) -> str:
+    """The first problem of a validation error, said as a person would."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or spec.title()
+    given = first.get("input")
+    expected = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "literal_error":
+        allowed = str(first.get("ctx", {}).get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+        near = difflib.get_close_matches(str(given), allowed, n=1)
+        expected = "one of " + ", ".join(allowed) + (f" (did you mean {near[0]}?)" if near else "")
+        return f"{spec.title()}: {where} is {given!r}; expected {expected}."
+    if first["type"] == "value_error":
+        return f"{spec.title()}: {expected}"
+    expected = expected[:1].lower() + expected[1:]
+    return f"{spec.title()}: {where} is {given!r}; {expected.replace('input should be', 'expected')}."

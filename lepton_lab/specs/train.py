@@ -1,0 +1,40 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lepton_lab.specs.base import Fraction, Name, Spec, option
+
+
+class TrainSpec(Spec):
+    """How a network is trained. `auto` and unset values are chosen for the dataset, and the run's record says how."""
+
+    epochs: int = option(20, "Passes over the training rows", ge=1, le=100_000)
+    batch_size: int | None = option(None, "Rows per step (default: chosen from the number of rows)", ge=1, le=65_536)
+    learning_rate: float | None = option(
+        None, "Step length at its highest (default: chosen for the optimizer)", gt=0, le=100
+    )
+    optimizer: Literal["adamw", "adam", "sgd"] = option("adamw", "Update rule")
+    schedule: Literal["one_cycle", "cosine", "constant"] = option(
+        "one_cycle", "How the learning rate moves during the run"
+    )
+    weight_decay: float | None = option(
+        None, "Pull of the weights towards zero (default: chosen for the optimizer)", advanced=True, ge=0, le=10
+    )
+    label_smoothing: Fraction = option(0.0, "Share of each label spread over the other classes", advanced=True)
+    clip_norm: float | None = option(None, "Largest length of the gradient", advanced=True, gt=0)
+    stop_early_epochs: int | None = option(
+        None, "Stop when validation has not improved for so many epochs", advanced=True, ge=1
+    )
+    seed: int = option(0, "Seed of weights, order and dropout", advanced=True, ge=0, le=2**31 - 1)
+    device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to train", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16"] = option("auto", "Number format of the step", advanced=True)
+    threads: int | None = option(
+        None, "CPU threads (default: the cores that are free, one for small networks)", advanced=True, ge=1, le=512
+    )
+    checkpoint_every_seconds: float = option(
+        5.0, "Longest stretch of work that a crash can cost", advanced=True, unit="s", ge=0.05, le=86_400
+    )
+    max_restarts: int = option(2, "Restarts after a crash before the run fails", advanced=True, ge=0, le=100)
+    name: Name | None = option(None, "A name for the run (default: dataset, network and a number)", advanced=True)
