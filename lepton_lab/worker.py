@@ -80,12 +80,13 @@ def warm_up() -> None:
     import lepton_lab.evaluation.report
     import lepton_lab.training.loop  # noqa: F401
     from lepton_lab.models.registry import build
-    from lepton_lab.specs import ModelSpec
+    from lepton_lab.specs import ModelSpec, Problem
     from lepton_lab.training.optimizers import AdamW
 
     torch.set_num_threads(1)
+    problem = Problem("classification", "image", (1, 8, 8), (2,))
     for name in ("cnn", "rnn"):
-        module = build(ModelSpec(name=name), (1, 8, 8), 2)
+        module = build(ModelSpec(name=name), problem)
         module(torch.zeros(4, 1, 8, 8)).sum().backward()
         AdamW(module.parameters(), 0.0).step(0.0)
 
@@ -178,7 +179,7 @@ def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
             raise RunError("No intact checkpoint of the run is left.")
         saved = read(found[1])
         dataset = load(spec.data, record.store)
-        module = build(spec.model, dataset.input_shape, len(dataset.classes))
+        module = build(spec.model, dataset.problem)
         module.load_state_dict(saved.best if saved.best is not None else saved.model)
     except Exception as error:
         traceback.print_exc()

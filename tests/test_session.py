@@ -133,7 +133,7 @@ def test_a_frame_of_the_notebook_is_loaded_by_its_name(notebook):
     dataset = session.load_data("flowers", target="kind")
     assert (dataset.name, dataset.modality, dataset.classes) == ("flowers", "table", ["a", "b"])
     assert session.select_model().name == "mlp"
-    with pytest.raises(ModelError, match="select mlp"):
+    with pytest.raises(ModelError, match="Select mlp"):
         session.select_model("cnn")
     with pytest.raises(UnknownName, match="flowers"):
         session.load_data("flower")

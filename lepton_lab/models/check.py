@@ -9,67 +9,71 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from lepton_lab.errors import ModelError
+from lepton_lab.models.probe import probe
 from lepton_lab.models.tracing import Layer, traced
+from lepton_lab.specs import Problem
 
 NUM_ROWS = 2
 LAYERS_SHOWN = 12
 
 
-def check(module: nn.Module, input_shape: tuple[int, ...], num_classes: int, *, name: str = "") -> None:
+def check(module: nn.Module, problem: Problem, *, name: str = "") -> None:
     """Runs a copy of the network forward and backward on two random rows; the network itself stays as it is.
 
     Args:
-        module: Takes (N, *input_shape) float32 and returns class scores (N, num_classes).
-        input_shape: Shape of one row.
-        num_classes: Number of classes.
+        module: Takes rows (N, *input_shape), and their lengths (N,) where the problem has them, and returns
+            (N, *output_shape).
+        problem: What a row is, and what its answer.
         name: How a message calls the network (default: its class).
 
     Raises:
-        ModelError: It raises, or returns something else than (N, num_classes) finite numbers, or cannot be trained.
+        ModelError: It raises, or returns something else than (N, *output_shape) finite numbers, or cannot be trained.
     """
     name = name or type(module).__name__
     if not any(p.requires_grad for p in module.parameters()):
         raise ModelError(f"The network {name!r} has no parameter to train; give it at least one layer with weights.")
     with torch.random.fork_rng(devices=[]):
-        rows = torch.randn(NUM_ROWS, *input_shape)
+        rows = probe(problem, NUM_ROWS)
         trial = copy.deepcopy(module).train()
         with traced(trial) as layers:
             scores = _forward(trial, rows, layers, name)
-        _check_gradient(_as_scores(scores, num_classes, layers, name), name)
+        _check_gradient(_as_scores(scores, problem, layers, name), name)
 
 
-def settle(module: nn.Module, input_shape: tuple[int, ...]) -> None:
+def settle(module: nn.Module, problem: Problem) -> None:
     """Lets layers that find their own width (`nn.LazyLinear`) find it, before anybody asks for their weights."""
     if any(is_lazy(p) for p in module.parameters()):
         was_training = module.training
         with torch.no_grad():
-            module.eval()(torch.zeros(NUM_ROWS, *input_shape))
+            module.eval()(*probe(problem, NUM_ROWS))
         module.train(was_training)
 
 
-def _forward(trial: nn.Module, rows: torch.Tensor, layers: list[Layer], name: str) -> object:
+def _forward(trial: nn.Module, rows: tuple[torch.Tensor, ...], layers: list[Layer], name: str) -> object:
     try:
-        return trial(rows)
+        return trial(*rows)
     except Exception as error:
         problem = str(error).strip().split("\n")[0].rstrip(".")
+        lengths = " and their lengths" if len(rows) > 1 else ""
         raise ModelError(
-            f"The network {name!r} fails on a batch of shape {tuple(rows.shape)}: {problem} "
+            f"The network {name!r} fails on a batch of shape {tuple(rows[0].shape)}{lengths}: {problem} "
             f"({type(error).__name__}). Make each layer fit what the one before it returns.{_shown(layers)}"
         ) from error
 
 
-def _as_scores(scores: object, num_classes: int, layers: list[Layer], name: str) -> torch.Tensor:
-    expected = (NUM_ROWS, num_classes)
+def _as_scores(scores: object, problem: Problem, layers: list[Layer], name: str) -> torch.Tensor:
+    expected = (NUM_ROWS, *problem.output_shape)
+    what = "class scores" if problem.task in ("classification", "multilabel") else "answers"
     if not isinstance(scores, torch.Tensor):
         raise ModelError(
-            f"The network {name!r} returns {type(scores).__name__}; expected one tensor of class scores of shape "
-            f"{expected}. Return the scores alone.{_shown(layers)}"
+            f"The network {name!r} returns {type(scores).__name__}; expected one tensor of {what} of shape "
+            f"{expected}. Return that tensor alone.{_shown(layers)}"
         )
     if tuple(scores.shape) != expected or not scores.is_floating_point():
         raise ModelError(
             f"The network {name!r} returns {scores.dtype} of shape {tuple(scores.shape)} for a batch of {NUM_ROWS} "
-            f"rows; expected float class scores of shape {expected}. Let the last layer have {num_classes} "
-            f"outputs.{_shown(layers)}"
+            f"rows; expected float {what} of shape {expected}. Let the last layer have "
+            f"{problem.num_outputs} outputs.{_shown(layers)}"
         )
     if not torch.isfinite(scores).all():
         raise ModelError(

@@ -10,8 +10,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from lepton_lab.errors import ModelError
-from lepton_lab.specs import CnnOptions
+from lepton_lab.specs import CnnOptions, Problem
 
 LARGEST_SIDE = 40
 """Pictures with a longer side are folded into blocks by the stem, so that the convolutions see about 32 pixels."""
@@ -34,25 +33,16 @@ class Cnn(nn.Module):
     """Stages of two convolutions and one halving, then the mean and the maximum of each feature map.
 
     Args:
-        input_shape: (C, H, W) of one picture.
-        num_classes: K.
+        problem: Pictures (C, H, W) and K answers each.
         options: Width, depth and dropout.
-
-    Raises:
-        ModelError: The rows are not pictures.
     """
 
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.1}
     """Peak learning rates that suit this network, by optimizer."""
 
-    def __init__(self, input_shape: tuple[int, ...], num_classes: int, options: CnnOptions) -> None:
+    def __init__(self, problem: Problem, options: CnnOptions) -> None:
         super().__init__()
-        if len(input_shape) != 3:
-            raise ModelError(
-                f"cnn reads pictures of shape (channels, height, width); this dataset's rows have shape "
-                f"{tuple(input_shape)}. Choose mlp for a table or rnn for a sequence."
-            )
-        channels, height, width = input_shape
+        channels, height, width = problem.input_shape
         fold = max(1, round(max(height, width) / 32)) if max(height, width) > LARGEST_SIDE else 1
         fold = min(fold, height, width)
         self.stem = nn.PixelUnshuffle(fold) if fold > 1 else nn.Identity()
@@ -65,7 +55,7 @@ class Cnn(nn.Module):
             side, num_in = max(1, side // 2), num_out
         self.stages = nn.Sequential(*stages)
         self.dropout = nn.Dropout(options.dropout)
-        self.head = nn.Linear(2 * num_in, num_classes)
+        self.head = nn.Linear(2 * num_in, problem.num_outputs)
 
     def forward(self, images_NCHW: torch.Tensor) -> torch.Tensor:
         """Class scores (N, K), not normalised, of pictures (N, C, H, W)."""

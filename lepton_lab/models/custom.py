@@ -14,23 +14,24 @@ import torch
 from torch import nn
 
 from lepton_lab.errors import ModelError, UnknownName
-from lepton_lab.specs import ModelSpec
+from lepton_lab.specs import ModelSpec, Problem
 
 OFFERED = {"torch": torch, "nn": nn, "F": nn.functional, "math": math}
 """Names that a source may use without importing them; its own imports and definitions win."""
 
 
-def build_custom(spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+def build_custom(spec: ModelSpec, problem: Problem) -> nn.Module:
     """Executes a spec's source and makes an instance of its class.
 
-    The options are the constructor's keyword arguments; `input_shape` (tuple, without the batch) and `num_classes`
-    (int) are given too where the constructor asks for them by name.
+    The options are the constructor's keyword arguments. Where the constructor asks for them by name it is given too:
+    `input_shape` and `output_shape` (tuples, without the batch), `num_classes` (int, the width of the last layer),
+    `vocabulary` (int, of tokens) and `problem` (a `specs.Problem`, with all that there is to know).
 
     Raises:
         ModelError: The source does not run, or the class is missing, is no module or refuses its arguments.
     """
     cls = _find_class(spec)
-    arguments = _arguments(cls, spec, tuple(input_shape), num_classes)
+    arguments = _arguments(cls, spec, problem)
     try:
         return cls(**arguments)
     except Exception as error:
@@ -87,12 +88,18 @@ def _place(error: BaseException) -> str:
     return f", line {line}" if line else ""
 
 
-def _arguments(cls: type[nn.Module], spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> dict[str, Any]:
+def _arguments(cls: type[nn.Module], spec: ModelSpec, problem: Problem) -> dict[str, Any]:
     """The constructor's keyword arguments, refused when a name is unknown to it or a needed one is missing."""
     parameters = dict(inspect.signature(cls).parameters)
     takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     known = [name for name, p in parameters.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-    offered = {"input_shape": input_shape, "num_classes": num_classes}
+    offered = {
+        "input_shape": tuple(problem.input_shape),
+        "output_shape": tuple(problem.output_shape),
+        "num_classes": problem.num_outputs,
+        "vocabulary": problem.vocabulary,
+        "problem": problem,
+    }
     arguments = {name: value for name, value in offered.items() if name in known} | spec.options
     for name in arguments:
         if name not in known and not takes_any:

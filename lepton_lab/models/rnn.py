@@ -10,32 +10,23 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from lepton_lab.errors import ModelError
-from lepton_lab.specs import RnnOptions
+from lepton_lab.specs import Problem, RnnOptions
 
 
 class Rnn(nn.Module):
     """LSTM or GRU layers; the maximum and the mean over time of what they say go to the last layer.
 
     Args:
-        input_shape: (T, F) of one sequence, or (C, H, W) of a picture, which is read as H steps of C * W features.
-        num_classes: K.
+        problem: Sequences (T, F), or pictures (C, H, W), which are read as H steps of C * W features; K answers each.
         options: Cell, width, depth, directions and dropout.
-
-    Raises:
-        ModelError: The rows are neither sequences nor pictures.
     """
 
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.3}
     """Peak learning rates that suit this network, by optimizer."""
 
-    def __init__(self, input_shape: tuple[int, ...], num_classes: int, options: RnnOptions) -> None:
+    def __init__(self, problem: Problem, options: RnnOptions) -> None:
         super().__init__()
-        if len(input_shape) not in (2, 3):
-            raise ModelError(
-                f"rnn reads sequences of shape (steps, features) or pictures row by row; this dataset's rows have "
-                f"shape {tuple(input_shape)}, which has no order to read in. Choose mlp for a table."
-            )
+        input_shape = problem.input_shape
         self.reads_rows = len(input_shape) == 3
         num_features = input_shape[0] * input_shape[2] if self.reads_rows else input_shape[1]
         cell = {"lstm": nn.LSTM, "gru": nn.GRU}[options.cell]
@@ -49,7 +40,7 @@ class Rnn(nn.Module):
         )
         width = options.hidden * (2 if options.bidirectional else 1)
         self.dropout = nn.Dropout(options.dropout)
-        self.head = nn.Linear(2 * width, num_classes)
+        self.head = nn.Linear(2 * width, problem.num_outputs)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Class scores (N, K), not normalised, of sequences (N, T, F) or pictures (N, C, H, W)."""

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from lepton_lab.models.check import NUM_ROWS
+from lepton_lab.models.probe import probe
 from lepton_lab.models.registry import build
 from lepton_lab.models.tracing import Layer, traced
-from lepton_lab.specs import ModelSpec
+from lepton_lab.specs import ModelSpec, Problem
 
 
 @dataclass(frozen=True)
@@ -52,25 +53,25 @@ def _plain(layer: Layer) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(layer).items()}
 
 
-def summary(spec: ModelSpec, input_shape: tuple[int, ...], num_classes: int) -> ModelSummary:
+def summary(spec: ModelSpec, problem: Problem) -> ModelSummary:
     """Builds the network that a spec asks for and describes it.
 
     Raises:
         ModelError: The network cannot be built, or does not fit the rows.
     """
     with torch.random.fork_rng(devices=[]):
-        module = build(spec, input_shape, num_classes)
-    return describe(module, input_shape, name=spec.name)
+        module = build(spec, problem)
+    return describe(module, problem, name=spec.name)
 
 
-def describe(module: nn.Module, input_shape: tuple[int, ...], *, name: str) -> ModelSummary:
-    """Describes a network that is there, by rows of zeros; its mode and weights stay as they are."""
+def describe(module: nn.Module, problem: Problem, *, name: str) -> ModelSummary:
+    """Describes a network that is there, by a few made-up rows; its mode and weights stay as they are."""
     was_training = module.training
     first = next(module.parameters())
     module.eval()
     try:
         with traced(module) as layers, torch.no_grad():
-            module(torch.zeros(NUM_ROWS, *input_shape, device=first.device, dtype=first.dtype))
+            module(*(part.to(first.device) for part in probe(problem, NUM_ROWS)))
     finally:
         module.train(was_training)
     for layer in layers:
@@ -80,7 +81,7 @@ def describe(module: nn.Module, input_shape: tuple[int, ...], *, name: str) -> M
     trainable = [p for p in module.parameters() if p.requires_grad]
     return ModelSummary(
         name=name,
-        input_shape=tuple(input_shape),
+        input_shape=tuple(problem.input_shape),
         layers=tuple(layers),
         num_parameters=sum(p.numel() for p in trainable),
         num_macs=sum(layer.num_macs for layer in layers),

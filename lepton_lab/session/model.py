@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import ModelError, RunError, UnknownName
 from lepton_lab.session import source as sources
 from lepton_lab.session.shown import Shown
-from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, TrainSpec, default_network, require_suits
 
 if TYPE_CHECKING:
     from lepton_lab.session.dataset import Dataset
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from lepton_lab.session.facade import Session
     from lepton_lab.session.report import Report
     from lepton_lab.session.run import Run
-
-SUITS = {"image": "cnn", "sequence": "rnn", "table": "mlp"}
-"""The network that is selected when none is named, by what a row of the dataset is."""
 
 
 class Model(Shown):
@@ -93,7 +90,7 @@ def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options:
         SpecError: If an option cannot have its value.
     """
     if network is None:
-        network = SUITS[dataset.modality]
+        network = default_network(dataset.prepared.problem)
     if isinstance(network, str) and network not in MODEL_OPTIONS:
         if not sources.is_network(namespace.get(network)):
             own = [name for name, value in namespace.items() if sources.is_network(value)]
@@ -101,7 +98,7 @@ def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options:
         network = namespace[network]
     if isinstance(network, str):
         MODEL_OPTIONS[network].parse(options)
-        _suits(network, dataset)
+        require_suits(network, dataset.prepared.problem)
         return ModelSpec.parse({"name": network, "options": options})
     return _own(network, options)
 
@@ -138,13 +135,3 @@ def _accepts(network: type, options: dict[str, Any]) -> None:
     for name in options:
         if name not in names:
             raise UnknownName(f"option of {network.__name__}", name, names)
-
-
-def _suits(network: str, dataset: Dataset) -> None:
-    if network == "cnn" and dataset.modality != "image":
-        raise ModelError(
-            f"cnn reads pictures, and the rows of {dataset.name} are of kind {dataset.modality}; "
-            f"select {SUITS[dataset.modality]} instead."
-        )
-    if network == "rnn" and dataset.modality == "table":
-        raise ModelError(f"rnn reads sequences, and the rows of {dataset.name} are those of a table; select mlp.")

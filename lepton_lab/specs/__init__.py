@@ -8,7 +8,17 @@ This room needs pydantic and nothing else.
 from lepton_lab.specs.base import NAME_PATTERN, SCHEMA_VERSION, Fraction, Name, Spec, option
 from lepton_lab.specs.data import DataSpec
 from lepton_lab.specs.deploy import DeploySpec
-from lepton_lab.specs.models import MODEL_OPTIONS, CnnOptions, MlpOptions, ModelSpec, RnnOptions
+from lepton_lab.specs.models import MODEL_OPTIONS, ModelSpec
+from lepton_lab.specs.networks import (
+    NETWORK_CARDS,
+    CnnOptions,
+    MlpOptions,
+    NetworkCard,
+    RnnOptions,
+    default_network,
+    networks_for,
+    require_suits,
+)
 from lepton_lab.specs.run import SPECS, RunSpec
 from lepton_lab.specs.tasks import TASKS, Problem, Task
 from lepton_lab.specs.train import TrainSpec
@@ -16,6 +26,7 @@ from lepton_lab.specs.train import TrainSpec
 __all__ = [
     "MODEL_OPTIONS",
     "NAME_PATTERN",
+    "NETWORK_CARDS",
     "SCHEMA_VERSION",
     "SPECS",
     "TASKS",
@@ -26,11 +37,15 @@ __all__ = [
     "MlpOptions",
     "ModelSpec",
     "Name",
+    "NetworkCard",
     "Problem",
     "RnnOptions",
     "RunSpec",
     "Spec",
     "Task",
     "TrainSpec",
+    "default_network",
+    "networks_for",
     "option",
+    "require_suits",
 ]

@@ -66,8 +66,8 @@ def prepare(
     if not num_rows:
         raise DataError(f"The training part of {dataset.name!r} has no rows; lower validation_fraction.")
     seed_everything(train_spec.seed)
-    module = build(model_spec, dataset.input_shape, len(dataset.classes))
-    drawing = describe(module, dataset.input_shape, name=model_spec.name)
+    module = build(model_spec, dataset.problem)
+    drawing = describe(module, dataset.problem, name=model_spec.name)
     learning_rates = getattr(module, "learning_rates", None)
     plan = plan or make_plan(train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates)
     torch.set_num_threads(plan.threads)

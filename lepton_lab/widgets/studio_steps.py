@@ -8,6 +8,7 @@ from typing import Any
 
 from lepton_lab.errors import DataError, RunError, SpecError
 from lepton_lab.session import Model, Prediction, Run, Session
+from lepton_lab.specs import networks_for
 from lepton_lab.widgets.reports import mistakes_with_pictures
 
 MAX_PICTURE_BYTES = 10_000_000
@@ -40,15 +41,14 @@ def select(session: Session, values: dict[str, Any]) -> Model:
     Where the form names a built-in network that cannot read the dataset's rows, and the person has not touched its
     options, the one that suits is taken.
     """
-    from lepton_lab.session.model import SUITS
-
     own = session.model
     if own is not None and own.spec.source is not None and own.name == values.get("name"):
         return session.keep_model()
     dataset = session.current_dataset()
     name, options = values.get("name", "cnn"), values.get("options", {})
-    if not options and name == "cnn" and dataset.modality != "image":
-        name = SUITS[dataset.modality]
+    suiting = networks_for(dataset.prepared.problem)
+    if not options and name == "cnn" and suiting and name not in suiting:
+        name = suiting[0]
     return session.select_model(name, **options)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.errors import SpecError
-from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, Spec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, NETWORK_CARDS, DataSpec, DeploySpec, ModelSpec, Spec, TrainSpec
 from lepton_lab.verbs import python_for, write
 
 SECTIONS = ("data", "model", "train", "deploy")
@@ -34,12 +34,11 @@ def choices(*, public: bool) -> dict[str, Any]:
     """What the pickers offer: the known datasets, the networks and what rows they suit."""
     from lepton_lab.data import DATASETS
 
-    suits = {"cnn": ["image"], "rnn": ["image", "sequence"], "mlp": ["image", "sequence", "table"]}
     return {
         "datasets": [info.to_dict() for info in DATASETS.values()],
         "models": [
-            {"name": name, "title": spec.__doc__ or name, "modalities": suits.get(name, [])}
-            for name, spec in MODEL_OPTIONS.items()
+            {"name": name, "title": card.options.__doc__ or name, "modalities": card.modalities}
+            for name, card in NETWORK_CARDS.items()
         ],
         "paths": not public,
     }

@@ -49,7 +49,7 @@ def _main(store: str, run_id: str, epochs: str) -> None:
         inputs = torch.from_numpy(dataset.preparation.apply(split.inputs))
         parts[name] = (inputs, torch.from_numpy(split.labels.copy()))
     torch.manual_seed(0)
-    module = build(spec.model, dataset.input_shape, len(dataset.classes))
+    module = build(spec.model, dataset.problem)
     print(json.dumps(tutorial_loop(module, parts, epochs=int(epochs), batch_size=started["batch_size"])))
 
 

@@ -14,6 +14,7 @@ from lepton_lab.models.check import check
 from lepton_lab.models.registry import build
 from lepton_lab.models.summary import describe
 from lepton_lab.specs import ModelSpec
+from tests.models.problems import classes
 
 GOOD = """
     class Net(nn.Module):
@@ -30,7 +31,7 @@ GOOD = """
 
 def own(source: str, input_shape: tuple[int, ...] = (1, 8, 8), num_classes: int = 10, **options: Any) -> nn.Module:
     spec = ModelSpec(name="mine", source=textwrap.dedent(source), class_name="Net", options=options)
-    return build(spec, input_shape, num_classes)
+    return build(spec, classes(input_shape, num_classes))
 
 
 def sentence(source: str, **options: Any) -> str:
@@ -92,13 +93,13 @@ def test_layers_that_find_their_own_width_are_settled_by_the_check() -> None:
     module = own(
         net("return self.head(self.layer(x.flatten(1)))", "self.layer, self.head = nn.LazyLinear(5), nn.LazyLinear(10)")
     )
-    drawing = describe(module, (1, 8, 8), name="lazy")
+    drawing = describe(module, classes((1, 8, 8)), name="lazy")
     assert drawing.num_parameters == 64 * 5 + 5 + 5 * 10 + 10
 
 
 def test_a_forward_that_needs_more_than_one_row_can_be_described() -> None:
     module = own(net("return self.layer(x.squeeze().flatten(1))"))
-    assert describe(module, (1, 8, 8), name="squeezing").num_macs == 640
+    assert describe(module, classes((1, 8, 8)), name="squeezing").num_macs == 640
 
 
 def test_a_wrong_shape_is_told_layer_by_layer() -> None:
@@ -188,7 +189,7 @@ def test_the_check_leaves_network_and_random_state_alone() -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)
     torch.manual_seed(7)
-    check(module, (1, 8, 8), 10)
+    check(module, classes((1, 8, 8), 10))
     assert torch.equal(torch.rand(3), expected)
     assert not module.training and all(p.grad is None for p in module.parameters())
     assert all(torch.equal(before[key], tensor) for key, tensor in module.state_dict().items())

@@ -14,6 +14,7 @@ from lepton_lab.errors import ModelError, SpecError, UnknownName
 from lepton_lab.models.registry import NETWORKS, build
 from lepton_lab.specs import MODEL_OPTIONS, ModelSpec
 from lepton_lab.training.optimizers import Sgd
+from tests.models.problems import classes
 
 DIGITS, FASHION, PHOTOS = (1, 8, 8), (1, 28, 28), (3, 100, 100)
 ODD, WIDE, TINY = (3, 101, 67), (1, 8, 90), (1, 1, 1)
@@ -28,7 +29,7 @@ FITS = [
 
 def network(name: str, input_shape: tuple[int, ...], num_classes: int = 4, **options: Any) -> nn.Module:
     torch.manual_seed(0)
-    return build(ModelSpec(name=name, options=options), input_shape, num_classes)
+    return build(ModelSpec(name=name, options=options), classes(input_shape, num_classes))
 
 
 def layers(module: nn.Module, *kinds: type[nn.Module]) -> list[Any]:
@@ -122,7 +123,7 @@ def test_mlp_takes_its_options() -> None:
 
 @pytest.mark.parametrize(
     ("name", "input_shape", "advice"),
-    [("cnn", TABLE, "mlp for a table"), ("cnn", SEQUENCE, "rnn for a sequence"), ("rnn", TABLE, "mlp for a table")],
+    [("cnn", TABLE, "Select mlp"), ("cnn", SEQUENCE, "Select rnn or mlp"), ("rnn", TABLE, "Select mlp")],
 )
 def test_rows_that_do_not_fit_get_advice(name: str, input_shape: tuple[int, ...], advice: str) -> None:
     with pytest.raises(ModelError, match=advice) as error:
@@ -152,4 +153,4 @@ def test_every_network_with_options_has_a_builder_and_names_its_learning_rates()
 def test_an_unknown_network_gets_the_nearest_name() -> None:
     spec = ModelSpec.model_construct(name="cnm", options={}, source=None, class_name=None)
     with pytest.raises(UnknownName, match="cnn"):
-        build(spec, DIGITS, 10)
+        build(spec, classes(DIGITS))

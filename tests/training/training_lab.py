@@ -11,7 +11,7 @@ import numpy as np
 
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.events import EventLog, read_events
-from lepton_lab.specs import ModelSpec, TrainSpec
+from lepton_lab.specs import ModelSpec, Problem, TrainSpec
 from lepton_lab.training.loop import Outcome, train
 from lepton_lab.training.steering import Command
 
@@ -41,6 +41,7 @@ def stripes(num_rows: int = 96, *, num_validation: int = 24, side: int = 8, seed
         splits={"train": part(num_rows), "validation": part(num_validation), "test": part(24)},
         preparation=Halves(),
         input_shape=(1, side, side),
+        problem=Problem("classification", "image", (1, side, side), (3,)),
     )
 
 
