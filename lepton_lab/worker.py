@@ -15,7 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.spare:
         return work(store, options.run)
     warm_up()
+    threading.Thread(target=warm_up_export, name="warm-up-export", daemon=True).start()
     line = sys.stdin.readline()
     if not line.strip():
         return 0
@@ -89,6 +90,15 @@ def warm_up() -> None:
         module = build(ModelSpec(name=name), problem)
         module(torch.zeros(4, 1, 8, 8)).sum().backward()
         AdamW(module.parameters(), 0.0).step(0.0)
+
+
+def warm_up_export() -> None:
+    """Loads the exporter while the spare waits, so that a bundle exists soon after its run's end."""
+    from lepton_lab.errors import MissingExtra
+    from lepton_lab.serving.export import warm_up as load_exporter
+
+    with suppress(MissingExtra, ImportError):
+        load_exporter()
 
 
 def _take_job(job: dict[str, Any]) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.serving.folders import publish_folder
-from lepton_lab.serving.manifest import EXAMPLE_FILE, MANIFEST_FILE, MODEL_FILE, FileEntry, Manifest
+from lepton_lab.serving.manifest import EXAMPLE_FILE, MANIFEST_FILE, MODEL_FILE, PACKED_FILE, FileEntry, Manifest
 from lepton_lab.serving.onnx_guard import check_model
+from lepton_lab.serving.packed import unpack
 
 MAX_MANIFEST_BYTES = 32 * 2**20
 MAX_FILE_BYTES = 2 * 2**30
@@ -24,11 +25,19 @@ MAX_FILE_BYTES = 2 * 2**30
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle in memory."""
+    """A verified bundle in memory.
+
+    Attributes:
+        manifest: What it says about itself.
+        files: The verified files, as they lie on disk.
+        preparation: What turns raw input into the network's.
+        model: The ONNX model; unpacked where the bundle holds it packed.
+    """
 
     manifest: Manifest
     files: dict[str, bytes]
     preparation: Preparation
+    model: bytes
 
     @property
     def sha256(self) -> str:
@@ -36,9 +45,9 @@ class Bundle:
         return self.manifest.sha256
 
     @property
-    def model(self) -> bytes:
-        """The ONNX model."""
-        return self.files[MODEL_FILE]
+    def num_bytes(self) -> int:
+        """What the bundle takes on disk, its record included."""
+        return sum(map(len, self.files.values())) + len(self.manifest.to_json())
 
     @property
     def example_png(self) -> bytes | None:
@@ -67,8 +76,7 @@ def load(folder: Path) -> Bundle:
     if unlisted:
         raise ServingError(f"{folder} holds {unlisted[0]!r}, which its bundle.json does not list; remove it.")
     files = {name: _read_verified(folder, name, entry) for name, entry in manifest.files.items()}
-    check_model(files[MODEL_FILE])
-    return Bundle(manifest, files, _preparation(manifest))
+    return Bundle(manifest, files, _preparation(manifest), _model(files))
 
 
 def write(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Bundle:
@@ -81,10 +89,16 @@ def write(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Bundle:
     """
     listed = {name: FileEntry(sha256=_sha256(content), bytes=len(content)) for name, content in files.items()}
     sealed = manifest.model_copy(update={"files": listed}).sealed()
-    check_model(files[MODEL_FILE])
-    bundle = Bundle(sealed, dict(files), _preparation(sealed))
+    bundle = Bundle(sealed, dict(files), _preparation(sealed), _model(files))
     bundle.copy_to(folder)
     return bundle
+
+
+def _model(files: dict[str, bytes]) -> bytes:
+    """The checked ONNX model of a bundle's files."""
+    model = files[MODEL_FILE] if MODEL_FILE in files else unpack(files[PACKED_FILE])
+    check_model(model)
+    return model
 
 
 def _read_verified(folder: Path, name: str, entry: FileEntry) -> bytes:

@@ -16,6 +16,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,14 +60,65 @@ def export_bundle(
         MissingExtra: If onnx, onnxscript or onnxruntime is not installed.
     """
     started = time.perf_counter()
-    samples = _samples(dataset)
+    exported = export_model(module, samples_of(dataset))
+    return write_bundle(exported, {MODEL_FILE: exported.model}, dataset, run_info, out_dir, started=started)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A network as ONNX.
+
+    Attributes:
+        model: The serialised model; takes "input", gives "scores".
+        exporter: Which exporter could do it.
+        verification: How it compares with the network.
+    """
+
+    model: bytes
+    exporter: str
+    verification: Verification
+
+
+def export_model(module: torch.nn.Module, samples: np.ndarray) -> Exported:
+    """Exports a network and checks the export.
+
+    Args:
+        module: Gives logits of shape (N, classes). It is copied, not changed.
+        samples: Real prepared rows to check with, float32 (N, *row shape).
+
+    Raises:
+        ServingError: If it cannot be exported, or the export does not agree with it.
+    """
     network = _with_softmax(module)
     model, exporter = _to_onnx(network, samples)
-    verification = _verify(network, model, samples)
-    files = {MODEL_FILE: model}
+    return Exported(model, exporter, _verify(network, model, samples))
+
+
+def write_bundle(
+    exported: Exported,
+    files: dict[str, bytes],
+    dataset: PreparedDataset,
+    run_info: dict[str, Any],
+    out_dir: Path,
+    *,
+    started: float,
+) -> dict[str, Any]:
+    """Writes an exported network, plain or packed, as a bundle.
+
+    Args:
+        exported: The network, checked.
+        files: The model's file, `model.onnx` or `model.packed`.
+        dataset: Lends preparation, class names and an example.
+        run_info: As `export_bundle` takes it; and "compression", where the network is a compressed one.
+        out_dir: The bundle's folder.
+        started: When the export began (`time.perf_counter`).
+
+    Returns:
+        The content of `bundle.json`.
+    """
     example, picture = _example(dataset)
     if picture:
-        files[EXAMPLE_FILE] = picture
+        files = {**files, EXAMPLE_FILE: picture}
     signature = dataset.preparation.signature()
     manifest = Manifest(
         name=str(run_info.get("name") or run_info["run_id"]),
@@ -74,16 +126,17 @@ def export_bundle(
         dataset=dataset.name,
         model=str(run_info.get("model", "")),
         modality=dataset.modality,
-        input=TensorSignature(name="input", shape=(-1, *samples.shape[1:]), datatype=signature["datatype"]),
+        input=TensorSignature(name="input", shape=(-1, *dataset.input_shape), datatype=signature["datatype"]),
         output=TensorSignature(name=OUTPUT_NAME, shape=(-1, len(dataset.classes))),
         preparation=dataset.preparation.to_dict(),
         classes=tuple(str(name) for name in dataset.classes),
         metrics=dict(run_info.get("metrics") or {}),
         example=example,
-        opset=opset_of(model),
-        exporter=exporter,
+        opset=opset_of(exported.model),
+        exporter=exported.exporter,
         export_seconds=round(time.perf_counter() - started, 3),
-        verification=verification,
+        verification=exported.verification,
+        compression=run_info.get("compression"),
         versions=_versions(),
         created=time.time(),
         files={name: {"sha256": "0" * 64, "bytes": len(content)} for name, content in files.items()},
@@ -98,7 +151,7 @@ def warm_up() -> None:
     _to_onnx(_with_softmax(torch.nn.Linear(4, 2)), np.zeros((2, 4), np.float32))
 
 
-def _samples(dataset: PreparedDataset) -> np.ndarray:
+def samples_of(dataset: PreparedDataset) -> np.ndarray:
     """Prepared rows of the most honest part there is: test, else validation, else training. (N, *row shape)."""
     for name in ("test", "validation", "train"):
         split = dataset.splits.get(name)

@@ -13,11 +13,14 @@ from lepton_lab.errors import ServingError
 FORMAT = 1
 MANIFEST_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"
+PACKED_FILE = "model.packed"
 EXAMPLE_FILE = "example.png"
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _VOLATILE = ("sha256", "created", "export_seconds")
+_LATER = ("compression",)
+"""Fields that came after the first release: left out of the address while empty, so that older bundles keep theirs."""
 
 
 class _Strict(BaseModel):
@@ -75,6 +78,7 @@ class Manifest(_Strict):
     exporter: str = ""
     export_seconds: float = 0.0
     verification: Verification | None = None
+    compression: dict[str, Any] | None = None
     versions: dict[str, str] = {}
     created: float = 0.0
     files: dict[FileName, FileEntry]
@@ -82,8 +86,8 @@ class Manifest(_Strict):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if MODEL_FILE not in self.files:
-            raise ValueError(f"files has no {MODEL_FILE}.")
+        if (MODEL_FILE in self.files) == (PACKED_FILE in self.files):
+            raise ValueError(f"files has neither {MODEL_FILE} nor {PACKED_FILE}, or both.")
         if self.output.shape != (-1, len(self.classes)):
             raise ValueError(
                 f"output.shape is {list(self.output.shape)}; expected [-1, {len(self.classes)}] (classes)."
@@ -94,7 +98,9 @@ class Manifest(_Strict):
 
     def address(self) -> str:
         """SHA-256 of everything that makes the bundle what it is; times do not count."""
-        kept = {key: value for key, value in self.model_dump(mode="json").items() if key not in _VOLATILE}
+        dumped = self.model_dump(mode="json")
+        left_out = {*_VOLATILE, *(key for key in _LATER if dumped[key] is None)}
+        kept = {key: value for key, value in dumped.items() if key not in left_out}
         return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def sealed(self) -> Manifest:

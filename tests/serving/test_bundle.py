@@ -73,7 +73,7 @@ def test_a_changed_manifest_is_found(copy):
         (lambda values: values.update(format=2), "has format 2"),
         (lambda values: values.update(surprise=1), "surprise"),
         (lambda values: values["files"].update({"../x": {"sha256": "0" * 64, "bytes": 1}}), "files"),
-        (lambda values: values["files"].pop("model.onnx"), "files has no model"),
+        (lambda values: values["files"].pop("model.onnx"), "files has neither model"),
         (lambda values: values["output"].update(shape=[-1, 3]), "shape"),
         (lambda values: values["input"].update(shape=[2, 8, 8]), "expected"),
         (lambda values: values.update(preparation={"kind": "os.system"}), "was changed"),
