@@ -177,25 +177,15 @@ def export_again(store: Store, run_id: str) -> int:
 
 
 def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
-    from lepton_lab.data import load
-    from lepton_lab.models.registry import build
-    from lepton_lab.runs.checkpoints import latest_checkpoint
-    from lepton_lab.training.checkpoints import read
+    from lepton_lab.training.restore import trained
 
     try:
-        spec = record.spec()
-        found = latest_checkpoint(record.dir)
-        if found is None:
-            raise RunError("No intact checkpoint of the run is left.")
-        saved = read(found[1])
-        dataset = load(spec.data, record.store)
-        module = build(spec.model, dataset.problem)
-        module.load_state_dict(saved.best if saved.best is not None else saved.model)
+        module, dataset = trained(record)
     except Exception as error:
         traceback.print_exc()
         events.append("BundleFailed", message=_said(error))
         return 1
-    _export(record, events, module.eval(), events.fold.summary().best_val_accuracy, dataset)
+    _export(record, events, module, events.fold.summary().best_val_accuracy, dataset)
     return 0
 
 

@@ -6,6 +6,7 @@ This room needs pydantic and nothing else.
 """
 
 from lepton_lab.specs.base import NAME_PATTERN, SCHEMA_VERSION, Fraction, Name, Spec, option
+from lepton_lab.specs.compress import CompressSpec
 from lepton_lab.specs.data import DataSpec
 from lepton_lab.specs.deploy import DeploySpec
 from lepton_lab.specs.models import MODEL_OPTIONS, ModelSpec
@@ -31,6 +32,7 @@ __all__ = [
     "SPECS",
     "TASKS",
     "CnnOptions",
+    "CompressSpec",
     "DataSpec",
     "DeploySpec",
     "Fraction",

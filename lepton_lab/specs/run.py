@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lepton_lab.specs.base import SCHEMA_VERSION, Spec
+from lepton_lab.specs.compress import CompressSpec
 from lepton_lab.specs.data import DataSpec
 from lepton_lab.specs.deploy import DeploySpec
 from lepton_lab.specs.models import ModelSpec
@@ -18,5 +19,11 @@ class RunSpec(Spec):
     train: TrainSpec
 
 
-SPECS: dict[str, type[Spec]] = {"data": DataSpec, "model": ModelSpec, "train": TrainSpec, "deploy": DeploySpec}
+SPECS: dict[str, type[Spec]] = {
+    "data": DataSpec,
+    "model": ModelSpec,
+    "train": TrainSpec,
+    "compress": CompressSpec,
+    "deploy": DeploySpec,
+}
 """The specs that have a form and a verb."""

@@ -1,0 +1,33 @@
+"""A finished run's network, as its last checkpoint holds it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lepton_lab.data import PreparedDataset, load
+from lepton_lab.errors import RunError
+from lepton_lab.models.registry import build
+from lepton_lab.runs.checkpoints import latest_checkpoint
+from lepton_lab.runs.record import RunRecord
+from lepton_lab.training.checkpoints import read
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def trained(record: RunRecord) -> tuple[nn.Module, PreparedDataset]:
+    """The best network of a run in evaluation mode, on the CPU, and the dataset that it was trained on.
+
+    Raises:
+        RunError: If no intact checkpoint is left.
+        LeptonError: If the dataset or the network cannot be had again.
+    """
+    spec = record.spec()
+    found = latest_checkpoint(record.dir)
+    if found is None:
+        raise RunError(f"No intact checkpoint of {record.run_id} is left; train it again.")
+    saved = read(found[1])
+    dataset = load(spec.data, record.store)
+    module = build(spec.model, dataset.problem)
+    module.load_state_dict(saved.best if saved.best is not None else saved.model)
+    return module.eval(), dataset
