@@ -6,17 +6,15 @@ HTML, and whoever shows them escapes them.
 
 from __future__ import annotations
 
-import base64
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from lepton_lab.data.dataset import PreparedDataset
 from lepton_lab.data.registry import DATASETS
+from lepton_lab.data.samples import sample, varied_rows
 from lepton_lab.data.splits import SPLIT_NAMES
-
-NUM_SAMPLES = 12
 
 
 @dataclass(frozen=True)
@@ -26,20 +24,26 @@ class DataCard:
     Attributes:
         name: The dataset's short name.
         title: The name that a person reads.
-        task: "classification".
-        modality: "image", "sequence" or "table".
+        task: A name of `specs.TASKS`.
+        modality: What a row is, as in `specs.Problem`.
         num_rows: Rows of all parts.
         rows: Rows by split name.
         input_shape: Shape of one prepared row.
-        classes: Per class {"name", "rows", "fraction", "train", "validation", "test"}.
-        columns: Tables: per column {"name", "kind" ("number", "category", "ignored"), "missing", "reason"}.
+        classes: Classification and multi-label: per class {"name", "rows", "fraction", "train", "validation", "test"}.
+        targets: Regression, rating: per target {"name", "least", "mean", "greatest", "std", "histogram"}: the counts
+            of the training rows in 20 equal steps from the least to the greatest value.
+        columns: Tables: per column {"name", "kind", "role", "missing", "reason"}. Kinds: "number", "category", "date",
+            "text", "ignored"; the role is the kind, or "target", "group", "time", "split", "user", "item", "rating".
         samples: Up to a dozen rows of the training part: {"split", "row", "row_id", "label"} with "image" (a PNG as
-            a data: URI), "values" (a dict by column) or "series" (nested lists, steps first).
+            a data: URI), "values" (a dict by column), "text", or "series" (nested lists, steps first).
         missing_values: Empty cells in the columns that are used.
         warnings: {"kind", "severity" ("error", "warning", "note"), "message"}, the gravest first.
         licence: Terms of use, where known.
         source: Page of the makers, where known.
         fingerprint: Names content and options.
+        task_reason: Why it is this task, in a few words; it can be set with the option `task`.
+        citation: How to cite it, where known.
+        details: Further figures by name: "vocabulary", "max_length", "num_users", "num_items", ...
     """
 
     name: str
@@ -57,6 +61,10 @@ class DataCard:
     licence: str | None
     source: str | None
     fingerprint: str
+    targets: list[dict[str, Any]] = field(default_factory=list)
+    task_reason: str = ""
+    citation: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain values."""
@@ -84,14 +92,18 @@ def make_card(dataset: PreparedDataset) -> DataCard:
         licence=info.licence if info else None,
         source=info.source if info else None,
         fingerprint=dataset.fingerprint,
+        targets=_targets(dataset),
+        task_reason=str(dataset.meta.get("task_reason", "")),
+        citation=info.citation if info else None,
+        details=_details(dataset),
     )
 
 
 def _classes(dataset: PreparedDataset) -> list[dict[str, Any]]:
-    counts = {
-        name: np.bincount(dataset.splits[name].labels, minlength=dataset.num_classes).tolist() for name in SPLIT_NAMES
-    }
-    num_rows = max(1, sum(sum(part) for part in counts.values()))
+    if dataset.task not in ("classification", "multilabel"):
+        return []
+    counts = {name: _counts(dataset, name).tolist() for name in SPLIT_NAMES}
+    num_rows = max(1, sum(len(part) for part in dataset.splits.values()))
     listed = []
     for number, label in enumerate(dataset.classes):
         by_split = {name: counts[name][number] for name in SPLIT_NAMES}
@@ -100,35 +112,58 @@ def _classes(dataset: PreparedDataset) -> list[dict[str, Any]]:
     return listed
 
 
+def _counts(dataset: PreparedDataset, split: str) -> np.ndarray:
+    """Rows of each class in a part."""
+    labels = np.asarray(dataset.splits[split].labels)
+    if dataset.task == "multilabel":
+        counts: np.ndarray = labels.reshape(-1, dataset.num_classes).sum(axis=0).astype(np.int64)
+        return counts
+    return np.bincount(labels, minlength=dataset.num_classes)
+
+
+def _targets(dataset: PreparedDataset) -> list[dict[str, Any]]:
+    if dataset.task not in ("regression", "rating"):
+        return []
+    labels = np.asarray(dataset.splits["train"].labels, np.float64)
+    if not len(labels):
+        return []
+    columns = labels.reshape(len(labels), -1).T
+    names = dataset.classes or [dataset.task]
+    return [
+        {
+            "name": name,
+            "least": float(values.min()),
+            "mean": float(values.mean()),
+            "greatest": float(values.max()),
+            "std": float(values.std()),
+            "histogram": np.histogram(values, bins=20)[0].tolist(),
+        }
+        for name, values in zip(names, columns, strict=False)
+    ]
+
+
 def _columns(dataset: PreparedDataset) -> list[dict[str, Any]]:
     shown = ("name", "kind", "missing", "reason")
-    return [{key: column.get(key) for key in shown} for column in dataset.meta.get("columns", [])]
+    return [
+        {**{key: column.get(key) for key in shown}, "role": column.get("role") or column["kind"]}
+        for column in dataset.meta.get("columns", [])
+    ]
 
 
 def _samples(dataset: PreparedDataset) -> list[dict[str, Any]]:
     split = "train" if len(dataset.splits["train"]) else "test"
-    return [_sample(dataset, split, row) for row in _varied_rows(dataset.splits[split].labels)]
-
-
-def _varied_rows(labels: np.ndarray) -> list[int]:
-    """Rows that show every class in turn, as far as a dozen reaches."""
-    by_class = [np.flatnonzero(labels == number)[:NUM_SAMPLES] for number in np.unique(labels)[:NUM_SAMPLES]]
-    turns = [int(rows[turn]) for turn in range(NUM_SAMPLES) for rows in by_class if turn < len(rows)]
-    return turns[:NUM_SAMPLES]
-
-
-def _sample(dataset: PreparedDataset, split: str, row: int) -> dict[str, Any]:
     part = dataset.splits[split]
-    shown: dict[str, Any] = {
-        "split": split,
-        "row": row,
-        "row_id": int(part.row_ids[row]),
-        "label": dataset.classes[int(part.labels[row])],
+    labels = part.labels if dataset.task == "classification" else None
+    return [sample(dataset, split, row) for row in varied_rows(len(part), labels)]
+
+
+def _details(dataset: PreparedDataset) -> dict[str, Any]:
+    problem = dataset.problem
+    figures = {
+        "vocabulary": problem.vocabulary,
+        "max_length": problem.input_shape[0] if problem.has_lengths else 0,
+        "num_users": problem.num_users,
+        "num_items": problem.num_items,
+        "embedded_columns": len(problem.cardinalities),
     }
-    if dataset.modality == "image":
-        shown["image"] = "data:image/png;base64," + base64.b64encode(dataset.sample_png(split, row)).decode("ascii")
-    elif dataset.modality == "table":
-        shown["values"] = dataset.raw_sample(split, row)
-    else:
-        shown["series"] = np.asarray(dataset.raw_sample(split, row), np.float64).round(6).tolist()
-    return shown
+    return {**{name: value for name, value in figures.items() if value}, **dataset.meta.get("details", {})}

@@ -10,6 +10,7 @@ import numpy as np
 
 from lepton_lab.data.dataset import Split
 from lepton_lab.data.material import Remark
+from lepton_lab.data.rows import Windows
 
 _IMBALANCE = 10
 _MIN_CLASS_ROWS = 10
@@ -21,10 +22,17 @@ def examine(splits: Mapping[str, Split], described: Mapping[str, Any]) -> list[R
 
     Args:
         splits: "train", "validation" and "test".
-        described: Modality, classes, and for tables the columns.
+        described: Modality, classes, problem, and for tables the columns.
     """
     classes: list[str] = described["classes"]
-    remarks = [*_classes(splits, classes), *_empty(splits), *_balance(splits, classes)]
+    task = described.get("problem", {}).get("task", "classification")
+    remarks = _empty(splits)
+    if task == "classification":
+        remarks = [*_classes(splits, classes), *remarks, *_balance(splits, classes)]
+    elif task == "multilabel":
+        remarks += _labels_absent(splits, classes)
+    elif task in ("regression", "rating"):
+        remarks += _targets_constant(splits, classes)
     if remark := _duplicates(splits):
         remarks.append(remark)
     return remarks
@@ -43,6 +51,32 @@ def _classes(splits: Mapping[str, Split], classes: list[str]) -> list[Remark]:
             Remark("class_not_trained", "warning", f"The training part has no row of {names}; it cannot be learnt.")
         ]
     return []
+
+
+def _labels_absent(splits: Mapping[str, Split], labels: list[str]) -> list[Remark]:
+    if not len(splits["train"]):
+        return []
+    marked = np.asarray(splits["train"].labels).sum(axis=0)
+    absent = [name for name, count in zip(labels, marked, strict=True) if not count]
+    if len(absent) == len(labels):
+        return [Remark("one_class", "error", "No row of the training part has a label; there is nothing to learn.")]
+    if absent:
+        message = f"The training part has no row of {_some(absent)}; it cannot be learnt."
+        return [Remark("class_not_trained", "warning", message)]
+    return []
+
+
+def _targets_constant(splits: Mapping[str, Split], names: list[str]) -> list[Remark]:
+    labels = np.asarray(splits["train"].labels)
+    if not len(labels):
+        return []
+    columns = labels.reshape(len(labels), -1)
+    constant = [name for name, values in zip(names, columns.T, strict=False) if values.min() == values.max()]
+    if not constant:
+        return []
+    severity = "error" if len(constant) == len(names) else "warning"
+    message = f"The target {_some(constant)} has the same value in all training rows; there is nothing to learn."
+    return [Remark("constant_target", severity, message)]
 
 
 def _empty(splits: Mapping[str, Split]) -> list[Remark]:
@@ -77,6 +111,8 @@ def _balance(splits: Mapping[str, Split], classes: list[str]) -> list[Remark]:
 
 def _duplicates(splits: Mapping[str, Split]) -> Remark | None:
     """Rows that stand both in the training part and in the test part, told by their content."""
+    if isinstance(splits["test"].inputs, Windows):
+        return None  # windows on one series overlap by nature; their parts are cut apart in time
     test = _digests(splits["test"])
     if not test:
         return None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lepton_lab.data.forms import text_of
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.data.targets import Target
@@ -30,11 +31,13 @@ class Split:
         labels: What `specs.TASKS` names for the task, before scaling: class numbers (N,) int64, numbers (N, K),
             `Windows` on the same series, or `Ragged` boxes (left, top, right, bottom, class).
         row_ids: Where each row stood in the source (N,), int64.
+        raw: What a person would send for each row as UTF-8 bytes (`Ragged`), where the inputs do not tell.
     """
 
     inputs: Any
     labels: Any
     row_ids: np.ndarray
+    raw: Any = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -120,15 +123,22 @@ class PreparedDataset:
 
         Returns:
             Pictures: an array (H, W), or (H, W, C) with several channels. Sequences: an array (T, F). Tables: a
-            dict by column name, None where a value is missing. `Preparation.from_raw` takes each of them.
+            dict by column name, None where a value is missing. Texts: the text. Interactions: {"user", "item"}.
+            `Preparation.from_raw` takes each of them.
         """
+        from lepton_lab.data.text_preparation import LanguagePreparation
+
         stored = self._stored(split, row)
+        if self.splits[split].raw is not None:
+            return self.preparation.raw_item(text_of(self.splits[split].raw[row]), stored)
         if self.modality == "image":
             return np.array(stored[0] if stored.shape[0] == 1 else np.moveaxis(stored, 0, -1))
         if self.modality == "table":
             from lepton_lab.data.columns import decode_row
 
             return decode_row(stored, self.meta["columns"])
+        if isinstance(self.preparation, LanguagePreparation):
+            return self.preparation.tokenizer.decode(stored)
         return np.array(stored)
 
     def sample_png(self, split: str, row: int) -> bytes:

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from lepton_lab.data import fingerprint, storage
+from lepton_lab.data import fingerprint, forms, storage
 from lepton_lab.data.checks import examine
 from lepton_lab.data.dataset import PreparedDataset, Split
 from lepton_lab.data.material import Material, Progress
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.sources.base import Source
 from lepton_lab.data.sources.find import find_source
-from lepton_lab.data.splits import SPLIT_NAMES, split_rows
+from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
 
-_VERSION = 1
+_VERSION = 2
 """Raised whenever the same source and options would give other arrays than before."""
 
 _SPECIAL = {"target": "names the column to predict of a table", "image_size": "resizes the pictures of a folder"}
@@ -69,13 +69,7 @@ def _prepare(source: Source, store: storage.HasRoot, name: str, progress: Progre
     if not len(material.labels):
         raise DataError(f"{source.title} has no rows; there is nothing to train on.")
     spec = source.spec
-    rows = split_rows(
-        material.labels,
-        official=material.official,
-        validation_fraction=spec.validation_fraction,
-        test_fraction=spec.test_fraction,
-        seed=spec.split_seed,
-    )
+    rows = material.split(spec)
     progress("Preparing", 0.0)
     with storage.build(store, name) as (path, meta):
         meta.update(_write(material, rows, spec, path))
@@ -86,14 +80,18 @@ def _prepare(source: Source, store: storage.HasRoot, name: str, progress: Progre
 def _write(material: Material, rows: dict[str, np.ndarray], spec: DataSpec, path: Path) -> dict[str, Any]:
     preparation = material.fit(rows["train"], spec)
     for split in SPLIT_NAMES:
-        material.write(path / f"{split}.inputs.npy", rows[split])
-        np.save(path / f"{split}.labels.npy", material.labels[rows[split]].astype(np.int64))
+        material.write(path / f"{split}.inputs", rows[split])
+        material.write_labels(path / f"{split}.labels", rows[split])
         np.save(path / f"{split}.rows.npy", material.row_ids[rows[split]].astype(np.int64))
+        if material.raw is not None:
+            forms.save_part(path / f"{split}.raw", material.raw, rows[split])
     described = {
         "kind": "prepared",
         "modality": material.modality,
         "classes": material.classes,
         "preparation": preparation.to_dict(),
+        "problem": material.problem(preparation).to_dict(),
+        "labelling": material.labelling(rows["train"]).to_dict(),
         **material.describe(),
     }
     remarks = [*material.remarks, *examine(_read_splits(path), described)]
@@ -103,14 +101,18 @@ def _write(material: Material, rows: dict[str, np.ndarray], spec: DataSpec, path
 
 
 def _read_splits(path: Path) -> dict[str, Split]:
-    return {
-        split: Split(
-            inputs=storage.open_array(path / f"{split}.inputs.npy"),
-            labels=np.array(storage.open_array(path / f"{split}.labels.npy")),
-            row_ids=np.array(storage.open_array(path / f"{split}.rows.npy")),
-        )
-        for split in SPLIT_NAMES
-    }
+    return {split: _read_split(path, split) for split in SPLIT_NAMES}
+
+
+def _read_split(path: Path, split: str) -> Split:
+    raw = path / f"{split}.raw"
+    labels = forms.open_part(path / f"{split}.labels")
+    return Split(
+        inputs=forms.open_part(path / f"{split}.inputs"),
+        labels=np.array(labels) if isinstance(labels, np.ndarray) else labels,
+        row_ids=np.array(storage.open_array(path / f"{split}.rows.npy")),
+        raw=forms.open_part(raw) if forms.has_part(raw) else None,
+    )
 
 
 def _open(source: Source, path: Path, meta: dict[str, Any]) -> PreparedDataset:

@@ -16,12 +16,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lepton_lab.data.rows import Ragged
 from lepton_lab.errors import DataError
 
 _KINDS = {
     "image": ("lepton_lab.data.image_preparation", "ImagePreparation"),
     "sequence": ("lepton_lab.data.sequence_preparation", "SequencePreparation"),
     "table": ("lepton_lab.data.table_preparation", "TablePreparation"),
+    "text": ("lepton_lab.data.text_preparation", "TextPreparation"),
+    "language": ("lepton_lab.data.text_preparation", "LanguagePreparation"),
+    "interactions": ("lepton_lab.data.interactions", "InteractionPreparation"),
 }
 
 
@@ -29,7 +33,20 @@ class Preparation(ABC):
     """Base of the preparations; `from_dict` finds the right one."""
 
     kind: ClassVar[str]
-    """The modality that this preparation is for: "image", "sequence" or "table"."""
+    """What `from_dict` finds the class by: mostly the modality that this preparation is for."""
+
+    has_lengths: ClassVar[bool] = False
+    """Rows have lengths of their own: the network is called with `(inputs, lengths)`. See `RaggedPreparation`."""
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens, with padding and unknown; 0 where rows are no tokens."""
+        return 0
+
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        """Values of each category column that is to be embedded; these stand last in a row."""
+        return ()
 
     @property
     @abstractmethod
@@ -42,8 +59,8 @@ class Preparation(ABC):
         """Shape of one row as the network takes it."""
 
     @abstractmethod
-    def read(self, items: Sequence[Any]) -> np.ndarray:
-        """Reads raw items into the form of stored rows (N, *stored_shape).
+    def read(self, items: Sequence[Any]) -> Any:
+        """Reads raw items into the form of stored rows: (N, *stored_shape), or `Ragged`.
 
         Raises:
             DataError: Names the item and the column or shape that is wrong.
@@ -69,7 +86,8 @@ class Preparation(ABC):
             stored: Array (N, *stored_shape).
 
         Returns:
-            A new contiguous float32 array (N, *input_shape).
+            A new contiguous array (N, *input_shape): float32, or int64 where rows are tokens or numbers of users
+            and items.
 
         Raises:
             DataError: When the rows have another shape.
@@ -82,7 +100,7 @@ class Preparation(ABC):
             )
         return self._scale(stored)
 
-    def from_raw(self, items: Sequence[Any]) -> np.ndarray:
+    def from_raw(self, items: Sequence[Any]) -> Any:
         """Prepares what a person sends.
 
         Args:
@@ -95,15 +113,23 @@ class Preparation(ABC):
         Raises:
             DataError: Names the item and the column or shape that is wrong.
         """
-        if isinstance(items, str | bytes | bytearray | dict) or not isinstance(items, Sequence | np.ndarray):
-            raise DataError(f"Expected a list of items, got {type(items).__name__}; put a single item in a list.")
+        _check_is_list(items)
         if not len(items):
-            return np.empty((0, *self.input_shape), np.float32)
+            return self.apply(np.empty((0, *self.stored_shape), np.float64))
         return self.apply(self.read(items))
 
-    def signature(self) -> dict[str, Any]:
-        """The network's input as the Open Inference Protocol v2 describes it."""
+    def signature(self) -> Any:
+        """The network's input as the Open Inference Protocol v2 describes it; several inputs as a list."""
         return {"name": "input", "datatype": "FP32", "shape": [-1, *self.input_shape]}
+
+    def raw_item(self, raw: str, stored: np.ndarray) -> Any:
+        """A row as a person would send it, from the text that the store keeps beside it.
+
+        Args:
+            raw: The row's text, as its material wrote it.
+            stored: The stored row.
+        """
+        return raw
 
     def to_dict(self) -> dict[str, Any]:
         """The preparation as plain values, ready for JSON."""
@@ -126,6 +152,44 @@ class Preparation(ABC):
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"The preparation cannot be read ({error}); make the bundle anew.") from error
         return built
+
+
+class RaggedPreparation(Preparation):
+    """Base of preparations whose rows have lengths of their own.
+
+    `stored_shape` is the shape of one step or token; `read` gives `Ragged` rows, `apply` takes their values.
+    """
+
+    has_lengths: ClassVar[bool] = True
+
+    def from_raw(self, items: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Prepares what a person sends.
+
+        Returns:
+            The rows, padded with zeros to the longest (N, T, ...), and their lengths, int64 (N,); bit-identical to
+            what training made of the same rows.
+
+        Raises:
+            DataError: Names the item and what is wrong with it.
+        """
+        _check_is_list(items)
+        if not len(items):
+            empty = self.apply(np.empty((0, *self.stored_shape), np.float64))
+            return np.empty((0, 1, *empty.shape[1:]), empty.dtype), np.empty(0, np.int64)
+        rows = self.read(items)
+        prepared = Ragged(self.apply(rows.values), rows.offsets)
+        return prepared.padded(np.arange(len(rows))), prepared.lengths
+
+    def signature(self) -> list[dict[str, Any]]:
+        """The network's inputs as the Open Inference Protocol v2 describes them: rows and their lengths."""
+        datatype = "INT64" if self.vocabulary else "FP32"
+        rows = {"name": "input", "datatype": datatype, "shape": [-1, -1, *self.input_shape[1:]]}
+        return [rows, {"name": "lengths", "datatype": "INT64", "shape": [-1]}]
+
+
+def _check_is_list(items: Any) -> None:
+    if isinstance(items, str | bytes | bytearray | dict) or not isinstance(items, Sequence | np.ndarray):
+        raise DataError(f"Expected a list of items, got {type(items).__name__}; put a single item in a list.")
 
 
 def numbers(item: Any, where: str) -> np.ndarray:

@@ -36,6 +36,7 @@ class DatasetInfo:
         offline: True when it needs no download.
         urls: Official folders of the files, tried in this order.
         files: The files; empty when the set is embedded in a library.
+        citation: How to cite it.
     """
 
     name: str
@@ -48,10 +49,11 @@ class DatasetInfo:
     offline: bool
     urls: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = ()
+    citation: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The part that forms show, ready for JSON."""
-        shown = ("name", "title", "task", "num_rows", "licence", "source", "description", "offline")
+        shown = ("name", "title", "task", "num_rows", "licence", "source", "description", "offline", "citation")
         return {key: getattr(self, key) for key in shown}
 
 

@@ -91,7 +91,7 @@ class TableMaterial(Material):
     def write(self, path: Path, rows: np.ndarray) -> None:
         parts = (rows[start : start + _ROWS_PER_CHUNK] for start in range(0, len(rows), _ROWS_PER_CHUNK))
         chunks = (np.stack([self._stored(column, part) for column in self._used], axis=1) for part in parts)
-        save_chunks(path, np.dtype(np.float64), (len(rows), len(self._used)), chunks)
+        save_chunks(path.with_name(path.name + ".npy"), np.dtype(np.float64), (len(rows), len(self._used)), chunks)
 
     def _stored(self, column: Column, rows: np.ndarray) -> np.ndarray:
         import polars as pl
@@ -119,7 +119,7 @@ class TableMaterial(Material):
 
 def table_from_frame(
     frame: pl.DataFrame, *, target: str | None, missing: str, title: str, classes: Sequence[str] | None = None
-) -> TableMaterial:
+) -> Material:
     """Makes a frame ready for training.
 
     Args:
@@ -133,6 +133,8 @@ def table_from_frame(
         DataError: Names the column and row that is wrong.
         UnknownName: When there is no column of the target's name.
     """
+    import polars as pl
+
     target = choose_target(frame.columns, target, title)
     columns = [read_column(frame[name]) for name in frame.columns if name != target]
     labelled = _labels(frame[target])
@@ -151,9 +153,36 @@ def table_from_frame(
     what = f"The target column {target!r} of {title}"
     names, numbers = _classes(labelled.gather(rows), classes, what)
     if not any(column.kind != "ignored" for column in columns):
+        texts = [column for column in columns if column.cells.dtype == pl.String and column.remark != "date_column"]
+        if len(texts) == 1:
+            return _texts(texts[0], columns, names, numbers, rows, remarks)
         raise DataError(f"{title} has no column to learn from beside the target {target!r}.")
     remarks += [_leak(column, target) for column in columns if _tells_label(column, numbers, len(names))]
     return TableMaterial(names, numbers, rows, remarks=remarks, columns=columns, target=target, missing=missing)
+
+
+def _texts(
+    column: Column,
+    columns: list[Column],
+    names: list[str],
+    numbers: np.ndarray,
+    rows: np.ndarray,
+    remarks: list[Remark],
+) -> Material:
+    from lepton_lab.data.text_material import TextMaterial
+
+    column.kind, kept = "text", [remark for remark in remarks if repr(column.name) not in remark.message]
+    described = [
+        {
+            "name": one.name,
+            "kind": one.kind,
+            "missing": one.num_missing,
+            "reason": None if one is column else one.reason,
+        }
+        for one in columns
+    ]
+    texts = column.cells.fill_null("").to_list()
+    return TextMaterial(names, numbers, rows, remarks=kept, texts=texts, field_name=column.name, columns=described)
 
 
 def choose_target(names: Sequence[str], target: str | None, title: str) -> str:

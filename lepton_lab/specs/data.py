@@ -2,22 +2,96 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+import json
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import BeforeValidator, model_validator
 
 from lepton_lab.specs.base import Fraction, Spec, option
+
+Role = Literal[
+    "number", "category", "text", "date", "target", "ignored", "group", "time", "split", "user", "item", "rating"
+]
+"""What a column can be."""
+
+ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
+"""Every role of a column."""
+
+
+def _roles_text(given: Any) -> Any:
+    """Roles as one text: a dict, or "column=role,column=role"; the same roles give the same text."""
+    if given is None or given == "" or given == {}:
+        return None
+    return write_roles(given if isinstance(given, dict) else read_roles(str(given)))
+
+
+def read_roles(text: str | None) -> dict[str, str]:
+    """Roles by column from their text: "age=number,zip=category", or JSON where names have commas or signs of equality.
+
+    Raises:
+        ValueError: In a plain sentence.
+    """
+    text = (text or "").strip()
+    if text.startswith("{"):
+        try:
+            return {str(name): str(role) for name, role in json.loads(text).items()}
+        except ValueError as error:
+            raise ValueError(f"roles cannot be read as JSON ({error}); expected column=role,column=role.") from None
+    pairs = [part.rpartition("=") for part in text.split(",") if part.strip()]
+    strange = next((role for name, _, role in pairs if not name.strip()), None)
+    if strange is not None:
+        raise ValueError(f"roles has {strange.strip()!r}; expected column=role,column=role.")
+    return {name.strip(): role.strip() for name, _, role in pairs}
+
+
+def write_roles(roles: dict[str, str]) -> str:
+    """The text of roles by column, as `read_roles` takes it.
+
+    Raises:
+        ValueError: In a plain sentence, when a role does not exist.
+    """
+    for name, role in roles.items():
+        if role not in ROLES:
+            raise ValueError(f"roles gives {str(name)!r} the role {str(role)!r}; expected one of {', '.join(ROLES)}.")
+    ordered = {str(name): str(role) for name, role in sorted(roles.items(), key=lambda pair: str(pair[0]))}
+    if any(set(name) & set(",={") or name != name.strip() or not name for name in ordered):
+        return json.dumps(ordered, ensure_ascii=False)
+    return ",".join(f"{name}={role}" for name, role in ordered.items())
+
+
+RolesText = Annotated[str, BeforeValidator(_roles_text)]
 
 
 class DataSpec(Spec):
     """Which dataset, and how it is split and prepared."""
 
-    name: str = option("digits", "A dataset's name, or the path of a CSV file or of a folder with a folder per class")
-    target: str | None = option(None, "CSV: the column to predict (default: the last one, or one called label/target)")
+    name: str = option(
+        "digits", "A dataset's name, or the path of a file (CSV, Parquet, Arrow, JSON lines, text, ...) or folder"
+    )
+    target: str | None = option(
+        None, "Tables: the column to predict, or several with commas (default: one called label/target, or the last)"
+    )
+    task: Literal[
+        "auto",
+        "classification",
+        "multilabel",
+        "regression",
+        "forecasting",
+        "language",
+        "rating",
+        "ranking",
+        "detection",
+    ] = option("auto", "What is learnt (auto: told from the data, and shown)")
+    roles: RolesText | None = option(
+        None, f"Tables: what columns are, as column=role,column=role; roles: {', '.join(ROLES)}"
+    )
     mirror: str | None = option(None, "A folder or URL to take a public dataset from, for sites without internet")
     validation_fraction: Fraction = option(0.1, "Share of the training rows kept to watch progress", advanced=True)
     test_fraction: Fraction = option(
         0.2, "Share of all rows kept for the final test, where the source has no test part of its own", advanced=True
+    )
+    split: Literal["auto", "random", "stratified", "group", "time"] = option(
+        "auto", "How rows are divided (auto: the source's own parts, else by time or group column, else stratified)"
     )
     split_seed: int = option(0, "Seed of the random split", advanced=True, ge=0, le=2**31 - 1)
     normalize: Literal["auto", "standard", "minmax", "none"] = option(
@@ -26,6 +100,29 @@ class DataSpec(Spec):
     missing: Literal["auto", "drop", "fill"] = option(
         "auto", "Rows with missing values: drop them, or fill with the training part's median or most frequent value"
     )
+    duplicates: Literal["keep", "drop"] = option("keep", "Rows that are the same in every used column: keep or drop")
+    outliers: Literal["keep", "clip", "drop"] = option(
+        "keep", "Numbers far outside the middle half of the training part (3 times its width): keep, clip or drop"
+    )
+    categories: Literal["auto", "one_hot", "embed"] = option(
+        "auto", "Categories as one input per value, or as a learnt vector (auto: a vector from 33 values on)"
+    )
+    balance: Literal["none", "oversample", "undersample"] = option(
+        "none", "Classes of unequal size: repeat training rows of small ones, or leave out rows of large ones"
+    )
+    tokenizer: Literal["auto", "words", "bpe", "characters"] = option(
+        "auto", "Texts: what a token is (auto: words; characters where texts are single words or one long text)"
+    )
+    vocabulary_size: int | None = option(
+        None, "Texts: the most tokens told apart (default: 20,000 words, 8,000 pieces of bpe)", ge=16, le=500_000
+    )
+    max_length: int | None = option(
+        None, "Texts: tokens of a row after which it is cut (default: told from the data)", ge=2, le=65_536
+    )
+    window: int | None = option(
+        None, "Series and corpora: steps or tokens that are seen at once (default: told from the data)", ge=2, le=65_536
+    )
+    horizon: int | None = option(None, "Forecasting: steps to foretell (default: 24 or less)", ge=1, le=10_000)
     image_size: int | None = option(
         None, "Side that pictures of a folder are resized to (default: chosen from the files)", unit="px", ge=8, le=1024
     )
@@ -41,3 +138,7 @@ class DataSpec(Spec):
                 f"validation_fraction and test_fraction add up to {total:g}; leave at least 0.05 for training."
             )
         return self
+
+    def role_by_column(self) -> dict[str, str]:
+        """The roles that were set, by column."""
+        return read_roles(self.roles)

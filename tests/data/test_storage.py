@@ -144,9 +144,9 @@ def test_the_folder_is_closed_to_others(store):
 def test_parts_are_disjoint_complete_and_never_empty_a_class(fractions, counts):
     labels = np.repeat(np.arange(len(counts)), counts)
     validation, test = fractions
-    parts = split_rows(labels, official=None, validation_fraction=validation, test_fraction=test, seed=3)
+    parts = split_rows(len(labels), classes=labels, validation_fraction=validation, test_fraction=test, seed=3)
     together = np.sort(np.concatenate(list(parts.values())))
     assert np.array_equal(together, np.arange(len(labels)))
     assert set(labels[parts["train"]]) == set(range(len(counts)))
-    again = split_rows(labels, official=None, validation_fraction=validation, test_fraction=test, seed=3)
+    again = split_rows(len(labels), classes=labels, validation_fraction=validation, test_fraction=test, seed=3)
     assert all(np.array_equal(parts[name], again[name]) for name in parts)

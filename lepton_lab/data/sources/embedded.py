@@ -23,4 +23,4 @@ class Digits(Source):
         images = np.asarray(bunch.images).astype(np.uint8)[:, None]
         labels = np.asarray(bunch.target).astype(np.int64)
         classes = [str(digit) for digit in range(10)]
-        return ImageMaterial(classes, labels, np.arange(len(labels)), images=images, high=16.0)
+        return ImageMaterial(classes, labels, np.arange(len(labels)), images=images, white=16.0)

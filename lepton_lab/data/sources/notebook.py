@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lepton_lab.data import storage
@@ -39,7 +41,11 @@ class NotebookSource(Source):
         classes, rows = list(self._meta["classes"]), np.arange(len(labels))
         if self._meta["modality"] == "sequence":
             return SequenceMaterial(classes, labels, rows, sequences=inputs)
-        return ImageMaterial(classes, labels, rows, images=inputs, **self._meta["pixels"])
+        return ImageMaterial(classes, labels, rows, images=inputs, **self._pixels())
+
+    def _pixels(self) -> dict[str, Any]:
+        pixels = self._meta["pixels"]
+        return {"black": pixels["low"], "white": pixels["high"], "bounded": pixels["bounded"]}
 
     def _table(self) -> Material:
         import polars as pl
