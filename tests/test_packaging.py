@@ -195,3 +195,10 @@ def test_ci_runs_what_developers_run():
     assert re.search(r"^exec make test$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
     said = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {"setup", "lab", "test", "dashboard", "bench", "faults", "clean"} <= set(re.findall(r"make (\S+)", said))
+
+
+def test_no_kernel_is_taken_that_leaves_a_cell_unread():
+    """ipykernel 7.0 to 7.3 reads a request that comes while a reply leaves only once another page connects."""
+    (kernel,) = [each for each in map(Requirement, PROJECT["dependencies"]) if each.name == "ipykernel"]
+    released = ("6.31.0", "7.0.1", "7.1.0", "7.2.0", "7.3.0", "7.4.0")
+    assert list(kernel.specifier.filter(released)) == ["6.31.0", "7.4.0"]

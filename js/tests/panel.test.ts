@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { Locale } from '../src/i18n';
-import type { BoardState } from '../src/panel/board';
+import { type BoardState, EMPTY_BOARD } from '../src/panel/board';
 import { PanelView } from '../src/panel/panel';
 import type { PanelActions } from '../src/panel/rows';
 import { deviceText, endpointText, progressOf, runText } from '../src/panel/texts';
@@ -70,6 +70,15 @@ describe('PanelView', () => {
     view.update(board([]), true);
     [...view.element.querySelectorAll('button')].find(each => each.textContent === 'Try digits')?.click();
     expect(done).toEqual([['newRun', undefined]]);
+  });
+
+  it('does not say that there is nothing before the server has answered', () => {
+    const { view } = open();
+    const seen = () => [...view.element.querySelectorAll('.lp-none:not([hidden])')].map(each => each.textContent ?? '');
+    view.update(EMPTY_BOARD, true);
+    expect(seen()).toEqual([]);
+    view.update(board([]), true);
+    expect(seen().join()).toContain('No runs yet.');
   });
 
   it('keeps a row’s element while runs come, move and go', () => {

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from lepton_lab.runs.frames import unpack_frame
 
+PAGE_MS = 60_000
+"""Longest time that a page may take over a click, a load or a picture."""
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
@@ -61,6 +63,7 @@ class Watched:
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
         )
+        self.context.set_default_timeout(PAGE_MS)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self._add(f"uncaught: {error.stack or error}"))

@@ -7,24 +7,31 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from tests.browser import servers
 from tests.browser.chromium import FLAGS, Watched, find_chromium
 from tests.processes import end_processes_of
 
+# How long a page may take over anything before a test gives up. Generous, since passing costs no time: on two busy
+# cores a click, a worker's start and a redraw each take seconds.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
+
 OPENED = pytest.StashKey[list[Watched]]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks what lies here; without a Chromium it is skipped, and says how to get one."""
     here = Path(__file__).parent
     missing = find_chromium() is None
+    may_rerun = config.pluginmanager.hasplugin("rerunfailures")
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker("browser")
             # A browser, a server, a kernel and a training on two cores: what fails once runs again, and both are told.
-            item.add_marker(pytest.mark.flaky(reruns=2))
+            if may_rerun:
+                item.add_marker(pytest.mark.flaky(reruns=2))
             if missing:
                 item.add_marker(pytest.mark.skip(reason="no Chromium here; on Debian: apt-get install chromium"))
 
@@ -72,6 +79,27 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     root = tmp_path_factory.mktemp("store")
     yield root
     end_processes_of(root)
+
+
+@pytest.fixture(autouse=True)
+def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ends what a test has left at work, passed or failed: the next one, or its own second try, has the cores alone."""
+    server_names = [name for name in ("lab", "notebook7", "fresh_lab") if name in request.fixturenames]
+    running = [request.getfixturevalue(name) for name in server_names]
+    yield
+    for server in running:
+        server.stop_kernels()
+        server.stop_runs()
+
+
+@pytest.fixture
+def fresh_lab(tmp_path: Path) -> Iterator[servers.Server]:
+    """A JupyterLab of the test's own, with an empty run store."""
+    (tmp_path / "lab").mkdir()
+    server = servers.jupyter("lab", tmp_path / "lab", tmp_path / "store")
+    yield server
+    server.stop()
+    end_processes_of(tmp_path / "store")
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from playwright.sync_api import Locator, expect
 from tests.browser.chromium import Watched
 from tests.browser.servers import Server
 
-OPEN_MS = 60_000
-RUN_MS = 90_000
+OPEN_MS = 120_000
+RUN_MS = 120_000
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 APP = "(window.jupyterapp ?? window.jupyterlab)"
@@ -36,7 +36,7 @@ class NotebookPage:
     """
 
     def __init__(self, watched: Watched, server: Server, path: str, app: str = "lab") -> None:
-        self.watched, self.page = watched, watched.page
+        self.watched, self.page, self.path = watched, watched.page, path
         # A workspace of its own: a new page would else open what the page before it had open.
         folder = f"lab/workspaces/{secrets.token_hex(4)}/tree/" if app == "lab" else "notebooks/"
         self._url = server.url(folder + path)

@@ -21,7 +21,7 @@ import nbformat
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 QUIET = {
     # Lab asks the network for news and for newer releases of itself; a test has neither.
     "LabApp": {"check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "expose_app_in_browser": True},
@@ -75,7 +75,7 @@ class Server:
         if self.process.poll() is not None:
             raise AssertionError((self.folder / "server.log").read_text()[-4000:])
         try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=2).close()
+            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=10).close()
         except urllib.error.HTTPError:
             return True
         except OSError:
@@ -95,10 +95,12 @@ class Server:
         """Stops every run that has not ended, and waits until it has."""
         for run in self._active_runs():
             self._ask(f"lepton-lab/api/runs/{run['run_id']}/commands", {"command": "stop"})
-        wait_until(lambda: not self._active_runs(), "all runs to end")
+        wait_until(lambda: not self._active_runs(), "all runs to end", 60.0)
 
     def stop_kernels(self) -> None:
         """Ends every kernel, as a person does who closes a notebook for good."""
+        for session in self.get("api/sessions"):
+            self._ask(f"api/sessions/{session['id']}", None, method="DELETE")
         for kernel in self.get("api/kernels"):
             self._ask(f"api/kernels/{kernel['id']}", None, method="DELETE")
 
@@ -118,7 +120,8 @@ class Server:
         return json.loads(said) if said else None
 
     def write_notebook(self, name: str, *cells: str) -> str:
-        """Writes a notebook of code cells into the server's folder; returns its path there."""
+        """Writes a notebook of code cells into the server's folder; returns its path there, which no other has."""
+        name = f"{Path(name).stem}-{secrets.token_hex(4)}.ipynb"
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
         nbformat.write(notebook, self.folder / "notebooks" / name)

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Locator, expect
 
-RUN_MS = 90_000
+RUN_MS = 120_000
 
 
 class Studio:
@@ -58,7 +58,7 @@ class Studio:
         name = self.root.locator(".lp-studio-top .lp-run-name")
         before = name.inner_text()
         self.root.get_by_role("button", name=re.compile("^(Train|Train again|Start another run)$")).first.click()
-        expect(name).not_to_have_text(before, timeout=15_000)
+        expect(name).not_to_have_text(before)
         chip = self.root.locator(".lp-studio-top .lp-chip")
         expect(chip).to_have_text(re.compile("running|finished"), timeout=RUN_MS)
         return chip
@@ -78,7 +78,7 @@ class Studio:
         self.step("Deploy")
         self.fill("Name", name)
         self.press("Deploy")
-        expect(self.root.locator(".lp-view .lp-chip")).to_have_text("ready", timeout=30_000)
+        expect(self.root.locator(".lp-view .lp-chip")).to_have_text("ready")
 
     def predict(self, row: int) -> None:
         """Deploy: asks the endpoint for a test row."""

@@ -32,6 +32,6 @@ def test_stop_works_and_the_curve_outlives_the_kernel_in_notebook_7(watched, not
     run_state(view, "running")
     notebook.shut_kernel_down()
     before = view.locator(".lp-stats").inner_text()
-    expect(view.locator(".lp-stats")).not_to_have_text(before, timeout=10_000)
+    expect(view.locator(".lp-stats")).not_to_have_text(before)
     view.get_by_role("button", name="Stop").click()
-    run_state(view, "stopped", 10_000)
+    run_state(view, "stopped")

@@ -14,9 +14,9 @@ SHOWN = {
 }
 
 
-def test_the_quickstart_runs_top_to_bottom(watched, lab):
+def test_the_quickstart_runs_top_to_bottom(watched, fresh_lab):
     page = watched()
-    notebook = NotebookPage(page, lab, "quickstart.ipynb").open()
+    notebook = NotebookPage(page, fresh_lab, "quickstart.ipynb").open()
     notebook.run_all()
     assert notebook.errors() == []
     expect(notebook.show("%lepton data digits")).to_contain_text("training rows")

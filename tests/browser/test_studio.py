@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab import THEMES, NotebookPage
-from tests.browser.studio import Studio
+from tests.browser.studio import RUN_MS, Studio
 
 
 def whole_job(studio: Studio, page, picture: str, name: str) -> None:
@@ -20,7 +20,7 @@ def whole_job(studio: Studio, page, picture: str, name: str) -> None:
     page.shoot(f"{picture}-2-model")
     chip = studio.start(epochs=12)
     page.shoot(f"{picture}-3-training")
-    expect(chip).to_have_text("finished", timeout=90_000)
+    expect(chip).to_have_text("finished", timeout=RUN_MS)
     page.shoot(f"{picture}-3-trained")
     studio.show_report()
     page.shoot(f"{picture}-4-report")
@@ -35,7 +35,7 @@ def test_the_dashboard_does_the_whole_job(dashboard, watched, dark):
     page = watched(dark=dark)
     page.page.goto(dashboard.url())
     studio = Studio(page.page.locator("body"))
-    expect(studio.root).to_be_visible(timeout=60_000)
+    expect(studio.root).to_be_visible()
     expect(page.page.locator(".jp-InputArea, .jp-Cell-inputWrapper")).to_have_count(0)
     theme = "dark" if dark else "light"
     page.shoot(f"dashboard-0-open-{theme}")
@@ -47,7 +47,7 @@ def test_the_dashboard_folds_on_a_narrow_window(dashboard, watched, width):
     page = watched(width=width)
     page.page.goto(dashboard.url())
     studio = Studio(page.page.locator("body"))
-    expect(studio.root).to_be_visible(timeout=60_000)
+    expect(studio.root).to_be_visible()
     studio.load_digits()
     page.shoot(f"dashboard-narrow-{width}")
     overflow = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -58,7 +58,7 @@ def test_the_dashboard_is_closed_without_its_token(dashboard):
     for path in ("", "voila/files/studio.ipynb", "api/kernels", "voila/tree"):
         request = urllib.request.Request(f"http://127.0.0.1:{dashboard.port}/{path}")
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=30) as answer:
                 assert "/login" in answer.url, f"/{path} answered without a token"
         except urllib.error.HTTPError as refused:
             assert refused.code in (401, 403, 404), (path, refused.code)

@@ -25,8 +25,8 @@ def test_a_run_lives_on_a_voila_page_of_the_jupyter_server(lab, watched):
     expect(page.page.locator(".lp-run")).to_have_count(1)
     for _ in range(3):
         before = view.locator(".lp-stats").inner_text()
-        expect(view.locator(".lp-stats")).not_to_have_text(before, timeout=10_000)
+        expect(view.locator(".lp-stats")).not_to_have_text(before)
     assert page.frames, "the curve came by the kernel, not by the server extension"
     page.shoot("voila-in-jupyter-light")
     view.get_by_role("button", name="Stop").click()
-    run_state(view, "stopped", 10_000)
+    run_state(view, "stopped")

@@ -3,7 +3,7 @@ import { button, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { icon } from '../view/icons';
-import type { BoardState, EndpointSummary } from './board';
+import { type BoardState, EMPTY_BOARD, type EndpointSummary } from './board';
 import { EndpointRow, type PanelActions, RunRow } from './rows';
 import { deviceText } from './texts';
 
@@ -106,8 +106,9 @@ export class PanelView {
   update(board: BoardState, online: boolean): void {
     this._runs.update(board.runs);
     this._endpoints.update(board.endpoints);
-    setAttribute(this._noRuns, 'hidden', board.runs.length > 0 || !online);
-    setAttribute(this._noEndpoints, 'hidden', board.endpoints.length > 0);
+    const known = board !== EMPTY_BOARD; // before the server's first answer nobody knows that there is nothing
+    setAttribute(this._noRuns, 'hidden', board.runs.length > 0 || !online || !known);
+    setAttribute(this._noEndpoints, 'hidden', board.endpoints.length > 0 || !known);
     setAttribute(this._offline, 'hidden', online);
     this._showDevices(board);
   }
