@@ -6,16 +6,15 @@ import functools
 import os
 import threading
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from lepton_lab.errors import LeptonError, SpecError, StoreError
 from lepton_lab.runs.endpoints import list_endpoints
-from lepton_lab.runs.events import EVENTS_FILE
 from lepton_lab.runs.launch import poke
+from lepton_lab.runs.ordering import waiting_order
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.queue import Queue
-from lepton_lab.runs.record import RunRecord, list_runs
+from lepton_lab.runs.record import RunRecord, list_runs, stamp
 from lepton_lab.runs.states import ACTIVE, RunState
 from lepton_lab.runs.summary import RunSummary
 
@@ -69,7 +68,7 @@ class BoardScan:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+        self._seen: dict[str, tuple[tuple[tuple[int, int], ...], dict[str, Any]]] = {}
         self.needs_supervisor = False
         """Whether something is alive that a supervisor must care for, as of the last look."""
 
@@ -102,7 +101,7 @@ class BoardScan:
 
     def _summary(self, run_id: str) -> dict[str, Any]:
         """The summary as last read, or read anew where the run's events have changed since."""
-        signature = _signature(self._store.runs_dir / run_id / EVENTS_FILE)
+        signature = stamp(self._store.runs_dir / run_id)
         seen = self._seen.get(run_id)
         if seen is None or seen[0] != signature:
             seen = (signature, self._read(run_id))
@@ -125,15 +124,6 @@ class BoardScan:
             entries = Queue(self._store, timeout_seconds=0.2).entries()
         except StoreError:  # a board without places in the queue is better than none
             return {}, {}
-        waiting = [entry.run_id for entry in entries if entry.slot is None]
+        waiting = [entry.run_id for entry in waiting_order(entries)]
         leases = {entry.slot: entry.run_id for entry in entries if entry.slot is not None}
         return leases, {run_id: place for place, run_id in enumerate(waiting, 1)}
-
-
-def _signature(path: Path) -> tuple[int, int]:
-    """What changes when a file changes: its time of change in nanoseconds and its size in bytes."""
-    try:
-        found = path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)

@@ -1,6 +1,7 @@
 """Checkpoints as folders of bytes: a new folder each, a manifest with SHA-256, renamed into place last.
 
-`checkpoints/<step, 10 digits>/` holds the worker's files and `manifest.json`. The last two and the best are kept.
+`checkpoints/<step, 10 digits>/` holds the worker's files and `manifest.json`. The last two, the best and the
+pinned ones are kept, and some of the older ones, evenly spread.
 """
 
 from __future__ import annotations
@@ -11,27 +12,32 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lepton_lab.errors import StoreError
+from lepton_lab.errors import RunError, StoreError
 from lepton_lab.runs.atomic import DISK, Disk, read_json, store_error, sync_directory, sync_file, write_json
+from lepton_lab.runs.labels import read_labels
 
 MANIFEST = "manifest.json"
 _STEP = re.compile(r"(?:\.old-)?(\d{10})")
-_KEEP = 2
+KEEP = 2
+"""Checkpoints that stay whatever happens, the newest ones; if one is damaged, the other is there."""
 
 
 @contextmanager
-def new_checkpoint(run_dir: Path, step: int, *, is_best: bool = False, disk: Disk = DISK) -> Iterator[Path]:
+def new_checkpoint(
+    run_dir: Path, step: int, *, is_best: bool = False, keep: int = KEEP, disk: Disk = DISK
+) -> Iterator[Path]:
     """A folder to write a checkpoint's files into; it becomes the checkpoint when the block ends without an error.
 
     Args:
         run_dir: The run's folder.
         step: Steps taken so far.
         is_best: Whether these are the best weights so far; the newest best one is kept for good.
+        keep: How many to keep besides the best and the pinned ones, at least 2; the older ones evenly spread.
         disk: The system calls.
 
     Raises:
@@ -50,7 +56,7 @@ def new_checkpoint(run_dir: Path, step: int, *, is_best: bool = False, disk: Dis
             raise store_error(error, folder / f"{step:010d}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _prune(folder)
+    _prune(folder, keep)
 
 
 def latest_checkpoint(run_dir: Path, on_broken: Callable[[int, str], None] | None = None) -> tuple[int, Path] | None:
@@ -75,6 +81,60 @@ def best_checkpoint(run_dir: Path) -> tuple[int, Path] | None:
         if _is_best(path) and verify(path) is None:
             return step, path
     return None
+
+
+def all_steps(run_dir: Path) -> list[int]:
+    """The steps of all checkpoints, not verified, oldest first."""
+    return [step for step, _ in _all(run_dir)]
+
+
+def checkpoint_at(run_dir: Path, step: int) -> Path:
+    """The folder of the checkpoint of one step, verified.
+
+    Raises:
+        RunError: If there is none of that step, or it is damaged; says which there are.
+    """
+    found = dict(_all(run_dir))
+    if step not in found:
+        known = ", ".join(str(each) for each in found) or "none"
+        raise RunError(f"Run {run_dir.name!r} has no checkpoint of step {step}; there are: {known}.")
+    problem = verify(found[step])
+    if problem is not None:
+        raise RunError(f"{problem} Choose another one.")
+    return found[step]
+
+
+def superfluous(run_dir: Path, keep: int = KEEP, pinned: Collection[int] = ()) -> list[Path]:
+    """The checkpoints that thinning would remove: all but the best, the pinned, the last and some spread evenly.
+
+    Args:
+        run_dir: The run's folder.
+        keep: How many stay besides the best and the pinned ones.
+        pinned: Steps whose checkpoints stay.
+    """
+    found = _all(run_dir)
+    best = [step for step, path in found if _is_best(path)][-1:]
+    ordinary = [step for step, _ in found if step not in pinned and step not in best]
+    staying = {*thin(ordinary, keep), *best, *pinned}
+    if found:
+        staying.add(found[-1][0])
+    return [path for step, path in found if step not in staying]
+
+
+def thin(steps: Sequence[int], keep: int) -> list[int]:
+    """Drops steps until so many are left, each time the one whose neighbours are closest; never the newest ones.
+
+    Args:
+        steps: In order.
+        keep: How many to leave.
+    """
+    left = list(steps)
+    while len(left) > max(keep, 1):
+        newest = min(KEEP, keep)
+        candidates = range(len(left) - newest)
+        drop = min(candidates, key=lambda i: (left[i + 1] - (left[i - 1] if i else 0), i))
+        del left[drop]
+    return left
 
 
 def newest_step(run_dir: Path) -> int:
@@ -153,16 +213,13 @@ def _put_in_place(temporary: Path, target: Path, disk: Disk) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _prune(folder: Path) -> None:
-    """Keeps the last two and the newest best; tidies up what a killed worker left, for there is one at a time."""
+def _prune(folder: Path, keep: int) -> None:
+    """Thins out the older ones; tidies up what a killed worker left, for there is one at a time."""
     for old in folder.glob(".old-*"):
         plain = folder / old.name.removeprefix(".old-")
         if not plain.exists():
             old.rename(plain)
-    found = _all(folder.parent)
-    best = [path for _, path in found if _is_best(path)]
-    keep = {path for _, path in found[-_KEEP:]} | set(best[-1:])
-    outdated = [path for _, path in found if path not in keep]
+    outdated = superfluous(folder.parent, keep, read_labels(folder.parent).pinned_checkpoints)
     for path in [*outdated, *folder.glob(".new-*"), *folder.glob(".old-*")]:
         shutil.rmtree(path, ignore_errors=True)
 

@@ -17,6 +17,9 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.runs.states import ENDED, RunState
 
 COMMANDS = ("pause", "resume", "stop", "set_learning_rate", "checkpoint")
+"""What a person can ask of a run at work."""
+PREEMPT = "preempt"
+"""What the supervisor asks: save a checkpoint, and go back into the queue; the value names the run that comes."""
 CONTROL_FOLDER = "control"
 _POLL_SECONDS = 0.05
 
@@ -37,6 +40,8 @@ def send_command(run_dir: Path, command: str, value: Any = None, *, by: str) -> 
         RunError: If the value is wrong, or the run has ended.
         StoreError: If the folder cannot be read or written.
     """
+    if command == PREEMPT and by != "supervisor":
+        raise UnknownName("command", command, COMMANDS)
     value = _check(command, value)
     try:
         state = snapshot.load(run_dir).fold.state
@@ -142,10 +147,13 @@ _VERBS = {
     "stop": "be stopped",
     "set_learning_rate": "change its learning rate",
     "checkpoint": "save a checkpoint",
+    PREEMPT: "make room",
 }
 
 
 def _check(command: str, value: Any) -> Any:
+    if command == PREEMPT:
+        return None if value is None else str(value)
     if command not in COMMANDS:
         raise UnknownName("command", str(command), COMMANDS)
     if command == "set_learning_rate":

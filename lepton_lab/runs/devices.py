@@ -5,41 +5,70 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from lepton_lab.runs.launch import ALL_DEVICES_VARIABLE
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+GPU_SHARE_VARIABLE = "LEPTON_GPU_SHARE"
+"""In a worker's environment: the share of the GPU's memory that it may take."""
 _ASK_SECONDS = 10.0
+_ROUNDING = 1e-6
 
 
 def device_slots(env: Mapping[str, str] = os.environ) -> list[str]:
-    """The slots of this machine: "cpu:0" (as many as `LEPTON_CPU_SLOTS` says, default 1) and one for each GPU."""
+    """The slots of this machine: "cpu:0", "cpu:1", ... and one for each GPU.
+
+    There are as many CPU slots as `LEPTON_CPU_SLOTS` says, else one for each two cores.
+    """
     try:
-        num_cpu = max(1, int(env.get("LEPTON_CPU_SLOTS", "1")))
-    except ValueError:
-        num_cpu = 1
+        num_cpu = max(1, int(env["LEPTON_CPU_SLOTS"]))
+    except (KeyError, ValueError):
+        num_cpu = max(1, _num_cores() // 2)
     return [*(f"cpu:{i}" for i in range(num_cpu)), *(f"cuda:{gpu}" for gpu in _gpus(env))]
 
 
-def free_slot(device: str, slots: Sequence[str], taken: Collection[str]) -> str | None:
-    """A slot for a run that asked for "auto", "cpu" or "cuda"; None if it must wait.
+def slot_kind(device: str, slots: Sequence[str]) -> str:
+    """The kind of slot, "cpu:" or "cuda:", for a run that asked for "auto", "cpu" or "cuda".
 
     "auto" is a GPU where there is one. "cuda" without a GPU gets a CPU slot, where the worker says what is missing.
     """
     has_gpu = any(slot.startswith("cuda:") for slot in slots)
-    kind = "cuda:" if has_gpu and device != "cpu" else "cpu:"
-    return next((slot for slot in slots if slot.startswith(kind) and slot not in taken), None)
+    return "cuda:" if has_gpu and device != "cpu" else "cpu:"
 
 
-def slot_environment(slot: str, env: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that keep a worker to its slot."""
+def free_slot(device: str, slots: Sequence[str], taken: Mapping[str, float], share: float = 1.0) -> str | None:
+    """A slot for a run, or None if it must wait.
+
+    Args:
+        device: What the run asked for: "auto", "cpu" or "cuda".
+        slots: All slots.
+        taken: The share of each slot that is given out.
+        share: The share of a GPU that the run needs; a CPU slot is always given as a whole.
+
+    Returns:
+        Of the GPUs on which there is room, the fullest one, so that whole ones stay free for whom needs one.
+    """
+    kind = slot_kind(device, slots)
+    needed = share if kind == "cuda:" else 1.0
+    fitting = [slot for slot in slots if slot.startswith(kind) and taken.get(slot, 0.0) + needed <= 1.0 + _ROUNDING]
+    return max(fitting, key=lambda slot: (taken.get(slot, 0.0), -slots.index(slot)), default=None)
+
+
+def slot_environment(slot: str, env: Mapping[str, str] = os.environ, share: float = 1.0) -> dict[str, str]:
+    """The variables that keep a worker to its slot, and to its share of the GPU's memory."""
     kind, _, which = slot.partition(":")
     # Waiting OpenMP threads that spin on busy cores slow a small network down several times.
     variables = {"OMP_WAIT_POLICY": env.get("OMP_WAIT_POLICY", "PASSIVE")}
     if kind == "cuda":
         variables |= {_VISIBLE: which, ALL_DEVICES_VARIABLE: env.get(_VISIBLE, "-")}
+        if share < 1.0:
+            variables[GPU_SHARE_VARIABLE] = f"{share:g}"
     return variables
+
+
+def _num_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _gpus(env: Mapping[str, str]) -> list[str]:

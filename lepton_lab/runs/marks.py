@@ -51,6 +51,8 @@ def _describe(event: Event) -> tuple[str | None, str]:
         )
     if event_type == "RunQueued" and event.get("resumed"):
         return "resumed", f"resumed by {by}" if by else "resumed"
+    if event_type == "RunPreempted":
+        return "paused", f"made room for {event.get('for') or 'a run of higher priority'}"
     if event_type == "RunFailed":
         return "failed", str(event.get("message") or event.get("reason") or "failed")
     if event_type in ("CheckpointBroken", "WarningRaised"):

@@ -34,7 +34,9 @@ def enqueue_orphans(store: Store, queue: Queue) -> list[str]:
         if entry.name.startswith("."):
             _remove_if_old(entry)
         elif entry.name not in known and _is_due(store, entry.name):
-            queue.enqueue(entry.name, device=_device(store, entry.name))
+            summary = snapshot.load(store.run_dir(entry.name)).fold.summary()
+            device, share = _needs(store, entry.name)
+            queue.enqueue(entry.name, device=device, priority=summary.priority, user=summary.user, share=share)
             found.append(entry.name)
     return found
 
@@ -47,14 +49,16 @@ def _is_due(store: Store, run_id: str) -> bool:
     return fold.seq > 0 and fold.state not in ENDED and store.is_sealed(run_id, fold.seal)
 
 
-def _device(store: Store, run_id: str) -> str:
+def _needs(store: Store, run_id: str) -> tuple[str, float]:
+    """The device that a run asks for, and the share of a GPU."""
     try:
-        return str(read_json(store.run_dir(run_id) / "spec.json")["train"].get("device", "auto"))
-    except (StoreError, KeyError, TypeError, AttributeError):
-        return "auto"
+        train = read_json(store.run_dir(run_id) / "spec.json")["train"]
+        return str(train.get("device", "auto")), float(train.get("gpu_fraction", 1.0))
+    except (StoreError, KeyError, TypeError, ValueError, AttributeError):
+        return "auto", 1.0
 
 
 def _remove_if_old(entry: os.DirEntry[str]) -> None:
     """Removes what was left of a run's creation that was cut off."""
-    if entry.name.startswith(".new-") and time.time() - entry.stat().st_mtime > _OLD_SECONDS:
+    if entry.name.startswith((".new-", ".trash-")) and time.time() - entry.stat().st_mtime > _OLD_SECONDS:
         shutil.rmtree(entry.path, ignore_errors=True)

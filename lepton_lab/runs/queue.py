@@ -15,19 +15,27 @@ from dataclasses import dataclass
 from lepton_lab.errors import StoreError
 from lepton_lab.runs.paths import Store
 
-_SCHEMA = """
+_COLUMNS = {
+    "priority": "INTEGER NOT NULL DEFAULT 0",
+    "device": "TEXT NOT NULL DEFAULT 'auto'",
+    "slot": "TEXT",
+    "pid": "INTEGER",
+    "start_time": "REAL",
+    "boot": "TEXT",
+    "place": "REAL",
+    "user": "TEXT",
+    "share": "REAL NOT NULL DEFAULT 1.0",
+}
+"""All but the first two columns; a file of an earlier version gets those that it lacks."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS queue (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL UNIQUE,
-    priority INTEGER NOT NULL DEFAULT 0,
-    device TEXT NOT NULL DEFAULT 'auto',
-    slot TEXT,
-    pid INTEGER,
-    start_time REAL,
-    boot TEXT
+    {", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())}
 )
 """
-_ORDER = "ORDER BY priority DESC, position"
+_PLACE = "COALESCE(place, position)"
+_ORDER = f"ORDER BY priority DESC, {_PLACE}, position"
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,10 @@ class Entry:
     slot: str | None
     worker: dict[str, object] | None
     """The worker's identity, once it is started."""
+    priority: int = 0
+    user: str | None = None
+    share: float = 1.0
+    """The share of a GPU that it needs."""
 
 
 class Queue:
@@ -55,26 +67,57 @@ class Queue:
     def __init__(self, store: Store, timeout_seconds: float = 5.0) -> None:
         self._path, self._timeout_seconds = store.queue_db, timeout_seconds
 
-    def enqueue(self, run_id: str, *, device: str = "auto", priority: int = 0) -> None:
+    def enqueue(
+        self, run_id: str, *, device: str = "auto", priority: int = 0, user: str | None = None, share: float = 1.0
+    ) -> None:
         """Puts a run at the end of its priority; one that is there already stays where it is."""
         with self._connect() as db:
+            # A place of its own: of two numbers that a row could be ordered by, the later one is the greater.
             db.execute(
-                "INSERT INTO queue (run_id, device, priority) VALUES (?, ?, ?) ON CONFLICT (run_id) DO NOTHING",
-                (run_id, device, priority),
+                "INSERT INTO queue (run_id, device, priority, user, share, place) VALUES (?, ?, ?, ?, ?, "
+                f"1 + COALESCE((SELECT MAX({_PLACE}) FROM queue), 0)) ON CONFLICT (run_id) DO NOTHING",
+                (run_id, device, priority, user, share),
             )
+
+    def set_priority(self, run_id: str, priority: int) -> bool:
+        """Gives a run another priority, at the end of whose line it stands then; False if it is not in the queue."""
+        with self._connect() as db:
+            end = f"1 + (SELECT MAX({_PLACE}) FROM queue)"
+            change = db.execute(f"UPDATE queue SET priority = ?, place = {end} WHERE run_id = ?", (priority, run_id))
+            return change.rowcount == 1
+
+    def move(self, run_id: str, place: int) -> bool:
+        """Puts a waiting run at a place among the waiting ones of its priority, 1 being the first in line.
+
+        Returns:
+            Whether it waits; a run that has been started meanwhile stays where it is.
+        """
+        with self._connect() as db:
+            rows = db.execute(f"SELECT run_id, priority, {_PLACE} FROM queue WHERE slot IS NULL {_ORDER}").fetchall()
+            mine = next((row for row in rows if row[0] == run_id), None)
+            if mine is None:
+                return False
+            line = [row for row in rows if row[1] == mine[1] and row is not mine]
+            places = sorted(row[2] for row in [*line, mine])  # the same places, given out anew
+            line.insert(min(place - 1, len(line)), mine)
+            for row, at in zip(line, places, strict=True):
+                db.execute("UPDATE queue SET place = ? WHERE run_id = ?", (at, row[0]))
+            return True
 
     def entries(self) -> list[Entry]:
         """All runs, in order."""
         if not self._path.exists():
             return []
         with self._connect() as db:
-            rows = db.execute(f"SELECT run_id, device, slot, pid, start_time, boot FROM queue {_ORDER}").fetchall()
-        return [Entry(row[0], row[1], row[2], _worker(*row[3:])) for row in rows]
+            columns = "run_id, device, slot, pid, start_time, boot, priority, user, share"
+            rows = db.execute(f"SELECT {columns} FROM queue {_ORDER}").fetchall()
+        return [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
 
     def positions(self) -> dict[str, int]:
         """The place of each waiting run; 1 is next."""
-        waiting = [entry.run_id for entry in self.entries() if entry.slot is None]
-        return {run_id: place for place, run_id in enumerate(waiting, 1)}
+        from lepton_lab.runs.ordering import waiting_order
+
+        return {entry.run_id: place for place, entry in enumerate(waiting_order(self.entries()), 1)}
 
     def lease(self, run_id: str, slot: str) -> bool:
         """Gives a waiting run a slot; False if it is not waiting any more."""
@@ -130,12 +173,20 @@ class Queue:
             db.execute("PRAGMA synchronous = EXTRA")
             db.execute(_SCHEMA)
             db.execute("BEGIN IMMEDIATE")
+            _add_missing_columns(db)
             yield db
             db.execute("COMMIT")
         except sqlite3.Error as error:
             raise _queue_error(error) from error
         finally:
             db.close()
+
+
+def _add_missing_columns(db: sqlite3.Connection) -> None:
+    known = {row[1] for row in db.execute("PRAGMA table_info(queue)")}
+    for name, kind in _COLUMNS.items():
+        if name not in known:
+            db.execute(f"ALTER TABLE queue ADD COLUMN {name} {kind}")
 
 
 def _worker(pid: int | None, start_time: float | None, boot: str | None) -> dict[str, object] | None:

@@ -15,7 +15,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,12 @@ from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
-from lepton_lab.runs.events import EventLog, read_events
+from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, read_events
+from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.lines import Event
 from lepton_lab.runs.paths import Store, check_name
+from lepton_lab.runs.people import current_user
 from lepton_lab.runs.queue import Queue
 from lepton_lab.runs.states import ENDED, RunState
 from lepton_lab.runs.summary import RunSummary
@@ -57,7 +59,7 @@ class RunRecord:
         Raises:
             UnknownName: If there is none of that name.
         """
-        names = _run_names(store)
+        names = run_names(store)
         if run_id not in names:
             raise UnknownName("run", run_id, names)
         return cls(store, run_id)
@@ -102,7 +104,15 @@ class RunRecord:
 
 
 def create_run(
-    store: Store, spec: RunSpec, *, name: str | None = None, owner: str | None = None, submitted: bool = False
+    store: Store,
+    spec: RunSpec,
+    *,
+    name: str | None = None,
+    owner: str | None = None,
+    user: str | None = None,
+    submitted: bool = False,
+    parent: dict[str, Any] | None = None,
+    fill: Callable[[Path, EventWriter], None] | None = None,
 ) -> RunRecord:
     """Makes a run's folder, whole or not at all, with the spec and the first event. Does not queue it.
 
@@ -111,23 +121,32 @@ def create_run(
         spec: What to train, on what, how.
         name: The run's name (default: the spec's, else dataset, network and a number); a taken one gets a number.
         owner: Who asked, for whoever wants to find their own runs again.
+        user: Whose run it is (default: who runs this process).
         submitted: Whether it goes to the queue next; a supervisor then sees to it that it gets there.
+        parent: Where it comes from, if it goes on from another run.
+        fill: Puts more into the folder, and into the record after the first event, before the run has its name.
 
     Raises:
         StoreError: If the disk does not take it.
     """
     store.prepare()
     name = name or spec.train.name
-    first = {"dataset": _slug(spec.data.name), "model": _slug(spec.model.name), "epochs": spec.train.epochs}
+    dataset, model = _slug(spec.data.name), _slug(spec.model.name)
+    first: dict[str, Any] = {"dataset": dataset, "model": model, "epochs": spec.train.epochs, "owner": owner}
+    first |= {"user": user or current_user(), "priority": spec.train.priority}
+    if parent is not None:
+        first["parent"] = parent
     temporary = store.runs_dir / f".new-{secrets.token_hex(8)}"
     try:
         temporary.mkdir(mode=0o700)
         (temporary / "control").mkdir(mode=0o700)
         write_json(temporary / "spec.json", spec.model_dump(mode="json"))
-        for run_id in _free_names(store, name, f"{first['dataset']}-{first['model']}"):
+        for run_id in _free_names(store, name, f"{dataset}-{model}"):
             with EventLog.open_writer(temporary) as writer:
                 seal = store.seal(run_id) if submitted else None
-                writer.append("RunQueued", run_id=run_id, name=run_id, owner=owner, seal=seal, **first)
+                writer.append("RunQueued", run_id=run_id, name=run_id, seal=seal, **first)
+                if fill is not None:
+                    fill(temporary, writer)
             if _publish(temporary, store.run_dir(run_id)):
                 return RunRecord(store, run_id)
             (temporary / "events.jsonl").unlink()
@@ -141,9 +160,18 @@ def create_run(
 def submit(store: Store, spec: RunSpec, *, name: str | None = None, owner: str | None = None) -> RunRecord:
     """Makes a run, queues it and sees to it that a supervisor is there. Returns at once; see `create_run`."""
     record = create_run(store, spec, name=name, owner=owner, submitted=True)
-    Queue(store).enqueue(record.run_id, device=spec.train.device)
-    ensure_supervisor(store)
+    enqueue(record, spec)
     return record
+
+
+def enqueue(record: RunRecord, spec: RunSpec) -> None:
+    """Puts a run that is queued in its record into the queue, and sees to it that a supervisor is there."""
+    summary = record.summary()
+    train = spec.train
+    Queue(record.store).enqueue(
+        record.run_id, device=train.device, priority=summary.priority, user=summary.user, share=train.gpu_fraction
+    )
+    ensure_supervisor(record.store)
 
 
 def resume_run(store: Store, run_id: str, *, by: str = "python") -> RunRecord:
@@ -159,17 +187,39 @@ def resume_run(store: Store, run_id: str, *, by: str = "python") -> RunRecord:
         state = writer.state
         if state not in ENDED or state is RunState.finished:
             raise RunError(f"Run {run_id!r} is {state}; only a stopped or failed run can be resumed.")
+        require_trust(record, spec)
         forget_commands(record.dir)
         writer.append("RunQueued", run_id=run_id, resumed=True, by=by, seal=store.seal(run_id))
-        Queue(store).enqueue(run_id, device=spec.train.device)
-    ensure_supervisor(store)
+    enqueue(record, spec)
     return record
+
+
+def require_trust(record: RunRecord, spec: RunSpec) -> None:
+    """Refuses to run code that came with a run folder from elsewhere, until its new owner says that it may.
+
+    Raises:
+        RunError: If the run has a network of its own, was not made in this store, and nobody has trusted it.
+    """
+    if spec.model.source is None:
+        return
+    labels, store = read_labels(record.dir), record.store
+    seals = [labels.trusted_seal, *(event.get("seal") for event in record.events() if event["type"] == "RunQueued")]
+    if not any(store.is_sealed(record.run_id, seal) for seal in seals):
+        raise RunError(
+            f"Run {record.run_id!r} came from elsewhere and brings code of its own. Read the source in its spec.json; "
+            "if you trust it, say so with trust_run, then try again."
+        )
+
+
+def trust_run(store: Store, run_id: str, *, by: str) -> None:
+    """Says that the code in a run from elsewhere may be run in this store."""
+    trust(RunRecord.find(store, run_id).dir, store.seal(run_id), by=by)
 
 
 def list_runs(store: Store) -> list[RunSummary]:
     """Every run at a glance, newest first; a folder that cannot be read is a failed run, reason "unreadable"."""
     positions = _positions(store)
-    found = [_summary(store.runs_dir / name, positions) for name in _run_names(store)]
+    found = [_summary(store.runs_dir / name, positions) for name in run_names(store)]
     return sorted(found, key=lambda run: (run.created or 0.0, run.run_id), reverse=True)
 
 
@@ -183,12 +233,33 @@ def _summary(run_dir: Path, positions: dict[str, int]) -> RunSummary:
         message = f"The folder of run {run_dir.name!r} cannot be read: {said}."
         return RunSummary(run_dir.name, name=run_dir.name, state="failed", reason="unreadable", message=message)
     summary = loaded.fold.summary()
+    labels = read_labels(run_dir)
+    if labels is not NO_LABELS:
+        summary.title, summary.tags = labels.title, list(labels.tags)
+        summary.note, summary.pinned = labels.note, labels.pinned
     if loaded.fold.state is RunState.queued:
         summary.queue_position = positions.get(run_dir.name)
     return summary
 
 
-def _run_names(store: Store) -> list[str]:
+def stamp(run_dir: Path) -> tuple[tuple[int, int], ...]:
+    """What changes whenever a run's summary may have changed: times and sizes of its events and labels."""
+    found = []
+    for name in (EVENTS_FILE, LABELS_FILE):
+        try:
+            stat = os.stat(run_dir / name)
+            found.append((stat.st_mtime_ns, stat.st_size))
+        except OSError:
+            found.append((0, 0))
+    return tuple(found)
+
+
+def run_names(store: Store) -> list[str]:
+    """The names of all runs of a store, readable or not, in no order.
+
+    Raises:
+        StoreError: If the folder cannot be read.
+    """
     try:
         with os.scandir(store.runs_dir) as entries:
             return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
@@ -207,7 +278,7 @@ def _positions(store: Store) -> dict[str, int]:
 
 def _free_names(store: Store, name: str | None, prefix: str) -> Iterator[str]:
     """Names that no run has, best first."""
-    taken = set(_run_names(store))
+    taken = set(run_names(store))
     if name is not None and check_name("run", name) not in taken:
         yield name
     stem, first = (prefix, 1) if name is None else (name[:58], 2)

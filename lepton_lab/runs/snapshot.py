@@ -17,7 +17,7 @@ from lepton_lab.runs.lines import read_lines
 from lepton_lab.runs.summary import Fold
 
 SNAPSHOT_FILE = "summary.json"
-_VERSION = 1
+_VERSION = 2
 _MISFITS = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 """What applying something that is no event of a run ends in."""
 

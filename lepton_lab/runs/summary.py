@@ -24,6 +24,20 @@ class RunSummary:
     dataset: str = ""
     model: str = ""
     owner: str | None = None
+    """The notebook cell that made it, so that running the cell again finds it."""
+    user: str | None = None
+    """Whose run it is."""
+    title: str | None = None
+    """What to show in place of the name, where somebody gave it a title."""
+    tags: list[str] = field(default_factory=list)
+    note: str = ""
+    pinned: bool = False
+    priority: int = 0
+    """Runs of a higher priority start first."""
+    parent: dict[str, Any] | None = None
+    """Where a continued or forked run comes from: `{run_id, step, kind, kept, changed}`; see `branch.py`."""
+    verified: bool | None = None
+    """Whether a replay gave the same weights bit by bit; None: nobody has tried."""
     created: float | None = None
     """Unix seconds, as `started` and `ended`."""
     started: float | None = None
@@ -49,6 +63,10 @@ class RunSummary:
     queue_position: int | None = None
     """1 is next; set while the run waits."""
     restarts: int = 0
+    preemptions: int = 0
+    """How often it made room for a run of a higher priority."""
+    waiting_fraction: float | None = None
+    """Share of the last stretch of time in which the step waited for data."""
     sparkline: list[float] = field(default_factory=list)
     """At most 32 points of validation accuracy, or of training accuracy while there are fewer than two."""
     last_seq: int = 0
@@ -78,6 +96,12 @@ class Fold:
         """The mark of the store that the run was submitted in."""
         self.has_points = False
         """Whether the worker of this attempt has recorded a measurement."""
+        self.awaits_worker = False
+        """Whether a restart has been decided on, and no worker been started since."""
+        self.quick_deaths = 0
+        """Deaths of workers in a row, without a checkpoint in between."""
+        self.was_paused = False
+        """Whether it was paused when its worker went, so that the next one is to hold still again."""
 
     @property
     def state(self) -> RunState:
@@ -110,7 +134,10 @@ class Fold:
             return
         self._summary.last_seq = event["seq"]
         self._summary.elapsed_seconds = _number(event.get("elapsed_seconds"), self._summary.elapsed_seconds)
-        self._summary.state = next_state(self.state, event["type"]).value
+        before = self.state
+        self._summary.state = next_state(before, event["type"]).value
+        if event["type"] in ("RunPreempted", "RunRestarted"):
+            self.was_paused |= before is RunState.paused
         handle = getattr(self, f"_on_{event['type']}", None)
         if handle is not None:
             handle(event)
@@ -128,6 +155,9 @@ class Fold:
             "attempt_restarts": self.attempt_restarts,
             "seal": self.seal,
             "has_points": self.has_points,
+            "awaits_worker": self.awaits_worker,
+            "quick_deaths": self.quick_deaths,
+            "was_paused": self.was_paused,
         }
 
     @classmethod
@@ -146,6 +176,8 @@ class Fold:
         fold._val, fold._train = Spark(values["val"]), Spark(values["train"])
         fold.steps_per_epoch, fold.attempt_restarts = values["steps_per_epoch"], values["attempt_restarts"]
         fold.seal, fold.has_points = values["seal"], values["has_points"]
+        fold.quick_deaths = int(values["quick_deaths"])
+        fold.awaits_worker, fold.was_paused = bool(values["awaits_worker"]), bool(values["was_paused"])
         return fold
 
     def _set(self, event: Event, *names: str) -> None:
@@ -161,16 +193,30 @@ class Fold:
         self._train.truncate(step)
 
     def _on_RunQueued(self, event: Event) -> None:
-        self._set(event, "name", "dataset", "model", "epochs", "owner")
+        self._set(event, "name", "dataset", "model", "epochs", "owner", "user", "priority")
+        self._summary.parent = event.get("parent") or self._summary.parent
         summary = self._summary
         summary.created = summary.created or event.get("time")
         summary.reason = summary.message = summary.ended = None
-        self.attempt_restarts, self.has_points = 0, False
+        self.attempt_restarts, self.quick_deaths = 0, 0
+        self.has_points = self.awaits_worker = self.was_paused = False
         self.seal = event.get("seal")
+
+    def _on_RunPrioritized(self, event: Event) -> None:
+        self._set(event, "priority")
+
+    def _on_RunPreempted(self, event: Event) -> None:
+        self._set(event, "step", "epoch")
+        self._summary.preemptions += 1
+        self._summary.seconds_left = self._summary.samples_per_second = None
+        self.attempt_restarts, self.has_points = 0, False
+
+    def _on_RunVerified(self, event: Event) -> None:
+        self._summary.verified = bool(event.get("equal"))
 
     def _on_RunStarting(self, event: Event) -> None:
         self._summary.started = self._summary.started or event.get("time")
-        self.has_points = False
+        self.has_points = self.awaits_worker = self.was_paused = False
 
     def _on_RunStarted(self, event: Event) -> None:
         self._set(event, "device", "steps_total", "learning_rate")
@@ -181,12 +227,15 @@ class Fold:
     def _on_RunRestarted(self, event: Event) -> None:
         self._summary.restarts += 1
         self.attempt_restarts += 1
+        self.quick_deaths += 1
+        self.awaits_worker = True
         self._summary.seconds_left = self._summary.samples_per_second = None
         self._rewind(int(_number(event.get("from_step"), 0)))
 
     def _on_MetricsRecorded(self, event: Event) -> None:
         self.has_points = True
         self._set(event, "step", "epoch", "samples_per_second", "seconds_left", "learning_rate")
+        self._set(event, "waiting_fraction")
         for name, points in (event.get("series") or {}).items():
             if name in ("train_loss", "train_accuracy") and points.get("value"):
                 setattr(self._summary, name, points["value"][-1])
@@ -203,6 +252,7 @@ class Fold:
             self._summary.best_val_accuracy = max(value, self._summary.best_val_accuracy or 0.0)
 
     def _on_CheckpointSaved(self, event: Event) -> None:
+        self.quick_deaths = 0
         self._summary.checkpoint_step = event.get("step")
         self._summary.checkpoint_time = event.get("time")
 
@@ -220,6 +270,10 @@ class Fold:
 
     def _on_RunFailed(self, event: Event) -> None:
         self._set(event, "step", "reason", "message")
+
+    def can_make_room(self) -> bool:
+        """Whether a worker is at work that can save a checkpoint and let its device go."""
+        return self.state in (RunState.running, RunState.paused)
 
     def is_starting(self) -> bool:
         """Whether a worker is at work that has not measured anything yet."""

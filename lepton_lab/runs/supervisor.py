@@ -124,8 +124,8 @@ class Supervisor:
                 self._guarded(self._write_identity)
 
     def _patience_seconds(self) -> float:
-        due = self._servers.next_due
-        return _POLL_SECONDS if due is None else min(_POLL_SECONDS, max(0.01, due - time.monotonic()))
+        due = [each for each in (self._servers.next_due, self._workers.next_due) if each is not None]
+        return min([_POLL_SECONDS, *(max(0.01, each - time.monotonic()) for each in due)])
 
     def _has_left(self) -> bool:
         """Takes the pipe away and looks once more: whoever came before that is still served."""

@@ -15,6 +15,7 @@ from lepton_lab.runs.states import RunState
 
 _LOG_BYTES = 4096
 _LINE_LENGTH = 300
+_LONGEST_PAUSE_SECONDS = 60.0
 
 
 def on_death(writer: EventWriter, exit_code: int | None) -> bool:
@@ -24,9 +25,13 @@ def on_death(writer: EventWriter, exit_code: int | None) -> bool:
         writer: The run's writer; the run is not queued and has not ended.
         exit_code: How the worker ended, as `subprocess` counts; None if that is not known.
 
+    A death that has been judged already, by a supervisor that was killed before it could act, is not judged twice.
+
     Raises:
         StoreError: If the disk does not take it.
     """
+    if writer.fold.awaits_worker and not _has_stop(writer):
+        return True
     summary = writer.fold.summary()
     stops = [each for each in pending_commands(writer.run_dir) if each["command"] == "stop"]
     if stops or writer.state is RunState.stopping:
@@ -50,6 +55,19 @@ def on_death(writer: EventWriter, exit_code: int | None) -> bool:
     from_step = newest_step(writer.run_dir)
     writer.append("RunRestarted", attempt=attempts + 1, from_step=from_step, reason="worker_died", message=how)
     return True
+
+
+def _has_stop(writer: EventWriter) -> bool:
+    return any(each["command"] == "stop" for each in pending_commands(writer.run_dir))
+
+
+def pause_seconds(quick_deaths: int) -> float:
+    """How long to wait before a run is started again: nothing the first time, then 1, 2, 4 ... 60 seconds.
+
+    Args:
+        quick_deaths: Deaths in a row without a checkpoint in between.
+    """
+    return 0.0 if quick_deaths < 2 else float(min(_LONGEST_PAUSE_SECONDS, 2 ** (quick_deaths - 2)))
 
 
 def describe(run_dir: Path, exit_code: int | None) -> str:

@@ -6,6 +6,7 @@ never a second worker, and never a decision about a run that somebody else is mo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -16,9 +17,10 @@ from typing import Any
 
 from lepton_lab.errors import LeptonError, StoreError
 from lepton_lab.runs import snapshot, verdict
-from lepton_lab.runs.control import forget_commands, pending_commands, send_command
-from lepton_lab.runs.devices import free_slot, slot_environment
+from lepton_lab.runs.control import PREEMPT, forget_commands, pending_commands, send_command, stop_queued
+from lepton_lab.runs.devices import free_slot, slot_environment, slot_kind
 from lepton_lab.runs.events import EventLog, EventTail, EventWriter, RunBusy
+from lepton_lab.runs.ordering import to_preempt, waiting_order
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, exit_code, identity, read_identity, spawn_detached, terminate
 from lepton_lab.runs.programs import Programs
@@ -47,6 +49,12 @@ class Lease:
     fold: Fold = field(default_factory=lambda: Fold(""))
     hard_stops: dict[str, float] = field(default_factory=dict)
     """When each pending hard stop was first seen, on the clock."""
+    share: float = 1.0
+    """The share of a GPU that it has."""
+    not_before: float = 0.0
+    """When it may be started (again), on the clock."""
+    making_room: bool = False
+    """Whether it has been asked to make room for a run of a higher priority."""
 
     def has_ended(self) -> bool:
         """Whether there is no process (any more)."""
@@ -99,7 +107,7 @@ class WorkerPool:
         """Takes over from a supervisor that is gone: leases by pid and start time."""
         for entry in self._queue.entries():
             if entry.slot is not None:
-                self._leases[entry.run_id] = Lease(entry.run_id, entry.slot)
+                self._leases[entry.run_id] = Lease(entry.run_id, entry.slot, share=entry.share)
                 self._adopt(self._leases[entry.run_id], entry.worker)
 
     def tick(self) -> None:
@@ -109,26 +117,62 @@ class WorkerPool:
             StoreError: If the queue cannot be read or written.
         """
         for lease in list(self._leases.values()):
-            if lease.has_ended() or self._is_overdue(lease):
+            is_due = lease.not_before <= self._clock() or self._has_pending(lease, "stop")
+            if is_due and (lease.has_ended() or self._is_overdue(lease)):
                 self._try_to_settle(lease)
         self._start_waiting()
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next delayed restart is due, on the clock."""
+        return min((each.not_before for each in self._leases.values() if each.has_ended()), default=None)
 
     def is_starting(self) -> bool:
         """Whether a worker is at work that has measured nothing yet."""
         return any(self._follow(lease).is_starting() for lease in self._leases.values())
 
     def _start_waiting(self) -> None:
-        waiting = [entry for entry in self._queue.entries() if entry.slot is None]
-        for entry in waiting:
-            taken = {lease.slot for lease in self._leases.values()}
-            slot = free_slot(entry.device, self._slots, taken)
+        """Gives out the free slots in order; who cannot have one may take it from a run of a lower priority."""
+        entries = self._queue.entries()
+        left_over: dict[str, str] = {}
+        blocked: set[str] = set()
+        for entry in waiting_order(entries):
             trouble = self._troubles.get(entry.run_id)
-            if slot is not None and (trouble is None or self._clock() >= trouble.until):
+            if trouble is not None and self._clock() < trouble.until:
+                continue
+            kind = slot_kind(entry.device, self._slots)
+            slot = None if kind in blocked else free_slot(entry.device, self._slots, self._taken(), entry.share)
+            if slot is not None:
                 self._lease(entry, slot)
+            else:
+                left_over[entry.run_id] = kind
+                blocked.add(kind)  # nobody passes a run that waits for the same kind, or a large one never starts
+        if left_over:
+            self._make_room(entries, left_over)
+
+    def _taken(self) -> dict[str, float]:
+        """The share of each slot that is given out."""
+        taken: dict[str, float] = {}
+        for lease in self._leases.values():
+            share = lease.share if lease.slot.startswith("cuda:") else 1.0
+            taken[lease.slot] = taken.get(lease.slot, 0.0) + share
+        return taken
+
+    def _make_room(self, entries: list[Entry], left_over: dict[str, str]) -> None:
+        """Asks runs of a lower priority to save a checkpoint and go back into the queue."""
+        coming = sum(lease.making_room for lease in self._leases.values())
+        for leased, waiting in to_preempt(entries, left_over)[coming:]:
+            lease = self._leases.get(leased.run_id)
+            if lease is None or lease.making_room or not self._follow(lease).can_make_room():
+                continue
+            lease.making_room = True
+            log.info("run %s makes room for run %s", leased.run_id, waiting.run_id)
+            with contextlib.suppress(LeptonError):  # it has just ended, which makes room as well
+                send_command(self._store.run_dir(leased.run_id), PREEMPT, waiting.run_id, by="supervisor")
 
     def _lease(self, entry: Entry, slot: str) -> None:
         if entry.run_id not in self._leases and self._queue.lease(entry.run_id, slot):
-            lease = self._leases[entry.run_id] = Lease(entry.run_id, slot)
+            lease = self._leases[entry.run_id] = Lease(entry.run_id, slot, share=entry.share)
             self._try_to_settle(lease)
 
     def _try_to_settle(self, lease: Lease) -> None:
@@ -163,11 +207,13 @@ class WorkerPool:
             self._adopt(lease, read_identity(run_dir / WORKER_FILE))
             return
         with writer:
-            was_paused = writer.state is RunState.paused
-            if self._may_go_on(lease, writer):
+            was_paused = writer.state is RunState.paused or writer.fold.was_paused
+            if self._may_go_on(lease, writer) and lease.not_before <= self._clock():
                 self._launch(lease, writer)
-        if was_paused and lease.child is not None:
+        if was_paused and lease.child is not None and not self._has_pending(lease, "resume"):
             send_command(run_dir, "pause", by="supervisor")
+        if lease.run_id not in self._leases:
+            stop_queued(run_dir)  # a stop that came while its worker was on the way out
 
     def _may_go_on(self, lease: Lease, writer: EventWriter) -> bool:
         """Writes down how the last worker ended; returns whether there is to be a next one."""
@@ -178,14 +224,18 @@ class WorkerPool:
             self._queue.release(lease.run_id)
             del self._leases[lease.run_id]
             return False
+        judged = writer.fold.awaits_worker
         if writer.state not in ENDED and verdict.on_death(writer, self._code(lease)):
+            if not judged:
+                lease.not_before = self._clock() + verdict.pause_seconds(writer.fold.quick_deaths)
+                lease.child = lease.process = None
             return True
         forget_commands(writer.run_dir)
         self._drop(lease)
         return False
 
     def _launch(self, lease: Lease, writer: EventWriter) -> None:
-        environment = slot_environment(lease.slot)
+        environment = slot_environment(lease.slot, share=lease.share)
         spare = self._spare.take()
         child = spare or spawn_detached(
             self._programs.worker(self._store, lease.run_id),
@@ -221,6 +271,13 @@ class WorkerPool:
         except (LeptonError, AttributeError, KeyError, TypeError, ValueError):
             lease.tail = None
         return lease.fold
+
+    def _has_pending(self, lease: Lease, name: str) -> bool:
+        try:
+            commands = pending_commands(self._store.run_dir(lease.run_id))
+        except StoreError:
+            return False
+        return any(command["command"] == name for command in commands)
 
     def _is_overdue(self, lease: Lease) -> bool:
         """Ends a worker that does not follow a hard stop; its death is then settled as the stop."""

@@ -36,5 +36,14 @@ class TrainSpec(Spec):
     checkpoint_every_seconds: float = option(
         5.0, "Longest stretch of work that a crash can cost", advanced=True, unit="s", ge=0.05, le=86_400
     )
+    keep_checkpoints: int = option(
+        4, "Checkpoints kept besides the best and the pinned ones, evenly spread", advanced=True, ge=2, le=1000
+    )
+    priority: int = option(
+        0, "A higher one starts first, and takes a lower one's device at a checkpoint", advanced=True, ge=-100, le=100
+    )
+    gpu_fraction: float = option(
+        1.0, "Share of a GPU's memory that is enough; runs whose shares fit share the GPU", advanced=True, gt=0, le=1
+    )
     max_restarts: int = option(2, "Restarts after a crash before the run fails", advanced=True, ge=0, le=100)
     name: Name | None = option(None, "A name for the run (default: dataset, network and a number)", advanced=True)

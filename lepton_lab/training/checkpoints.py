@@ -3,7 +3,7 @@
 | file | content |
 |---|---|
 | model.safetensors | the weights and buffers of the step |
-| optimizer.safetensors | the optimizer's tensors |
+| optimizer.safetensors | the optimizer's tensors; a forked run may begin without |
 | best.safetensors | the weights of the best epoch so far, when there is one |
 | state.json | step, schedule, random states, open sums, best epoch |
 """
@@ -69,10 +69,10 @@ def read(folder: Path) -> Saved:
             "Resume the run with the version that wrote it.",
             "error",
         )
-    best = folder / "best.safetensors"
+    optimizer, best = folder / "optimizer.safetensors", folder / "best.safetensors"
     return Saved(
         load_file(folder / "model.safetensors"),
-        load_file(folder / "optimizer.safetensors"),
+        load_file(optimizer) if optimizer.exists() else {},
         load_file(best) if best.exists() else None,
         state,
     )

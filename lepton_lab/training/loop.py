@@ -110,10 +110,11 @@ class Training:
         clock: Callable[[], float],
     ) -> None:
         self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
+        self._train_spec = train_spec
         saved = self._load()
         self._parts = parts = prepare(dataset, model_spec, train_spec, plan=self._known_plan(), saved=saved)
         plan = parts.plan
-        if saved is None:
+        if not (run_dir / PLAN_FILE).exists():
             write_json(run_dir / PLAN_FILE, plan.to_dict())
         device = parts.train_rows.labels.device
         self._steps_per_epoch = parts.sampler.steps_per_epoch
@@ -204,7 +205,11 @@ class Training:
         if not self._steering.stops_hard:
             self.save_checkpoint()
         outcome = self._outcome("stopped")
-        self._events.append("RunStopped", step=outcome.step, epoch=outcome.epoch, by=self._steering.stopped_by)
+        ended = {"step": outcome.step, "epoch": outcome.epoch, "by": self._steering.stopped_by}
+        if self._steering.preempted_for is not None:
+            self._events.append("RunPreempted", **ended, **{"for": self._steering.preempted_for})
+        else:
+            self._events.append("RunStopped", **ended)
         return outcome
 
     def _finish(self) -> Outcome:
@@ -241,7 +246,8 @@ class Training:
         if not checkpoints.are_finite(self._parts.module):
             raise self._not_finite("the weights became infinite or nan")
         self._events.flush()
-        with new_checkpoint(self._run_dir, self.num_steps) as folder:
+        is_best, keep = self._is_best_unsaved, self._train_spec.keep_checkpoints
+        with new_checkpoint(self._run_dir, self.num_steps, is_best=is_best, keep=keep) as folder:
             num_bytes = checkpoints.write(
                 folder,
                 model=self._parts.module.state_dict(),
@@ -276,13 +282,19 @@ class Training:
         return Plan(**read_json(path)) if path.exists() else None
 
     def _restore(self, saved: checkpoints.Saved) -> None:
-        state = saved.state
+        """Takes back where a checkpoint stood; one that a run was forked from may leave parts to begin anew."""
+        state, plan = saved.state, self._parts.plan
         self.num_steps, self.num_epochs_ended = state["step"], state["num_epochs_ended"]
-        self._schedule = Schedule(**state["schedule"])
-        self._meter.load(state["meter"])
-        self._best.load(state["best"], saved.best)
-        self._seconds_before, self._saved_step = state["seconds"], self.num_steps
-        checkpoints.set_random_state(state["random"])
+        if state.get("schedule") is not None:
+            self._schedule = Schedule(**state["schedule"])
+        else:
+            self._schedule = Schedule(plan.schedule, plan.learning_rate, self.num_steps, self._parts.steps_total)
+        if "meter" in state:
+            self._meter.load(state["meter"])
+        self._best.load(state.get("best"), saved.best)
+        self._seconds_before, self._saved_step = state.get("seconds", 0.0), self.num_steps
+        if "random" in state:
+            checkpoints.set_random_state(state["random"])
 
     def _announce(self) -> None:
         parts, plan = self._parts, self._parts.plan

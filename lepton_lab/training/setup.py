@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, ModelError
 from lepton_lab.models.registry import build
 from lepton_lab.models.summary import describe
 from lepton_lab.specs import ModelSpec, TrainSpec
-from lepton_lab.training.checkpoints import Saved, seed_everything
+from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
 from lepton_lab.training.plan import Plan, make_plan
 from lepton_lab.training.resident import Rows, place
@@ -75,8 +75,9 @@ def prepare(
     module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimizer = OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
     if saved is not None:
-        module.load_state_dict(saved.model)
-        optimizer.load(saved.optimizer, saved.state["optimizer_num_steps"])
+        _load_weights(module, saved.model)
+        if saved.optimizer:
+            optimizer.load(saved.optimizer, saved.state["optimizer_num_steps"])
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
     return Parts(
@@ -90,6 +91,16 @@ def prepare(
         ),
         num_parameters=drawing.num_parameters,
     )
+
+
+def _load_weights(module: nn.Module, weights: Tensors) -> None:
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        said = str(error).partition("\n\t")[2].partition("\n")[0].strip() or str(error)
+        raise ModelError(
+            f"The checkpoint's weights do not fit this network: {said} Fork it with the network's options as they were."
+        ) from error
 
 
 def environment() -> dict[str, Any]:

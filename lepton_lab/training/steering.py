@@ -7,6 +7,7 @@
 | stop | `RunStopping`; the loop saves a checkpoint unless the stop is hard | the same |
 | set_learning_rate | `LearningRateChanged` | the same |
 | checkpoint | `CheckpointSaved` | the same |
+| preempt (by the supervisor) | the loop saves a checkpoint, `RunPreempted` | the same |
 
 Each begins with `CommandReceived`; one that makes no sense gets a `WarningRaised` too.
 """
@@ -78,6 +79,7 @@ class Steering:
         self.paused_by: str | None = None
         self.stopped_by: str | None = None
         self.stops_hard = False
+        self.preempted_for: str | None = None
         self.next_look = 0.0
 
     def attend(self, helm: Helm, now: float) -> bool:
@@ -105,10 +107,11 @@ class Steering:
             "stop": self._stop,
             "set_learning_rate": self._set_learning_rate,
             "checkpoint": self._checkpoint,
+            "preempt": self._preempt,
         }.get(command.command)
         if action is None:
             self._warn(f"The command {command.command!r} is unknown; nothing was changed.")
-        elif self.stopped_by is None:
+        elif self.stopped_by is None or (self.preempted_for and command.command == "stop"):
             action(command, helm)
 
     def _pause(self, command: Command, helm: Helm) -> None:
@@ -123,9 +126,12 @@ class Steering:
             self._events.append("RunResumed", step=helm.num_steps, by=command.by)
 
     def _stop(self, command: Command, helm: Helm) -> None:
-        self.stopped_by = command.by
+        self.stopped_by, self.preempted_for = command.by, None
         self.stops_hard = isinstance(command.value, dict) and bool(command.value.get("hard"))
         self._events.append("RunStopping", by=command.by)
+
+    def _preempt(self, command: Command, helm: Helm) -> None:
+        self.stopped_by, self.preempted_for = command.by, str(command.value or "a run of a higher priority")
 
     def _set_learning_rate(self, command: Command, helm: Helm) -> None:
         value = command.value

@@ -15,7 +15,7 @@ from lepton_lab.runs.queue import Queue
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec
 
 
-def wait_until(condition, what, seconds=20.0):
+def wait_until(condition, what, seconds=30.0):
     """Waits for a condition that no event announces, and says which one it was if it never comes true."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
@@ -30,12 +30,12 @@ class Lab:
     def __init__(self, store):
         self.store = store
 
-    def submit(self, *, epochs=2, max_restarts=2, name=None, **options):
+    def submit(self, *, epochs=2, max_restarts=2, name=None, priority=0, **options):
         model = ModelSpec(name="toy", source="pass", class_name="Toy", options=options)
-        train = TrainSpec(epochs=epochs, max_restarts=max_restarts)
+        train = TrainSpec(epochs=epochs, max_restarts=max_restarts, priority=priority)
         return submit(self.store, RunSpec(data=DataSpec(name="toys"), model=model, train=train), name=name)
 
-    def wait(self, run, *states, seconds=20.0):
+    def wait(self, run, *states, seconds=30.0):
         def reached():
             summary = run.summary()
             return summary if summary.state in states else None

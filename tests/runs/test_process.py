@@ -81,25 +81,36 @@ def test_what_a_dead_child_left_in_its_session_ends_with_it(tmp_path):
 
 
 def test_slots():
-    assert device_slots({"CUDA_VISIBLE_DEVICES": ""}) == ["cpu:0"]
+    assert device_slots({"CUDA_VISIBLE_DEVICES": "", "LEPTON_CPU_SLOTS": "1"}) == ["cpu:0"]
     assert device_slots({"CUDA_VISIBLE_DEVICES": "0,2", "LEPTON_CPU_SLOTS": "2"}) == [
         "cpu:0",
         "cpu:1",
         "cuda:0",
         "cuda:2",
     ]
-    assert device_slots({"CUDA_VISIBLE_DEVICES": "-1", "LEPTON_CPU_SLOTS": "many"}) == ["cpu:0"]
+    by_cores = [f"cpu:{i}" for i in range(max(1, len(os.sched_getaffinity(0)) // 2))]
+    assert device_slots({"CUDA_VISIBLE_DEVICES": "-1", "LEPTON_CPU_SLOTS": "many"}) == by_cores
+    assert device_slots({"CUDA_VISIBLE_DEVICES": ""}) == by_cores
 
 
 def test_a_run_gets_a_slot_of_its_kind_or_waits():
     slots = ["cpu:0", "cuda:0", "cuda:1"]
-    assert free_slot("auto", slots, []) == "cuda:0"
-    assert free_slot("auto", slots, ["cuda:0"]) == "cuda:1"
-    assert free_slot("cuda", slots, ["cuda:0", "cuda:1"]) is None
-    assert free_slot("cpu", slots, ["cuda:0"]) == "cpu:0"
-    assert free_slot("auto", ["cpu:0"], []) == "cpu:0"
-    assert free_slot("cuda", ["cpu:0"], []) == "cpu:0"
-    assert free_slot("auto", ["cpu:0"], ["cpu:0"]) is None
+    assert free_slot("auto", slots, {}) == "cuda:0"
+    assert free_slot("auto", slots, {"cuda:0": 1.0}) == "cuda:1"
+    assert free_slot("cuda", slots, {"cuda:0": 1.0, "cuda:1": 1.0}) is None
+    assert free_slot("cpu", slots, {"cuda:0": 1.0}) == "cpu:0"
+    assert free_slot("auto", ["cpu:0"], {}) == "cpu:0"
+    assert free_slot("cuda", ["cpu:0"], {}) == "cpu:0"
+    assert free_slot("auto", ["cpu:0"], {"cpu:0": 1.0}) is None
+
+
+def test_shares_of_a_gpu_fill_one_before_the_next_is_begun():
+    slots = ["cpu:0", "cuda:0", "cuda:1"]
+    assert free_slot("auto", slots, {"cuda:1": 0.5}, share=0.5) == "cuda:1"
+    assert free_slot("auto", slots, {"cuda:1": 0.5}, share=0.6) == "cuda:0"
+    assert free_slot("auto", slots, {"cuda:0": 0.7, "cuda:1": 0.9}, share=0.4) is None
+    assert free_slot("auto", slots, {"cuda:0": 0.9}, share=0.1) == "cuda:0"  # 0.9 + 0.1 is a whole one
+    assert free_slot("cpu", slots, {"cpu:0": 1.0}, share=0.1) is None  # a CPU slot is given as a whole
 
 
 def test_a_worker_sees_its_own_gpu_alone_and_remembers_the_others():
@@ -107,3 +118,5 @@ def test_a_worker_sees_its_own_gpu_alone_and_remembers_the_others():
     assert slot_environment("cuda:1", {})["LEPTON_ALL_DEVICES"] == "-"
     assert slot_environment("cuda:1", {"CUDA_VISIBLE_DEVICES": "0,1"})["LEPTON_ALL_DEVICES"] == "0,1"
     assert slot_environment("cpu:0", {}) == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert slot_environment("cuda:1", {}, share=0.25)["LEPTON_GPU_SHARE"] == "0.25"
+    assert "LEPTON_GPU_SHARE" not in slot_environment("cuda:1", {})

@@ -19,6 +19,7 @@ RunPaused     -        -        paused   -        -        -  -      -
 RunResumed    -        -        -        running  -        -  -      -
 RunStopping   stopping stopping stopping stopping stopping -  -      -
 RunRestarted  -        starting starting starting starting -  -      -
+RunPreempted  -        queued   queued   queued   queued   -  -      -
 RunFinished   -        finished finished finished finished -  -      -
 RunStopped    stopped  stopped  stopped  stopped  stopped  -  -      -
 RunFailed     failed   failed   failed   failed   failed   -  -      -

@@ -35,7 +35,7 @@ class Toy:
         self.options = {"steps_per_epoch": 10, "step_seconds": 0.005, "checkpoint_every": 5, **spec["model"]["options"]}
         self.steps_total = spec["train"]["epochs"] * self.options["steps_per_epoch"]
         self.rate, self.paused, self.stop, self.step = 0.1, False, None, 0
-        self.heartbeat_at = 0.0
+        self.heartbeat_at, self.preempted_for = 0.0, None
 
     def witness(self, word):
         fd = os.open(self.dir / "witness.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -73,7 +73,11 @@ class Toy:
                 self.listen()
             if self.stop is None:
                 self.take_step()
-        if self.stop is not None:
+        if self.preempted_for is not None:
+            self.save()
+            made_room = {"for": self.preempted_for}
+            self.writer.append("RunPreempted", step=self.step, epoch=self.epoch, by=self.stop, **made_room)
+        elif self.stop is not None:
             self.save()
             self.writer.append("RunStopped", step=self.step, epoch=self.epoch, by=self.stop)
         else:
@@ -129,8 +133,10 @@ class Toy:
             self.rate = command["value"]
         elif kind == "checkpoint":
             self.save()
+        elif kind == "preempt":
+            self.stop, self.preempted_for = by, command["value"]
         elif kind == "stop":
-            self.stop = by
+            self.stop, self.preempted_for = by, None
             self.writer.append("RunStopping", by=by)
         done(self.dir, command["id"])
 
