@@ -114,10 +114,7 @@ def superfluous(run_dir: Path, keep: int = KEEP, pinned: Collection[int] = ()) -
     """
     found = _all(run_dir)
     best = [step for step, path in found if _is_best(path)][-1:]
-    ordinary = [step for step, _ in found if step not in pinned and step not in best]
-    staying = {*thin(ordinary, keep), *best, *pinned}
-    if found:
-        staying.add(found[-1][0])
+    staying = {*thin([step for step, _ in found], keep), *best, *pinned}
     return [path for step, path in found if step not in staying]
 
 

@@ -65,6 +65,10 @@ def store(tmp_path: Path, ended_after: Callable[[Path], Path]) -> Store:
 
 @pytest.fixture
 def data(store: Store) -> DataSpec:
+    return pictures(store)
+
+
+def pictures(store: Store) -> DataSpec:
     """400 pictures of 8x8: noise with one bright row that names the class."""
     generator = np.random.default_rng(0)
     inputs, labels = generator.integers(0, 180, (400, 8, 8), dtype=np.uint8), np.arange(400) % 4
