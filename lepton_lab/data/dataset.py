@@ -124,11 +124,14 @@ class PreparedDataset:
         Returns:
             Pictures: an array (H, W), or (H, W, C) with several channels. Sequences: an array (T, F). Tables: a
             dict by column name, None where a value is missing. Texts: the text. Interactions: {"user", "item"}.
+            Sounds: the bytes of a WAV file. Series: the window (L, F) that is seen.
             `Preparation.from_raw` takes each of them.
         """
         from lepton_lab.data.text_preparation import LanguagePreparation
 
         stored = self._stored(split, row)
+        if self.modality == "audio":
+            return self._wav(split, row)
         if self.splits[split].raw is not None:
             return self.preparation.raw_item(text_of(self.splits[split].raw[row]), stored)
         if self.modality == "image":
@@ -140,6 +143,15 @@ class PreparedDataset:
         if isinstance(self.preparation, LanguagePreparation):
             return self.preparation.tokenizer.decode(stored)
         return np.array(stored)
+
+    def _wav(self, split: str, row: int) -> bytes:
+        """A sound as a WAV file of the clip's rate: what `Preparation.from_raw` reads to the same bits."""
+        from lepton_lab.data.sound import encode_wav
+
+        clips = self.splits[split].raw
+        if clips is None:
+            raise DataError(f"{self.title} has no clips in its store; load it again.")
+        return encode_wav(np.asarray(clips[row]), int(self.meta["sound"]["rate"]))
 
     def sample_png(self, split: str, row: int) -> bytes:
         """A row's picture as a PNG file.

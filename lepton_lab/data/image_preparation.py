@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lepton_lab.data.placing import FITS
 from lepton_lab.data.preparation import Preparation, numbers, shape_text
 from lepton_lab.errors import DataError
 
@@ -25,6 +26,7 @@ class ImagePreparation(Preparation):
         mean: Subtracted from each channel (C,).
         std: Divides each channel (C,).
         bounded: Whether numbers outside `low` to `high` are refused.
+        fit: What happens to picture files of other proportions; see `Placing`.
     """
 
     kind: ClassVar[str] = "image"
@@ -34,6 +36,7 @@ class ImagePreparation(Preparation):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     bounded: bool = True
+    fit: str = "crop"
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
@@ -64,7 +67,7 @@ class ImagePreparation(Preparation):
 
         channels, height, width = self.shape
         try:
-            return decode_picture(content, channels=channels, height=height, width=width)
+            return decode_picture(content, channels=channels, height=height, width=width, fit=self.fit)
         except DataError as error:
             raise DataError(f"{where}: {error}") from None
 
@@ -109,6 +112,7 @@ class ImagePreparation(Preparation):
             "mean": list(self.mean),
             "std": list(self.std),
             "bounded": self.bounded,
+            "fit": self.fit,
         }
 
     @classmethod
@@ -117,9 +121,11 @@ class ImagePreparation(Preparation):
         mean, std = (tuple(float(value) for value in fields[key]) for key in ("mean", "std"))
         if min(channels, height, width) < 1 or len(mean) != channels or len(std) != channels or 0.0 in std:
             raise ValueError("its shape and scaling do not fit together")
-        return cls(
-            (channels, height, width), float(fields["low"]), float(fields["high"]), mean, std, bool(fields["bounded"])
-        )
+        fit = str(fields.get("fit", "crop"))
+        if fit not in FITS:
+            raise ValueError(f"it fits pictures by {fit!r}")
+        low, high = float(fields["low"]), float(fields["high"])
+        return cls((channels, height, width), low, high, mean, std, bool(fields["bounded"]), fit)
 
 
 def _decode_uri(uri: str, where: str) -> bytes:
@@ -136,7 +142,14 @@ def _decode_uri(uri: str, where: str) -> bytes:
 
 
 def fit_images(
-    images_NCHW: np.ndarray, rows: np.ndarray, normalize: str, *, low: float, high: float, bounded: bool
+    images_NCHW: np.ndarray,
+    rows: np.ndarray,
+    normalize: str,
+    *,
+    low: float,
+    high: float,
+    bounded: bool,
+    fit: str = "crop",
 ) -> ImagePreparation:
     """Fits the scaling of pictures on the training part.
 
@@ -147,6 +160,7 @@ def fit_images(
         low: The value of black.
         high: The value of white.
         bounded: Whether numbers outside that range are refused later.
+        fit: What happens to picture files of other proportions.
     """
     channels = images_NCHW.shape[1]
     if normalize == "none":
@@ -156,7 +170,7 @@ def fit_images(
     else:
         mean, std = _counted(images_NCHW, rows) if images_NCHW.dtype == np.uint8 else _averaged(images_NCHW, rows)
     shape = (int(channels), int(images_NCHW.shape[2]), int(images_NCHW.shape[3]))
-    return ImagePreparation(shape, low, high, tuple(mean), tuple(s if s > 0 else 1.0 for s in std), bounded)
+    return ImagePreparation(shape, low, high, tuple(mean), tuple(s if s > 0 else 1.0 for s in std), bounded, fit)
 
 
 def _counted(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:

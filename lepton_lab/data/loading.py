@@ -21,7 +21,16 @@ from lepton_lab.specs import DataSpec
 _VERSION = 2
 """Raised whenever the same source and options would give other arrays than before."""
 
-_SPECIAL = {"target": "names the column to predict of a table", "image_size": "resizes the pictures of a folder"}
+_SPECIAL = {
+    "target": "names the column to predict of a table",
+    "image_size": "resizes the pictures of a folder",
+    "pattern": "reads the names of the files of a folder",
+    "label_table": "labels the files of a folder",
+    "test_where": "chooses the test part among the files of a folder",
+    "sample_rate": "converts sounds",
+    "clip_seconds": "cuts sounds",
+    "time_split": "cuts a series in time",
+}
 
 
 def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progress | None = None) -> PreparedDataset:

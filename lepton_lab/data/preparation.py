@@ -26,6 +26,9 @@ _KINDS = {
     "text": ("lepton_lab.data.text_preparation", "TextPreparation"),
     "language": ("lepton_lab.data.text_preparation", "LanguagePreparation"),
     "interactions": ("lepton_lab.data.interactions", "InteractionPreparation"),
+    "audio": ("lepton_lab.data.audio_preparation", "AudioPreparation"),
+    "ragged_sequence": ("lepton_lab.data.ragged_sequences", "RaggedSequencePreparation"),
+    "series": ("lepton_lab.data.series_preparation", "SeriesPreparation"),
 }
 
 

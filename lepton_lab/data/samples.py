@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lepton_lab.data.dataset import PreparedDataset
+from lepton_lab.data.media_samples import media_sample
 
 NUM_SAMPLES = 12
 _MAX_STEPS = 512
@@ -32,6 +33,8 @@ def sample(dataset: PreparedDataset, split: str, row: int) -> dict[str, Any]:
         "row_id": int(part.row_ids[row]),
         "label": label_text(dataset, part.labels[row]),
     }
+    if (seen := media_sample(dataset, split, row)) is not None:
+        return {**shown, **seen}
     if dataset.modality == "image":
         shown["image"] = "data:image/png;base64," + base64.b64encode(dataset.sample_png(split, row)).decode("ascii")
         return shown

@@ -131,6 +131,8 @@ def _whole_groups(
         if abs(total + counts[group] - wanted) < abs(total - wanted):
             taken[group] = True
             total += int(counts[group])
+    if wanted and not taken.any() and len(names) > 2:
+        taken[int(np.argmin(counts))] = True  # even the smallest group is more than twice the share
     return rows[~taken[places]], rows[taken[places]]
 
 

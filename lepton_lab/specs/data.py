@@ -126,6 +126,37 @@ class DataSpec(Spec):
     image_size: int | None = option(
         None, "Side that pictures of a folder are resized to (default: chosen from the files)", unit="px", ge=8, le=1024
     )
+    image_fit: Literal["auto", "crop", "squeeze", "pad"] = option(
+        "auto",
+        "Pictures of other proportions: cut the middle out, change the proportions, or fill the sides "
+        "(auto: crop, with boxes pad)",
+        advanced=True,
+    )
+    pattern: str | None = option(
+        None, "Folders: the fields of the file names, such as {label}_{speaker}_{index} (default: a folder per class)"
+    )
+    label_table: str | None = option(
+        None, "Folders: a CSV file with a column of file names and one of labels (default: the only one in the folder)"
+    )
+    test_where: str | None = option(
+        None, "Folders: the test part by a field of the files, such as speaker=theo or index<5", advanced=True
+    )
+    sample_rate: int | None = option(
+        None, "Sounds: samples a second (default: the files', at most 16,000)", unit="Hz", ge=1_000, le=96_000
+    )
+    clip_seconds: float | None = option(
+        None, "Sounds: length of a clip (default: what leaves 98 of 100 files whole)", unit="s", ge=0.05, le=600
+    )
+    audio_features: Literal["log_mel", "mfcc"] = option(
+        "log_mel", "Sounds: what the network is given: a log-mel spectrogram, or its cepstral coefficients"
+    )
+    num_mels: int = option(40, "Sounds: bands of the spectrogram", advanced=True, ge=8, le=256)
+    time_split: str | None = option(
+        None,
+        "Series: train/validation/test as rows (8640/2880/2880), shares (0.7/0.1/0.2) or time (12/4/4 months) "
+        "(default: by the shares of the parts)",
+        advanced=True,
+    )
     fingerprint: str | None = option(
         None, "Set for arrays and frames from a notebook: the content's fingerprint in the cache", advanced=True
     )

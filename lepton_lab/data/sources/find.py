@@ -30,7 +30,7 @@ def find_source(spec: DataSpec, store: HasRoot) -> Source:
     path = Path(spec.name).expanduser()
     if path.exists():
         return _from_path(spec, path.resolve())
-    if os.sep in spec.name or "/" in spec.name or path.suffix.lower() in TABLE_SUFFIXES:
+    if os.sep in spec.name or "/" in spec.name or path.suffix.lower() in (*TABLE_SUFFIXES, ".ts"):
         raise DataError(
             f"There is no file or folder {str(path)!r} (looked in {str(Path.cwd())!r}); check the path, "
             f"or name a dataset: {', '.join(known_names())}."
@@ -56,8 +56,13 @@ def _from_path(spec: DataSpec, path: Path) -> Source:
     spec = spec.changed(name=str(path))
     if path.is_dir():
         from lepton_lab.data.sources.folder import PictureFolder
+        from lepton_lab.data.sources.folders import source_of_folder
 
-        return PictureFolder(spec, path)
+        return source_of_folder(spec, path) or PictureFolder(spec, path)
+    if path.name.lower().endswith((".ts", ".ts.gz")):
+        from lepton_lab.data.sources.ts_file import TsFile
+
+        return TsFile(spec, path)
     if path.suffix.lower() in TABLE_SUFFIXES:
         from lepton_lab.data.sources.table_file import TableFile
 
