@@ -29,6 +29,7 @@ from lepton_lab.runs.process import redirect_output
 from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.seat import WORKER_LOG, take_seat
 from lepton_lab.runs.states import RunState
+from lepton_lab.specs.tasks import TASKS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
 
 SUPERVISOR_SECONDS = 2.0
 BUNDLE_FOLDER = "bundle"
+TEST_METRICS = (
+    *(task.metric for task in TASKS.values()), "loss", "precision_macro", "recall_macro", "f1_macro", "f1_micro", "r2",
+    "ndcg", "map",
+)  # fmt: skip
+"""Figures of a report that a bundle carries."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -157,7 +163,7 @@ def _attempt(record: RunRecord, events: EventWriter) -> int:
         return 1
     if finished is not None:
         outcome, dataset = finished
-        _export(record, events, outcome.module, outcome.best_val_accuracy, dataset)
+        _export(record, events, outcome.module, outcome.best_val_metric, dataset)
     return 0
 
 
@@ -185,7 +191,7 @@ def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
         traceback.print_exc()
         events.append("BundleFailed", message=_said(error))
         return 1
-    _export(record, events, module, events.fold.summary().best_val_accuracy, dataset)
+    _export(record, events, module, events.fold.summary().best_val_metric, dataset)
     return 0
 
 
@@ -205,7 +211,7 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
         "RunFinished",
         step=outcome.step,
         epoch=outcome.epoch,
-        best_val_accuracy=outcome.best_val_accuracy,
+        **{f"best_val_{outcome.metric}": outcome.best_val_metric},
         seconds=round(outcome.seconds, 3),
     )
     return outcome, dataset
@@ -220,14 +226,15 @@ def _evaluate(record: RunRecord, events: EventWriter, outcome: Outcome, dataset:
         return
     report = evaluate(outcome.module, dataset, run_id=record.run_id)
     write_json(record.dir / "report.json", report)
-    events.append("ReportWritten", test_accuracy=report["accuracy"], test_rows=report["rows"])
+    figures = {f"test_{report['metric']}": report[report["metric"]]}
+    events.append("ReportWritten", **figures, test_rows=report["rows"])
 
 
 def _export(
     record: RunRecord,
     events: EventWriter,
     module: nn.Module,
-    best_val_accuracy: float | None,
+    best_val_metric: float | None,
     dataset: PreparedDataset,
 ) -> None:
     """Writes the bundle; a run that cannot be exported stays finished and says why."""
@@ -240,7 +247,7 @@ def _export(
             "run_id": record.run_id,
             "name": record.run_id,
             "model": record.spec().model.name,
-            "metrics": {**_test_metrics(record), "val_accuracy": best_val_accuracy},
+            "metrics": {**_test_metrics(record), f"val_{TASKS[dataset.task].metric}": best_val_metric},
         }
         export_bundle(module.cpu(), dataset, info, folder)
     except Exception as error:
@@ -254,8 +261,9 @@ def _export(
 def _test_metrics(record: RunRecord) -> dict[str, float]:
     """What the report says of the test part, as the bundle carries it."""
     report = record.report()
-    measured = ("accuracy", "loss", "precision_macro", "recall_macro", "f1_macro")
-    return {f"test_{name}": report[name] for name in measured} if report else {}
+    return (
+        {f"test_{name}": report[name] for name in TEST_METRICS if isinstance(report.get(name), float)} if report else {}
+    )
 
 
 def _said(error: Exception) -> str:

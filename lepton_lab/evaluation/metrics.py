@@ -19,20 +19,7 @@ def confusion_matrix(truths_N: np.ndarray, predictions_N: np.ndarray, num_classe
 
 def class_scores(confusion_KK: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
     """Precision, recall, F1 and number of rows of each class."""
-    hits = np.diag(confusion_KK)
-    predicted, support = confusion_KK.sum(0), confusion_KK.sum(1)
-    precision, recall = _share(hits, predicted), _share(hits, support)
-    f1 = _share(2 * hits, predicted + support)
-    return [
-        {
-            "name": name,
-            "precision": float(precision[k]),
-            "recall": float(recall[k]),
-            "f1": float(f1[k]),
-            "support": int(support[k]),
-        }
-        for k, name in enumerate(names)
-    ]
+    return _table(np.diag(confusion_KK), confusion_KK.sum(0), confusion_KK.sum(1), names)
 
 
 def averages(classes: list[dict[str, Any]]) -> dict[str, float]:
@@ -51,3 +38,23 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     shares = np.zeros(len(part))
     np.divide(part, whole, out=shares, where=whole > 0)
     return shares
+
+
+def label_scores(truths_NK: np.ndarray, said_NK: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
+    """Precision, recall, F1 and number of rows of each label, where a row may have any number of them."""
+    return _table((truths_NK & said_NK).sum(0), said_NK.sum(0), truths_NK.sum(0), names)
+
+
+def _table(hits: np.ndarray, predicted: np.ndarray, support: np.ndarray, names: list[str]) -> list[dict[str, Any]]:
+    precision, recall = _share(hits, predicted), _share(hits, support)
+    f1 = _share(2 * hits, predicted + support)
+    return [
+        {
+            "name": name,
+            "precision": float(precision[k]),
+            "recall": float(recall[k]),
+            "f1": float(f1[k]),
+            "support": int(support[k]),
+        }
+        for k, name in enumerate(names)
+    ]

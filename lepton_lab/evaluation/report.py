@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from lepton_lab.errors import DataError
-from lepton_lab.evaluation.metrics import averages, class_scores, confusion_matrix
+from lepton_lab.evaluation import classes, numbers, others
+from lepton_lab.specs.tasks import TASKS
+from lepton_lab.training.objective import Scores, objective_for
 from lepton_lab.training.resident import place
 from lepton_lab.training.validation import score
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
-NUM_MISTAKES = 24
+Figures = Callable[[Scores, "PreparedDataset", str], dict[str, Any]]
+"""From scores, dataset and split to the figures of one task."""
+
+FIGURES: dict[str, Figures] = {
+    "classification": classes.of_classes,
+    "multilabel": classes.of_labels,
+    "regression": numbers.of_numbers,
+    "rating": numbers.of_numbers,
+    "forecasting": numbers.of_forecasts,
+    "language": others.of_language,
+    "ranking": others.of_ranking,
+    "detection": others.of_boxes,
+}
+"""What a report holds besides the loss and the metric, by task."""
 
 
 def evaluate(
@@ -26,57 +41,33 @@ def evaluate(
     """Runs a network over one part of its dataset.
 
     Args:
-        module: Takes (N, *input_shape), returns class scores (N, K); it stays in the mode that it is in.
+        module: Is called as in training; it stays in the mode that it is in.
         dataset: Where the rows are.
         split: "train", "validation" or "test".
         run_id: Which run the network comes from.
 
     Returns:
-        The report, JSON-able: rows, accuracy, loss, averages, one entry a class, the confusion matrix (row the
-        truth, column the prediction), the worst mistakes (surest first; `row` is the position in the split) and the
-        seconds it took.
+        The report, JSON-able: `task`, `metric` and the figure under the metric's name, rows, loss, the seconds it
+        took, and what the task adds (see `FIGURES`). `row` is always a position in the split.
 
     Raises:
         DataError: The split has no rows.
     """
     began = time.monotonic()
-    part = dataset.splits[split]
-    if not len(part.labels):
+    if not len(dataset.splits[split]):
         raise DataError(f"The {split} part of {dataset.name!r} has no rows to evaluate on; raise {split}_fraction.")
-    device = next(module.parameters()).device
-    scores = score(module, place(part, dataset.preparation, dataset.input_shape, torch.device(device)))
-    probabilities_NK = scores.probabilities.numpy()
-    truths_N = np.asarray(part.labels, dtype=np.int64)
-    predictions_N = probabilities_NK.argmax(1)
-    confusion_KK = confusion_matrix(truths_N, predictions_N, len(dataset.classes))
-    classes = class_scores(confusion_KK, dataset.classes)
+    device = torch.device(next(module.parameters()).device)
+    rows = place(dataset, split, device)
+    scores = score(module, rows, objective_for(dataset.problem, dataset.target))
+    metric = TASKS[dataset.task].metric
     return {
         "run_id": run_id,
+        "task": dataset.task,
+        "metric": metric,
         "split": split,
-        "rows": len(truths_N),
-        "accuracy": float((truths_N == predictions_N).mean()),
+        "rows": len(rows),
+        metric: scores.metric,
         "loss": scores.loss,
-        **averages(classes),
-        "classes": classes,
-        "confusion": confusion_KK.tolist(),
-        "mistakes": _mistakes(probabilities_NK, truths_N, predictions_N, dataset.classes),
+        **FIGURES[dataset.task](scores, dataset, split),
         "seconds": round(time.monotonic() - began, 4),
     }
-
-
-def _mistakes(
-    probabilities_NK: np.ndarray, truths_N: np.ndarray, predictions_N: np.ndarray, names: list[str]
-) -> list[dict[str, Any]]:
-    """The wrong answers that the network was surest of."""
-    wrong = np.flatnonzero(truths_N != predictions_N)
-    confidence = probabilities_NK[wrong, predictions_N[wrong]]
-    worst = np.argsort(-confidence, kind="stable")[:NUM_MISTAKES]
-    return [
-        {
-            "row": int(wrong[i]),
-            "truth": names[truths_N[wrong[i]]],
-            "prediction": names[predictions_N[wrong[i]]],
-            "confidence": round(float(confidence[i]), 4),
-        }
-        for i in worst
-    ]

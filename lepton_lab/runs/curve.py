@@ -136,7 +136,7 @@ class Curve:
                 series.add(step, step * scale, value)
 
     def _add_epoch(self, event: Event) -> None:
-        for name in ("val_loss", "val_accuracy"):
+        for name in ("val_loss", f"val_{self.fold.metric}"):
             if event.get(name) is not None:
                 self.series.setdefault(name, Series()).add(event["step"], float(event["epoch"]), event[name])
 

@@ -52,6 +52,13 @@ class RunSummary:
     elapsed_seconds: float = 0.0
     """Training time, pauses left out, restarts added up."""
     learning_rate: float | None = None
+    metric: str = "accuracy"
+    """The figure that the task is judged by; the fields with _metric in their name hold it."""
+    higher_is_better: bool = True
+    train_metric: float | None = None
+    val_metric: float | None = None
+    best_val_metric: float | None = None
+    test_metric: float | None = None
     train_accuracy: float | None = None
     train_loss: float | None = None
     val_accuracy: float | None = None
@@ -68,7 +75,7 @@ class RunSummary:
     waiting_fraction: float | None = None
     """Share of the last stretch of time in which the step waited for data."""
     sparkline: list[float] = field(default_factory=list)
-    """At most 32 points of validation accuracy, or of training accuracy while there are fewer than two."""
+    """At most 32 points of the validation metric, or of the training metric while there are fewer than two."""
     last_seq: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,6 +124,11 @@ class Fold:
     def step(self) -> int:
         """Steps taken."""
         return self._summary.step
+
+    @property
+    def metric(self) -> str:
+        """The figure that the task is judged by."""
+        return self._summary.metric
 
     @property
     def elapsed_seconds(self) -> float:
@@ -219,7 +231,7 @@ class Fold:
         self.has_points = self.awaits_worker = self.was_paused = False
 
     def _on_RunStarted(self, event: Event) -> None:
-        self._set(event, "device", "steps_total", "learning_rate")
+        self._set(event, "device", "steps_total", "learning_rate", "metric", "higher_is_better")
         self._summary.started = self._summary.started or event.get("time")
         self.steps_per_epoch = event.get("steps_per_epoch") or self.steps_per_epoch
         self._rewind(int(_number(event.get("from_step"), 0)))
@@ -237,19 +249,34 @@ class Fold:
         self._set(event, "step", "epoch", "samples_per_second", "seconds_left", "learning_rate")
         self._set(event, "waiting_fraction")
         for name, points in (event.get("series") or {}).items():
-            if name in ("train_loss", "train_accuracy") and points.get("value"):
-                setattr(self._summary, name, points["value"][-1])
-                if name == "train_accuracy":
-                    self._train.add(points["step"][-1], points["value"][-1])
+            if not points.get("value"):
+                continue
+            if name == "train_loss":
+                self._summary.train_loss = points["value"][-1]
+            elif name == f"train_{self._summary.metric}":
+                self._take_metric("train", points["value"][-1])
+                self._train.add(points["step"][-1], points["value"][-1])
 
     def _on_EpochEnded(self, event: Event) -> None:
         self.has_points = True
-        self._set(event, "step", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        self._set(event, "step", "train_loss", "val_loss")
         self._summary.epoch = _number(event.get("epoch"), self._summary.epoch)
-        value = event.get("val_accuracy")
+        metric = self._summary.metric
+        self._take_metric("train", event.get(f"train_{metric}"))
+        value = event.get(f"val_{metric}")
         if value is not None:
+            self._take_metric("val", value)
             self._val.add(self.step, value)
-            self._summary.best_val_accuracy = max(value, self._summary.best_val_accuracy or 0.0)
+            best, better = self._summary.best_val_metric, max if self._summary.higher_is_better else min
+            self._take_metric("best_val", value if best is None else better(value, best))
+
+    def _take_metric(self, part: str, value: float | None) -> None:
+        """Sets a part's figure under its general name, and under its own where that is accuracy."""
+        if value is None:
+            return
+        setattr(self._summary, f"{part}_metric", value)
+        if self._summary.metric == "accuracy":
+            setattr(self._summary, f"{part}_accuracy", value)
 
     def _on_CheckpointSaved(self, event: Event) -> None:
         self.quick_deaths = 0
@@ -260,10 +287,11 @@ class Fold:
         self._summary.learning_rate = event.get("new")
 
     def _on_ReportWritten(self, event: Event) -> None:
-        self._set(event, "test_accuracy")
+        self._take_metric("test", event.get(f"test_{self._summary.metric}"))
 
     def _on_RunFinished(self, event: Event) -> None:
-        self._set(event, "step", "epoch", "best_val_accuracy")
+        self._set(event, "step", "epoch")
+        self._take_metric("best_val", event.get(f"best_val_{self._summary.metric}"))
 
     def _on_RunStopped(self, event: Event) -> None:
         self._set(event, "step", "epoch")

@@ -6,6 +6,10 @@ from typing import Literal
 
 from lepton_lab.specs.base import Fraction, Name, Spec, option
 
+OptimizerName = Literal["adamw", "adam", "sgd", "muon"]
+ScheduleName = Literal["one_cycle", "cosine", "step", "warm_up", "plateau", "constant"]
+LossName = Literal["auto", "cross_entropy", "focal", "bce", "mse", "huber", "mae", "bpr"]
+
 
 class TrainSpec(Spec):
     """How a network is trained. `auto` and unset values are chosen for the dataset, and the run's record says how."""
@@ -15,19 +19,35 @@ class TrainSpec(Spec):
     learning_rate: float | None = option(
         None, "Step length at its highest (default: chosen for the optimizer)", gt=0, le=100
     )
-    optimizer: Literal["adamw", "adam", "sgd"] = option("adamw", "Update rule")
-    schedule: Literal["one_cycle", "cosine", "constant"] = option(
-        "one_cycle", "How the learning rate moves during the run"
-    )
+    optimizer: OptimizerName = option("adamw", "Update rule")
+    schedule: ScheduleName = option("one_cycle", "How the learning rate moves during the run")
+    loss: LossName = option("auto", "What the steps make small (default: the task's usual one)")
     weight_decay: float | None = option(
         None, "Pull of the weights towards zero (default: chosen for the optimizer)", advanced=True, ge=0, le=10
     )
-    label_smoothing: Fraction = option(0.0, "Share of each label spread over the other classes", advanced=True)
-    clip_norm: float | None = option(None, "Largest length of the gradient", advanced=True, gt=0)
+    label_smoothing: Fraction | None = option(
+        None, "Share of each label spread over the other classes (default: the network's)", advanced=True
+    )
+    class_weights: Literal["none", "balanced"] = option(
+        "none", "Let rare classes count as much as frequent ones", advanced=True
+    )
+    clip_norm: float | None = option(
+        None, "Largest length of the gradient (default: the network's)", advanced=True, gt=0
+    )
+    ema: Fraction | None = option(
+        None, "Share of the weights' running average that a step keeps, 0.99 say; the average is validated and kept",
+        advanced=True,
+    )  # fmt: skip
+    accumulate: int = option(
+        1, "Parts in which a step's rows go through the network, to save memory", advanced=True, ge=1, le=4096
+    )
     stop_early_epochs: int | None = option(
         None, "Stop when validation has not improved for so many epochs", advanced=True, ge=1
     )
     seed: int = option(0, "Seed of weights, order and dropout", advanced=True, ge=0, le=2**31 - 1)
+    deterministic: bool = option(
+        False, "Refuse operations whose result depends on timing (a GPU has some)", advanced=True
+    )
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to train", advanced=True)
     precision: Literal["auto", "float32", "bfloat16"] = option("auto", "Number format of the step", advanced=True)
     threads: int | None = option(

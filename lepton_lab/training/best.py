@@ -11,25 +11,30 @@ from lepton_lab.training.checkpoints import Tensors, copy_of
 
 
 class Best:
-    """Keeps the weights of the epoch with the highest validation accuracy; equal ones are told apart by the loss."""
+    """Keeps the weights of the epoch with the best validation metric; equal ones are told apart by the loss.
 
-    def __init__(self) -> None:
+    Args:
+        higher_is_better: Whether a greater metric is the better one.
+    """
+
+    def __init__(self, higher_is_better: bool) -> None:
+        self._sign = 1 if higher_is_better else -1
         self.epoch = 0
-        self.accuracy, self.loss = -math.inf, math.inf
+        self.metric, self.loss = -self._sign * math.inf, math.inf
         self.num_epochs_since = 0
         self.weights: Tensors | None = None
 
     @property
-    def known_accuracy(self) -> float | None:
-        """Validation accuracy of the best epoch; None before the first."""
-        return self.accuracy if self.epoch else None
+    def known_metric(self) -> float | None:
+        """Validation metric of the best epoch; None before the first."""
+        return self.metric if self.epoch else None
 
-    def offer(self, epoch: int, accuracy: float, loss: float, module: nn.Module) -> bool:
+    def offer(self, epoch: int, metric: float, loss: float, module: nn.Module) -> bool:
         """Looks at an epoch that has ended; True when it is the best so far."""
-        if (accuracy, -loss) <= (self.accuracy, -self.loss):
+        if (self._sign * metric, -loss) <= (self._sign * self.metric, -self.loss):
             self.num_epochs_since += 1
             return False
-        self.epoch, self.accuracy, self.loss, self.num_epochs_since = epoch, accuracy, loss, 0
+        self.epoch, self.metric, self.loss, self.num_epochs_since = epoch, metric, loss, 0
         self.weights = copy_of(module)
         return True
 
@@ -39,7 +44,7 @@ class Best:
             return None
         return {
             "epoch": self.epoch,
-            "accuracy": self.accuracy,
+            "metric": self.metric,
             "loss": self.loss,
             "num_epochs_since": self.num_epochs_since,
         }
@@ -48,4 +53,4 @@ class Best:
         """Takes back what `state` gave."""
         if state is not None:
             self.epoch, self.num_epochs_since = state["epoch"], state["num_epochs_since"]
-            self.accuracy, self.loss, self.weights = state["accuracy"], state["loss"], weights
+            self.metric, self.loss, self.weights = state["metric"], state["loss"], weights

@@ -5,6 +5,7 @@
 | model.safetensors | the weights and buffers of the step |
 | optimizer.safetensors | the optimizer's tensors; a forked run may begin without |
 | best.safetensors | the weights of the best epoch so far, when there is one |
+| average.safetensors | the running average of the weights, when there is one |
 | state.json | step, schedule, random states, open sums, best epoch |
 """
 
@@ -24,7 +25,7 @@ from torch import nn
 
 from lepton_lab.errors import RunFailed
 
-FORMAT = 1
+FORMAT = 2
 
 Tensors = dict[str, torch.Tensor]
 
@@ -35,10 +36,19 @@ class Saved(NamedTuple):
     model: Tensors
     optimizer: Tensors
     best: Tensors | None
+    average: Tensors | None
     state: dict[str, Any]
 
 
-def write(folder: Path, *, model: Tensors, optimizer: Tensors, best: Tensors | None, state: dict[str, Any]) -> int:
+def write(
+    folder: Path,
+    *,
+    model: Tensors,
+    optimizer: Tensors,
+    best: Tensors | None,
+    state: dict[str, Any],
+    average: Tensors | None = None,
+) -> int:
     """Writes the files of a checkpoint and returns their size in bytes.
 
     Args:
@@ -47,8 +57,10 @@ def write(folder: Path, *, model: Tensors, optimizer: Tensors, best: Tensors | N
         optimizer: The optimizer's tensors.
         best: Weights of the best epoch so far.
         state: Plain JSON-able values.
+        average: The running average of the weights.
     """
     parts = {"model": model, "optimizer": optimizer} | ({"best": best} if best else {})
+    parts |= {"average": average} if average else {}
     for name, tensors in parts.items():
         # Not save_file: where the disk is full it raises an error of its own instead of an OSError.
         (folder / f"{name}.safetensors").write_bytes(to_bytes(_separate(tensors)))
@@ -69,11 +81,13 @@ def read(folder: Path) -> Saved:
             "Resume the run with the version that wrote it.",
             "error",
         )
-    optimizer, best = folder / "optimizer.safetensors", folder / "best.safetensors"
+    optimizer = folder / "optimizer.safetensors"
+    best, average = folder / "best.safetensors", folder / "average.safetensors"
     return Saved(
         load_file(folder / "model.safetensors"),
         load_file(optimizer) if optimizer.exists() else {},
         load_file(best) if best.exists() else None,
+        load_file(average) if average.exists() else None,
         state,
     )
 

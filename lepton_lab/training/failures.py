@@ -52,6 +52,11 @@ def _shortage(error: BaseException, batch_size: int | None) -> RunFailed | None:
     return None
 
 
+def is_memory_shortage(error: BaseException) -> bool:
+    """Whether the computer's or the GPU's memory was full."""
+    return isinstance(error, MemoryError | GPU_MEMORY_ERROR) or _is_cpu_memory(error)
+
+
 def _reason(error: LeptonError) -> str:
     if isinstance(error, DataError):
         return "data_error"

@@ -18,11 +18,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from lepton_lab.errors import RunFailed
 from lepton_lab.runs.atomic import read_json, write_json
@@ -30,10 +32,13 @@ from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.best import Best
+from lepton_lab.training.failures import is_memory_shortage
 from lepton_lab.training.meter import Meter
+from lepton_lab.training.objective import Scores
 from lepton_lab.training.plan import Plan
 from lepton_lab.training.progress import Events, Progress
-from lepton_lab.training.schedules import Schedule
+from lepton_lab.training.resident import Batch
+from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
 from lepton_lab.training.setup import environment, prepare
 from lepton_lab.training.steering import Control, Steering
 from lepton_lab.training.step import NonFiniteLoss, Step
@@ -55,7 +60,8 @@ class Outcome:
         plan: How it was trained.
         step: Steps done.
         epoch: Epochs done, with the fraction of the open one.
-        best_val_accuracy: Of the best epoch; None without a validation part or before the first epoch ended.
+        metric: Name of the figure that epochs are judged by.
+        best_val_metric: Of the best epoch; None without a validation part or before the first epoch ended.
         seconds: Training time, pauses left out, restarts added up.
     """
 
@@ -64,7 +70,8 @@ class Outcome:
     plan: Plan
     step: int
     epoch: float
-    best_val_accuracy: float | None
+    metric: str
+    best_val_metric: float | None
     seconds: float
 
 
@@ -116,11 +123,12 @@ class Training:
         plan = parts.plan
         if not (run_dir / PLAN_FILE).exists():
             write_json(run_dir / PLAN_FILE, plan.to_dict())
-        device = parts.train_rows.labels.device
+        metric = parts.objective.metric
         self._steps_per_epoch = parts.sampler.steps_per_epoch
-        self._step = Step(parts.module, parts.optimizer, plan)
+        self._step = Step(parts.module, parts.optimizer, parts.objective, plan)
         self._schedule = Schedule(plan.schedule, plan.learning_rate, 0, parts.steps_total)
-        self._meter, self._best = Meter(plan.batch_size, device), Best()
+        self._meter = Meter(plan.batch_size, torch.device(plan.device), metric)
+        self._best = Best(metric.higher_is_better)
         self._progress = Progress(events, self._meter, self._steps_per_epoch, parts.steps_total, plan.batch_size)
         self._steering = Steering(control, events)
         self.num_steps = self.num_epochs_ended = 0
@@ -139,13 +147,15 @@ class Training:
         return self._stop() if self._steering.stopped_by is not None else self._finish()
 
     def _take_step(self) -> None:
-        inputs, labels = self._parts.train_rows.batch(self._parts.sampler.rows(self.num_steps))
+        batch = self._parts.feed.at(self.num_steps)
         try:
-            loss, scores = self._step(inputs, labels, self._schedule.at(self.num_steps))
+            loss, outputs = self._update(batch, self._schedule.at(self.num_steps))
         except NonFiniteLoss as error:
             raise self._not_finite(str(error)) from error
         self.num_steps += 1
-        if self._meter.push(loss, scores, labels):
+        if self._parts.average is not None:
+            self._parts.average.update(self.num_steps)
+        if self._meter.push(loss, outputs, batch.labels, len(batch.labels)):
             self._meter.collect(wait=False)
         if self.num_steps % self._steps_per_epoch == 0:
             self._end_epoch()
@@ -156,6 +166,17 @@ class Training:
             self._attend(now)
         if now - self._saved_time >= self._parts.plan.checkpoint_every_seconds:
             self.save_checkpoint()
+
+    def _update(self, batch: Batch, learning_rate: float) -> tuple[Tensor, Tensor | None]:
+        """One update; where the memory is full, the rows go through the network in smaller parts from here on."""
+        while True:
+            try:
+                return self._step(batch, learning_rate)
+            except (RuntimeError, MemoryError) as error:
+                if not is_memory_shortage(error) or not self._step.split(len(batch.labels)):
+                    raise
+            message = f"The memory was full; steps now go through the network in {self._step.num_parts} parts."
+            self._events.append("WarningRaised", message=message)
 
     def _is_done(self) -> bool:
         patience = self._parts.plan.stop_early_epochs
@@ -177,29 +198,44 @@ class Training:
     def _end_epoch(self) -> None:
         self._write_progress(self._clock(), whole=True)
         self.num_epochs_ended += 1
-        train_loss, train_accuracy = self._meter.take_epoch()
-        val_loss = val_accuracy = None
-        is_best = False
-        rows = self._parts.validation_rows
-        if rows is not None:
-            scores = score(self._parts.module, rows)
-            val_loss, val_accuracy = scores.loss, scores.accuracy
-            if not math.isfinite(val_loss):
-                raise self._not_finite(f"the validation loss became {val_loss}")
-            is_best = self._best.offer(self.num_epochs_ended, val_accuracy, val_loss, self._parts.module)
-            self._is_best_unsaved |= is_best
+        train_loss, train_metric = self._meter.take_epoch()
+        scores, is_best = self._validate() if self._parts.validation_rows is not None else (None, False)
+        name = self._meter.metric.name
+        figures = {
+            "train_loss": train_loss,
+            f"train_{name}": train_metric,
+            "val_loss": scores.loss if scores else None,
+            f"val_{name}": scores.metric if scores else None,
+        }
+        more = {f"val_{key}": value for key, value in scores.more.items()} if scores else {}
         self._events.append(
-            "EpochEnded",
-            epoch=self.num_epochs_ended,
-            step=self.num_steps,
-            train_loss=train_loss,
-            train_accuracy=train_accuracy,
-            val_loss=val_loss,
-            val_accuracy=val_accuracy,
-            is_best=is_best,
+            "EpochEnded", epoch=self.num_epochs_ended, step=self.num_steps, **figures, **more, is_best=is_best
         )
-        if rows is not None:
-            self._events.append("SamplesPredicted", samples=samples(scores, rows.labels, self._dataset.classes))
+        shown = samples(scores, self._dataset, "validation") if scores else []
+        if shown:
+            self._events.append("SamplesPredicted", samples=shown)
+        if self._schedule.kind == "plateau":
+            self._look_for_plateau()
+
+    def _validate(self) -> tuple[Scores, bool]:
+        """Scores the validation part with the weights that count: the average's, where there is one."""
+        parts = self._parts
+        assert parts.validation_rows is not None
+        with parts.average.in_place() if parts.average is not None else nullcontext():
+            scores = score(parts.module, parts.validation_rows, parts.objective)
+            if not math.isfinite(scores.loss):
+                raise self._not_finite(f"the validation loss became {scores.loss}")
+            is_best = self._best.offer(self.num_epochs_ended, scores.metric, scores.loss, parts.module)
+        self._is_best_unsaved |= is_best
+        return scores, is_best
+
+    def _look_for_plateau(self) -> None:
+        since = self._best.num_epochs_since
+        if since and since % PLATEAU_EPOCHS == 0:
+            old, self._schedule = self._schedule, self._schedule.lowered()
+            self._events.append(
+                "LearningRateChanged", step=self.num_steps, old=old.peak, new=self._schedule.peak, by="plateau"
+            )
 
     def _stop(self) -> Outcome:
         if not self._steering.stops_hard:
@@ -217,6 +253,8 @@ class Training:
             self.save_checkpoint()
         if self._best.weights is not None:
             self._parts.module.load_state_dict(self._best.weights)
+        elif self._parts.average is not None:
+            self._parts.module.load_state_dict(self._parts.average.tensors)
         return self._outcome("finished")
 
     def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
@@ -226,7 +264,8 @@ class Training:
             plan=self._parts.plan,
             step=self.num_steps,
             epoch=round(self.num_steps / self._steps_per_epoch, 4),
-            best_val_accuracy=self._best.known_accuracy,
+            metric=self._meter.metric.name,
+            best_val_metric=self._best.known_metric,
             seconds=self._seconds(),
         )
 
@@ -254,6 +293,7 @@ class Training:
                 optimizer=self._parts.optimizer.tensors(),
                 best=self._best.weights,
                 state=self._state(),
+                average=self._parts.average.tensors if self._parts.average is not None else None,
             )
         self._events.append("CheckpointSaved", step=self.num_steps, bytes=num_bytes, is_best=self._is_best_unsaved)
         self._saved_step, self._saved_time, self._is_best_unsaved = self.num_steps, self._clock(), False
@@ -263,6 +303,7 @@ class Training:
             "step": self.num_steps,
             "num_epochs_ended": self.num_epochs_ended,
             "schedule": self._schedule.to_dict(),
+            "num_parts": self._step.num_parts,
             "optimizer_num_steps": self._parts.optimizer.num_steps,
             "random": checkpoints.random_state(),
             "meter": self._meter.state(),
@@ -291,6 +332,7 @@ class Training:
             self._schedule = Schedule(plan.schedule, plan.learning_rate, self.num_steps, self._parts.steps_total)
         if "meter" in state:
             self._meter.load(state["meter"])
+        self._step.num_parts = state.get("num_parts", self._step.num_parts)
         self._best.load(state.get("best"), saved.best)
         self._seconds_before, self._saved_step = state.get("seconds", 0.0), self.num_steps
         if "random" in state:
@@ -310,9 +352,12 @@ class Training:
             val_rows=len(parts.validation_rows) if parts.validation_rows is not None else 0,
             batch_size=plan.batch_size,
             learning_rate=plan.learning_rate,
+            metric=self._meter.metric.name,
+            higher_is_better=self._meter.metric.higher_is_better,
             from_step=self.num_steps,
             environment=environment(),
             choices=plan.choices,
+            options={key: value for key, value in plan.to_dict().items() if key != "choices"},
         )
         self._progress.resume(self._clock(), self.num_steps)
 

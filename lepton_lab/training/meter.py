@@ -1,44 +1,51 @@
-"""What a run measures: loss and accuracy of every step, without asking the device inside a step.
+"""What a run measures: loss and metric of every step, without asking the device inside a step.
 
-`Meter.push` keeps references to a step's loss and scores. `Meter.collect` turns all of them into numbers at once,
+`Meter.push` keeps references to a step's loss and outputs. `Meter.collect` turns all of them into numbers at once,
 a few times a second; on CUDA the numbers travel to pinned memory on their own and are taken when they have come.
 Curve points are cut by step numbers alone, never by the clock, so that a resumed run draws the very same points.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
+
+from lepton_lab.training.metrics import Metric
 
 POINTS_PER_DOUBLING = 512
 ROWS_PER_POINT = 128
 """A point of the young curve covers so many rows, else it shows little but noise."""
 
-MAX_PENDING_NUMBERS = 4_000_000
+MAX_PENDING_NUMBERS = 1_000_000
 MAX_PENDING_STEPS = 1024
 
 
 @dataclass
 class Sums:
-    """Sums over rows: of the loss, of right answers, of the rows themselves."""
+    """Sums over rows: of the loss, of what the metric is made of, of the rows themselves."""
 
     loss: float = 0.0
-    num_correct: int = 0
     num_rows: int = 0
+    parts: list[float] = field(default_factory=list)
 
-    def add(self, loss: float, num_correct: int, num_rows: int) -> None:
+    def add(self, loss: float, parts: Sequence[float], num_rows: int) -> None:
         """Adds a step whose mean loss was `loss`."""
         self.loss += loss * num_rows
-        self.num_correct += num_correct
         self.num_rows += num_rows
+        self.parts = [a + b for a, b in zip(self.parts, parts, strict=True)] if self.parts else list(parts)
 
-    def means(self) -> tuple[float, float]:
-        """Loss and accuracy per row; zeros of nothing."""
-        rows = max(1, self.num_rows)
-        return self.loss / rows, self.num_correct / rows
+    def means(self, metric: Metric) -> tuple[float, float | None]:
+        """Loss and metric over the rows; zeros of nothing."""
+        if not self.num_rows:
+            return 0.0, None
+        loss = self.loss / self.num_rows
+        return loss, metric.value(self.parts, loss, self.num_rows)
 
 
 @dataclass
@@ -47,14 +54,7 @@ class Points:
 
     steps: list[int] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
-    accuracies: list[float] = field(default_factory=list)
-
-    def add(self, step: int, sums: Sums) -> None:
-        """Appends the point that ends with a step."""
-        loss, accuracy = sums.means()
-        self.steps.append(step)
-        self.losses.append(loss)
-        self.accuracies.append(accuracy)
+    metrics: list[float | None] = field(default_factory=list)
 
 
 def steps_per_point(step: int, batch_size: int) -> int:
@@ -69,79 +69,88 @@ class Meter:
 
     Args:
         batch_size: Rows of a full step.
-        device: Where losses and scores are.
+        device: Where losses and outputs are.
+        metric: What is measured besides the loss.
     """
 
-    def __init__(self, batch_size: int, device: torch.device) -> None:
+    def __init__(self, batch_size: int, device: torch.device, metric: Metric) -> None:
         self.point, self.epoch, self.points = Sums(), Sums(), Points()
+        self.metric = metric
         self.num_steps = 0
         self.last_loss = 0.0
+        self.broken_step: int | None = None
+        """The first step whose loss was not finite."""
         self._batch_size, self._is_cuda = batch_size, device.type == "cuda"
-        self._losses: list[torch.Tensor] = []
-        self._scores: list[torch.Tensor] = []
-        self._labels: list[torch.Tensor] = []
+        self._pending: list[tuple[Tensor, Any, Any, int]] = []
         self._pending_numbers = 0
-        self._travelling: deque[tuple[torch.Tensor, torch.Tensor, list[int], Any]] = deque()
+        self._travelling: deque[tuple[Tensor, Tensor | None, list[int], Any]] = deque()
 
-    def push(self, loss: torch.Tensor, scores: torch.Tensor, labels: torch.Tensor) -> bool:
-        """Keeps a step's loss (), scores (B, K) and labels (B,); True when it is time to collect."""
-        self._losses.append(loss)
-        self._scores.append(scores)
-        self._labels.append(labels)
-        self._pending_numbers += scores.numel()
-        return self._pending_numbers > MAX_PENDING_NUMBERS or len(self._losses) >= MAX_PENDING_STEPS
+    def push(self, loss: Tensor, outputs: Tensor | None, labels: Any, num_rows: int) -> bool:
+        """Keeps a step's loss (), outputs (B, ...) and labels; True when it is time to collect."""
+        if self.metric.sums is None or outputs is None:
+            self._pending.append((loss, None, None, num_rows))
+        else:
+            self._pending.append((loss, outputs, labels, num_rows))
+            self._pending_numbers += outputs.numel()
+        return self._pending_numbers > MAX_PENDING_NUMBERS or len(self._pending) >= MAX_PENDING_STEPS
 
     def collect(self, *, wait: bool = True) -> None:
         """Sums the steps that were pushed; without `wait`, only those whose numbers have come from the device."""
-        if self._losses:
+        if self._pending:
             self._send()
         while self._travelling:
-            losses, hits, ends, arrived = self._travelling[0]
+            losses, parts, rows, arrived = self._travelling[0]
             if arrived is not None and not wait and not arrived.query():
                 return
             if arrived is not None:
                 arrived.synchronize()
             self._travelling.popleft()
-            self._sum(losses.tolist(), hits.tolist(), ends)
+            self._sum(losses.tolist(), parts.tolist() if parts is not None else [[]] * len(rows), rows)
 
     @torch.no_grad()
     def _send(self) -> None:
-        ends, total = [], 0
-        for labels in self._labels:
-            total += len(labels)
-            ends.append(total)
-        losses = torch.stack(self._losses).detach().float()
-        hits = torch.cat(self._scores).argmax(1).eq(torch.cat(self._labels)).cumsum(0)
-        last_of_each = torch.tensor(ends, device=hits.device) - 1
-        hits = hits.index_select(0, last_of_each)
+        all_losses, outputs, labels, rows = zip(*self._pending, strict=True)
+        losses = torch.stack(all_losses).float()
+        parts = None
+        if self.metric.sums is not None and outputs[0] is not None:
+            sums = self.metric.sums(torch.cat(outputs), torch.cat(labels)).double()
+            step_of_row = torch.repeat_interleave(torch.tensor(rows)).to(losses.device)
+            parts = sums.new_zeros(len(rows), self.metric.num_sums).index_add_(0, step_of_row, sums)
         arrived = None
         if self._is_cuda:
-            losses, hits = losses.to("cpu", non_blocking=True), hits.to("cpu", non_blocking=True)
+            losses = losses.to("cpu", non_blocking=True)
+            parts = parts.to("cpu", non_blocking=True) if parts is not None else None
             arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
             arrived.record()
-        self._travelling.append((losses, hits, ends, arrived))
-        self._losses, self._scores, self._labels, self._pending_numbers = [], [], [], 0
+        self._travelling.append((losses, parts, list(rows), arrived))
+        self._pending, self._pending_numbers = [], 0
 
-    def _sum(self, losses: list[float], hits: list[int], ends: list[int]) -> None:
-        rows_before = hits_before = 0
-        for loss, hit, end in zip(losses, hits, ends, strict=True):
+    def _sum(self, losses: list[float], parts: list[list[float]], rows: list[int]) -> None:
+        for loss, part, num_rows in zip(losses, parts, rows, strict=True):
             self.num_steps += 1
             self.last_loss = loss
-            for sums in (self.point, self.epoch):
-                sums.add(loss, hit - hits_before, end - rows_before)
-            rows_before, hits_before = end, hit
+            if self.broken_step is None and not math.isfinite(loss):
+                self.broken_step = self.num_steps
+            self.point.add(loss, part, num_rows)
+            self.epoch.add(loss, part, num_rows)
             if self.num_steps == 1 or self.num_steps % steps_per_point(self.num_steps, self._batch_size) == 0:
-                self.points.add(self.num_steps, self.point)
-                self.point = Sums()
+                self._finish_point()
+
+    def _finish_point(self) -> None:
+        loss, metric = self.point.means(self.metric)
+        self.points.steps.append(self.num_steps)
+        self.points.losses.append(loss)
+        self.points.metrics.append(metric)
+        self.point = Sums()
 
     def take_points(self) -> Points:
         """The finished points since the last call."""
         taken, self.points = self.points, Points()
         return taken
 
-    def take_epoch(self) -> tuple[float, float]:
-        """Mean loss and accuracy of the epoch that has ended; the next one starts empty."""
-        means, self.epoch = self.epoch.means(), Sums()
+    def take_epoch(self) -> tuple[float, float | None]:
+        """Mean loss and metric of the epoch that has ended; the next one starts empty."""
+        means, self.epoch = self.epoch.means(self.metric), Sums()
         return means
 
     def state(self) -> dict[str, Any]:

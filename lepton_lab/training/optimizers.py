@@ -1,4 +1,4 @@
-"""AdamW, Adam and SGD, all parameters in one call.
+"""AdamW, Adam, SGD and Muon, all parameters in one call.
 
 They compute what `torch.optim` computes (tests compare the two), without its constructor, which imports the whole
 compiler (`torch._dynamo`, one to two CPU seconds) before the first step. Where torch has a fused kernel for a
@@ -170,9 +170,20 @@ class Sgd(Optimizer):
 
     num_slots = 1
 
+    @staticmethod
+    def has_fused(parameters: list[torch.Tensor]) -> bool:
+        """As for Adam; torch 2.4 and newer."""
+        return hasattr(torch, "_fused_sgd_") and Adam.has_fused(parameters)
+
     def _update(self, group: Group, learning_rate: float) -> None:
         parameters, gradients, (velocities,) = group.ready()
         if not parameters:
+            return
+        if self.fused:
+            torch._fused_sgd_(
+                parameters, gradients, velocities, weight_decay=group.weight_decay, momentum=MOMENTUM,
+                lr=learning_rate, dampening=0.0, nesterov=True, maximize=False, is_first_step=False,
+            )  # fmt: skip
             return
         if group.weight_decay:
             gradients = list(torch._foreach_add(gradients, parameters, alpha=group.weight_decay))
@@ -183,4 +194,4 @@ class Sgd(Optimizer):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": Sgd}
-"""Optimizers by the name that `TrainSpec.optimizer` gives them."""
+"""Optimizers by the name that `TrainSpec.optimizer` gives them; "muon" is in a file of its own."""

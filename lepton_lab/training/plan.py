@@ -8,13 +8,14 @@ from typing import Any, Literal
 import torch
 
 from lepton_lab.errors import RunFailed
-from lepton_lab.specs import TrainSpec
+from lepton_lab.specs import TASKS, Problem, TrainSpec
+from lepton_lab.specs.train import OptimizerName, ScheduleName
 from lepton_lab.training.threads import choose_threads
 
-LEARNING_RATES = {"adamw": 1e-3, "adam": 1e-3, "sgd": 0.05}
+LEARNING_RATES = {"adamw": 1e-3, "adam": 1e-3, "sgd": 0.05, "muon": 3e-3}
 """Peak learning rates for a network that does not name its own."""
 
-WEIGHT_DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4}
+WEIGHT_DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4, "muon": 0.01}
 """Where the decay is part of the gradient (adam, sgd), 0.01 would hold the weights down."""
 
 STEPS_WANTED = 40
@@ -34,12 +35,17 @@ class Plan:
     batch_size: int
     learning_rate: float
     weight_decay: float
-    optimizer: Literal["adamw", "adam", "sgd"]
-    schedule: Literal["one_cycle", "cosine", "constant"]
+    optimizer: OptimizerName
+    schedule: ScheduleName
+    loss: str
     label_smoothing: float
+    class_weights: Literal["none", "balanced"]
     clip_norm: float | None
+    ema: float | None
+    accumulate: int
     stop_early_epochs: int | None
     seed: int
+    deterministic: bool
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bfloat16"]
     threads: int
@@ -51,52 +57,88 @@ class Plan:
         return asdict(self)
 
 
-def make_plan(spec: TrainSpec, *, num_rows: int, num_macs: int, learning_rates: dict[str, float] | None) -> Plan:
+@dataclass(frozen=True)
+class Network:
+    """What a network says of itself.
+
+    Attributes:
+        num_macs: Multiplications for one row.
+        learning_rates: Its own peak learning rates by optimizer, if it names any.
+        defaults: Options of `TrainSpec` that suit it better than the usual ones, used where they are left open.
+        has_kernels: Whether most of its work is convolutions.
+    """
+
+    num_macs: int
+    learning_rates: dict[str, float] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)
+    has_kernels: bool = False
+
+
+class _Choices(dict[str, str]):
+    """What was chosen, with its reason."""
+
+    def __call__(self, option: str, value: Any, reason: str) -> Any:
+        self[option] = f"{value:g} because {reason}" if isinstance(value, float) else f"{value} because {reason}"
+        return value
+
+
+def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: int) -> Plan:
     """Fills in what a spec leaves open.
 
     Args:
         spec: What was asked.
+        problem: What is learnt.
+        network: What the network says of itself.
         num_rows: Training rows.
-        num_macs: Multiplications of the network for one row.
-        learning_rates: The network's own peak learning rates by optimizer, if it names any.
 
     Raises:
         RunFailed: A GPU was asked for and there is none.
     """
-    choices: dict[str, str] = {}
-
-    def choose(option: str, value: Any, reason: str) -> Any:
-        choices[option] = f"{value:g} because {reason}" if isinstance(value, float) else f"{value} because {reason}"
-        return value
-
+    choose = _Choices()
     device = spec.device if spec.device != "auto" else choose("device", *_device())
     if device == "cuda" and not torch.cuda.is_available():
         raise RunFailed("device is cuda, but no GPU that torch can use is here; train with device=cpu.", "error")
-    precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device))
-    batch_size = spec.batch_size or choose("batch_size", *_batch_size(num_rows, device))
+    precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device, network))
+    batch_size = _own(spec, network, "batch_size", choose) or choose("batch_size", *_batch_size(num_rows, device))
     batch_size = min(batch_size, num_rows)  # an epoch of few rows is one step
-    threads = spec.threads or choose("threads", *choose_threads(num_macs * batch_size * 3))
-    learning_rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, learning_rates))
-    weight_decay = spec.weight_decay
+    threads = spec.threads or choose("threads", *choose_threads(network.num_macs * batch_size * 3))
+    rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, network.learning_rates))
+    weight_decay = _own(spec, network, "weight_decay", choose)
     if weight_decay is None:
         weight_decay = choose("weight_decay", WEIGHT_DECAYS[spec.optimizer], f"that suits {spec.optimizer}")
+    loss = spec.loss
+    if loss == "auto":
+        loss = choose("loss", TASKS[problem.task].losses[0], f"that suits {problem.task}")
     return Plan(
         epochs=spec.epochs,
         batch_size=batch_size,
-        learning_rate=learning_rate,
+        learning_rate=rate,
         weight_decay=weight_decay,
         optimizer=spec.optimizer,
         schedule=spec.schedule,
-        label_smoothing=spec.label_smoothing,
-        clip_norm=spec.clip_norm,
+        loss=loss,
+        label_smoothing=_own(spec, network, "label_smoothing", choose) or 0.0,
+        class_weights=spec.class_weights,
+        clip_norm=_own(spec, network, "clip_norm", choose),
+        ema=_own(spec, network, "ema", choose),
+        accumulate=min(spec.accumulate, batch_size),
         stop_early_epochs=spec.stop_early_epochs,
         seed=spec.seed,
+        deterministic=spec.deterministic,
         device=device,
         precision=precision,
         threads=threads,
         checkpoint_every_seconds=spec.checkpoint_every_seconds,
-        choices=choices,
+        choices=dict(choose),
     )
+
+
+def _own(spec: TrainSpec, network: Network, option: str, choose: _Choices) -> Any:
+    """What was asked, else what suits the network."""
+    asked = getattr(spec, option)
+    if asked is not None or option not in network.defaults:
+        return asked
+    return choose(option, network.defaults[option], "it suits this network")
 
 
 def _device() -> tuple[str, str]:
@@ -105,10 +147,18 @@ def _device() -> tuple[str, str]:
     return "cpu", "there is no GPU that torch can use"
 
 
-def _precision(device: str) -> tuple[str, str]:
+def _precision(device: str, network: Network) -> tuple[str, str]:
     if device == "cuda" and torch.cuda.is_bf16_supported():
         return "bfloat16", "the GPU computes it faster"
+    if device == "cpu" and network.has_kernels and has_bfloat16_tiles():
+        return "bfloat16", "this processor multiplies tiles of it (AMX)"
     return "float32", "this device is fastest with it"
+
+
+def has_bfloat16_tiles() -> bool:
+    """Whether the processor has matrix units for bfloat16, which make convolutions two to three times faster."""
+    is_supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(is_supported and is_supported())
 
 
 def _batch_size(num_rows: int, device: str) -> tuple[int, str]:
@@ -117,7 +167,7 @@ def _batch_size(num_rows: int, device: str) -> tuple[int, str]:
     return size, f"{num_rows:,} training rows make {-(-num_rows // size):,} steps an epoch"
 
 
-def _learning_rate(optimizer: str, learning_rates: dict[str, float] | None) -> tuple[float, str]:
-    if learning_rates and optimizer in learning_rates:
+def _learning_rate(optimizer: str, learning_rates: dict[str, float]) -> tuple[float, str]:
+    if optimizer in learning_rates:
         return learning_rates[optimizer], f"it suits this network with {optimizer}"
     return LEARNING_RATES[optimizer], f"it is a safe start for {optimizer}"

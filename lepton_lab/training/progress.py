@@ -71,10 +71,10 @@ class Progress:
         self._written = now
         steps_per_second = self._speed(now, step)
         left = (self._steps_total - step) / steps_per_second if steps_per_second else None
-        series = {
-            "train_loss": {"step": points.steps, "value": [round(x, 6) for x in points.losses]},
-            "train_accuracy": {"step": points.steps, "value": [round(x, 6) for x in points.accuracies]},
-        }
+        series = {"train_loss": {"step": points.steps, "value": [round(x, 6) for x in points.losses]}}
+        known = [round(x, 6) for x in points.metrics if x is not None]
+        if len(known) == len(points.steps):
+            series[f"train_{self._meter.metric.name}"] = {"step": points.steps, "value": known}
         self._events.append(
             "MetricsRecorded",
             series=series,

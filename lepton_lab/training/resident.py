@@ -6,122 +6,113 @@ What would not fit is kept as it is stored (memory-mapped) and prepared batch by
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import psutil
 import torch
+from torch import Tensor
+
+from lepton_lab.data.rows import Ragged, Windows
+from lepton_lab.training.columns import Boxes, Column, Dense, Padded, Streamed, Stretches
 
 if TYPE_CHECKING:
-    from lepton_lab.data.preparation import Preparation
+    from lepton_lab.data import PreparedDataset
 
-ROWS_PER_CHUNK = 4096
 MEMORY_FRACTION = 0.3
 """Share of the free memory that a prepared split may take."""
 
 
-class Rows(Protocol):
-    """A split's rows, ready for a network."""
+class Batch(NamedTuple):
+    """Some rows, ready for a network.
 
-    labels: torch.Tensor
+    Attributes:
+        inputs: What the network is called with: rows, and their lengths where they have any.
+        labels: What its answer is compared with: a tensor, or a list of boxes.
+    """
 
-    def __len__(self) -> int: ...
-
-    def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs (B, *input_shape) float32 and labels (B,) int64 of the rows in `index` (B,), on the device."""
-        ...
-
-    def span(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The same for the rows from `start` up to `stop`."""
-        ...
+    inputs: tuple[Tensor, ...]
+    labels: Any
 
 
-class ResidentRows:
-    """All rows prepared, in one tensor on the device; pictures with the channels last."""
+class Rows:
+    """A split, ready for a network.
 
-    def __init__(
-        self, split: Any, preparation: Preparation, input_shape: tuple[int, ...], device: torch.device
-    ) -> None:
-        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
-        self._shape = tuple(input_shape)
-        self._is_image = len(self._shape) == 3
-        store = torch.empty(len(split.labels), math.prod(self._shape), dtype=torch.float32)
-        for start in range(0, len(store), ROWS_PER_CHUNK):
-            chunk = _prepare(preparation, split.inputs[start : start + ROWS_PER_CHUNK])
-            if self._is_image:
-                chunk = chunk.permute(0, 2, 3, 1)
-            store[start : start + len(chunk)] = chunk.reshape(len(chunk), -1)
-        self._store = store.to(device)
+    Args:
+        inputs: What the network sees.
+        labels: What it should say, for as many rows.
+        device: Where they are.
+    """
+
+    def __init__(self, inputs: Column, labels: Column, device: torch.device) -> None:
+        self.inputs, self.labels, self._device = inputs, labels, device
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs (B, *input_shape) and labels (B,) of the rows in `index`."""
-        return self._shaped(self._store.index_select(0, index)), self.labels.index_select(0, index)
+    @property
+    def lengths(self) -> Tensor | None:
+        """Steps of each row (N,), on the CPU, where rows have lengths of their own."""
+        return self.inputs.lengths if isinstance(self.inputs, Padded) else None
 
-    def span(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and labels of consecutive rows."""
-        return self._shaped(self._store[start:stop]), self.labels[start:stop]
+    def batch(self, index: Tensor) -> Batch:
+        """The rows in `index` (B,), on the device."""
+        return Batch(self.inputs.take(index), self.labels.take(index)[0])
 
-    def _shaped(self, flat: torch.Tensor) -> torch.Tensor:
-        if not self._is_image:
-            return flat.view(len(flat), *self._shape)
-        channels, height, width = self._shape
-        return flat.view(len(flat), height, width, channels).permute(0, 3, 1, 2)
+    def batches(self, index: Tensor, sizes: list[int]) -> list[Batch]:
+        """The rows in `index`, cut into batches of `sizes`."""
+        pairs = zip(self.inputs.many(index, sizes), self.labels.many(index, sizes), strict=True)
+        return [Batch(inputs, labels[0]) for inputs, labels in pairs]
 
-
-class StreamedRows:
-    """Rows as they are stored, prepared when a batch asks for them."""
-
-    def __init__(self, split: Any, preparation: Preparation, device: torch.device) -> None:
-        self.labels = torch.from_numpy(np.array(split.labels, dtype=np.int64)).to(device)
-        self._inputs, self._preparation, self._device = split.inputs, preparation, device
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs (B, *input_shape) and labels (B,) of the rows in `index`."""
-        return self._placed(self._inputs[index.cpu().numpy()]), self.labels.index_select(0, index)
-
-    def span(self, start: int, stop: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Inputs and labels of consecutive rows."""
-        return self._placed(self._inputs[start:stop]), self.labels[start:stop]
-
-    def _placed(self, stored: np.ndarray) -> torch.Tensor:
-        inputs = _prepare(self._preparation, stored)
-        if inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return inputs.to(self._device)
+    def passes(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
+        """All rows once, `size` at a time, with their numbers (on the CPU); alike lengths together."""
+        lengths = self.lengths
+        if lengths is None:
+            for start in range(0, len(self), size):
+                stop = min(start + size, len(self))
+                batch = Batch(self.inputs.span(start, stop), self.labels.span(start, stop)[0])
+                yield torch.arange(start, stop), batch
+            return
+        order = lengths.argsort(stable=True)
+        for start in range(0, len(self), size):
+            index = order[start : start + size]
+            yield index, self.batch(index.to(self._device))
 
 
-def _prepare(preparation: Preparation, stored: np.ndarray) -> torch.Tensor:
-    prepared = np.ascontiguousarray(preparation.apply(stored), dtype=np.float32)
-    return torch.from_numpy(prepared if prepared.flags.writeable else prepared.copy())
-
-
-def place(
-    split: Any,
-    preparation: Preparation,
-    input_shape: tuple[int, ...],
-    device: torch.device,
-    *,
-    free_bytes: int | None = None,
-) -> Rows:
+def place(dataset: PreparedDataset, split: str, device: torch.device, *, free_bytes: int | None = None) -> Rows:
     """A split's rows on the device where they fit into a share of its free memory, else streamed.
 
     Args:
-        split: Has `inputs` (stored form) and `labels`.
-        preparation: Turns stored rows into (N, *input_shape) float32.
-        input_shape: Shape of one prepared row.
+        dataset: Rows as they are stored, what prepares them, and how labels are scaled.
+        split: "train", "validation" or "test".
         device: Where the network is.
         free_bytes: Memory that is free there (default: asked for).
     """
-    needed = len(split.labels) * math.prod(input_shape) * 4
-    if needed > MEMORY_FRACTION * (_free_bytes(device) if free_bytes is None else free_bytes):
-        return StreamedRows(split, preparation, device)
-    return ResidentRows(split, preparation, input_shape, device)
+    part, problem = dataset.splits[split], dataset.problem
+    free_bytes = _free_bytes(device) if free_bytes is None else free_bytes
+    return Rows(
+        _inputs(part.inputs, dataset.preparation.apply, problem.input_shape, device, free_bytes),
+        _labels(part.labels, dataset.target.apply, device),
+        device,
+    )
+
+
+def _inputs(rows: Any, prepare: Any, shape: tuple[int, ...], device: torch.device, free_bytes: int) -> Column:
+    if isinstance(rows, Ragged):
+        return Padded(rows, prepare, device, longest=shape[0])
+    if isinstance(rows, Windows):
+        return Stretches(rows, prepare, device)
+    if len(rows) * math.prod(shape) * 4 > MEMORY_FRACTION * free_bytes:
+        return Streamed(rows, prepare, device)
+    return Dense(rows, prepare, device, shape)
+
+
+def _labels(rows: Any, prepare: Any, device: torch.device) -> Column:
+    if isinstance(rows, Ragged):
+        return Boxes(rows, device)
+    if isinstance(rows, Windows):
+        return Stretches(rows, prepare, device)
+    return Dense(rows, prepare, device)
 
 
 def _free_bytes(device: torch.device) -> int:

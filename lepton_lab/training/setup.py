@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,9 +15,14 @@ from lepton_lab.errors import DataError, ModelError
 from lepton_lab.models.registry import build
 from lepton_lab.models.summary import describe
 from lepton_lab.specs import ModelSpec, TrainSpec
+from lepton_lab.training.averages import Average
 from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
+from lepton_lab.training.feed import Feed
+from lepton_lab.training.losses import balanced_weights, count_classes
+from lepton_lab.training.muon import Muon, edges_of
+from lepton_lab.training.objective import Objective, objective_for
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
-from lepton_lab.training.plan import Plan, make_plan
+from lepton_lab.training.plan import Network, Plan, make_plan
 from lepton_lab.training.resident import Rows, place
 from lepton_lab.training.sampler import Sampler
 
@@ -29,8 +36,11 @@ class Parts:
 
     module: nn.Module
     plan: Plan
+    objective: Objective
     optimizer: Optimizer
+    average: Average | None
     sampler: Sampler
+    feed: Feed
     train_rows: Rows
     validation_rows: Rows | None
     num_parameters: int
@@ -61,6 +71,7 @@ def prepare(
     Raises:
         DataError: There is no row to train on.
         ModelError: The network cannot be built or does not fit the rows.
+        RunFailed: The loss does not fit the task, or the device is not there.
     """
     num_rows = len(dataset.splits["train"].labels)
     if not num_rows:
@@ -68,27 +79,33 @@ def prepare(
     seed_everything(train_spec.seed)
     module = build(model_spec, dataset.problem)
     drawing = describe(module, dataset.problem, name=model_spec.name)
-    learning_rates = getattr(module, "learning_rates", None)
-    plan = plan or make_plan(train_spec, num_rows=num_rows, num_macs=drawing.num_macs, learning_rates=learning_rates)
+    plan = plan or make_plan(train_spec, dataset.problem, network_of(module, drawing.num_macs), num_rows=num_rows)
     torch.set_num_threads(plan.threads)
+    set_deterministic(plan.deterministic)
     device = torch.device(plan.device)
     module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
+    optimizer = make_optimizer(module, plan)
+    average = Average(module, plan.ema) if plan.ema else None
     if saved is not None:
         _load_weights(module, saved.model)
         if saved.optimizer:
             optimizer.load(saved.optimizer, saved.state["optimizer_num_steps"])
+        if average is not None:
+            average.load(saved.average if saved.average is not None else saved.model)
+    train_rows = place(dataset, "train", device)
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
+    sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, train_rows.lengths)
     return Parts(
         module=module,
         plan=plan,
+        objective=_objective(dataset, plan, device),
         optimizer=optimizer,
-        sampler=Sampler(num_rows, plan.batch_size, plan.seed, device),
-        train_rows=place(dataset.splits["train"], dataset.preparation, dataset.input_shape, device),
-        validation_rows=(
-            place(validation, dataset.preparation, dataset.input_shape, device) if has_validation else None
-        ),
+        average=average,
+        sampler=sampler,
+        feed=Feed(train_rows, sampler, 4 * math.prod(dataset.problem.input_shape)),
+        train_rows=train_rows,
+        validation_rows=place(dataset, "validation", device) if has_validation else None,
         num_parameters=drawing.num_parameters,
     )
 
@@ -101,6 +118,50 @@ def _load_weights(module: nn.Module, weights: Tensors) -> None:
         raise ModelError(
             f"The checkpoint's weights do not fit this network: {said} Fork it with the network's options as they were."
         ) from error
+
+
+def make_optimizer(module: nn.Module, plan: Plan) -> Optimizer:
+    """The optimizer of a plan, on a network's parameters."""
+    if plan.optimizer == "muon":
+        return Muon(module.parameters(), plan.weight_decay, edges=edges_of(module))
+    return OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
+
+
+def network_of(module: nn.Module, num_macs: int) -> Network:
+    """What a network says of itself, as a plan is made from it."""
+    return Network(
+        num_macs,
+        dict(getattr(module, "learning_rates", None) or {}),
+        dict(getattr(module, "training_defaults", None) or {}),
+        has_kernels=any(isinstance(each, nn.Conv2d) for each in module.modules()),
+    )
+
+
+def _objective(dataset: PreparedDataset, plan: Plan, device: torch.device) -> Objective:
+    weights = None
+    if plan.class_weights == "balanced":
+        if dataset.task not in ("classification", "multilabel"):
+            raise DataError(f"class_weights=balanced needs classes; the task of {dataset.name!r} is {dataset.task}.")
+        labels = torch.as_tensor(dataset.splits["train"].labels[:])
+        weights = balanced_weights(count_classes(labels, dataset.task, len(dataset.classes)), dataset.task).to(device)
+    return objective_for(
+        dataset.problem,
+        dataset.target,
+        loss=plan.loss,
+        label_smoothing=plan.label_smoothing,
+        class_weights=weights,
+    )
+
+
+def set_deterministic(wanted: bool) -> None:
+    """Lets torch refuse operations whose result is not the same each time.
+
+    Not by `torch.use_deterministic_algorithms`, which imports the compiler (torch._inductor) first.
+    """
+    torch._C._set_deterministic_algorithms(wanted, warn_only=False)
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.backends.cudnn.benchmark = False
 
 
 def environment() -> dict[str, Any]:

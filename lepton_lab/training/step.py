@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import nn
-from torch.nn.functional import cross_entropy
+from torch import Tensor, nn
 
+from lepton_lab.training.objective import Objective
 from lepton_lab.training.optimizers import Optimizer
 from lepton_lab.training.plan import Plan
+from lepton_lab.training.resident import Batch
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -21,36 +23,75 @@ class Step:
     """The update of a run, with all that it needs looked up once.
 
     Args:
-        module: Takes (B, *input_shape), returns scores (B, K).
+        module: What trains.
         optimizer: Moves the module's parameters.
-        plan: Precision, label smoothing, gradient clipping.
+        objective: Loss of a batch.
+        plan: Precision, gradient clipping, and in how many parts a step's rows go through the network.
+
+    Attributes:
+        num_parts: The rows of a step go through the network in so many parts, whose gradients are added up: the
+            update is that of the whole (but for batch norms, which see a part at a time).
     """
 
-    def __init__(self, module: nn.Module, optimizer: Optimizer, plan: Plan) -> None:
-        self._module, self._optimizer = module, optimizer
-        self._label_smoothing, self._clip_norm = plan.label_smoothing, plan.clip_norm
+    def __init__(self, module: nn.Module, optimizer: Optimizer, objective: Objective, plan: Plan) -> None:
+        self._module, self._optimizer, self._objective = module, optimizer, objective
+        self._clip_norm, self.num_parts = plan.clip_norm, plan.accumulate
         self._looks_at_loss = plan.device == "cpu"
         self._device, self._autocasts = plan.device, plan.precision == "bfloat16"
 
-    def __call__(
-        self, inputs: torch.Tensor, labels: torch.Tensor, learning_rate: float
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Makes one update and returns the loss () and the scores (B, K) from before it, without their graph.
+    def __call__(self, batch: Batch, learning_rate: float) -> tuple[Tensor, Tensor | None]:
+        """Makes one update and returns the loss () and the outputs (B, ...) from before it, without their graph.
 
         Raises:
-            NonFiniteLoss: On CPU, where looking costs nothing, before the update; on CUDA the meter tells it later.
+            NonFiniteLoss: On CPU, where looking costs little, before the update; on CUDA the meter tells it later.
         """
-        with self._precision():
-            scores = self._module(inputs)
-            loss = cross_entropy(scores.float(), labels, label_smoothing=self._label_smoothing)
-        if self._looks_at_loss and not math.isfinite(loss.item()):
-            raise NonFiniteLoss(f"the training loss became {loss.item()}")
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, outputs = self._whole(batch) if self.num_parts == 1 else self._in_parts(batch)
         if self._clip_norm is not None:
             nn.utils.clip_grad_norm_(self._optimizer.parameters, self._clip_norm, foreach=True)
         self._optimizer.step(learning_rate)
         self._optimizer.zero_grad()
-        return loss.detach(), scores.detach()
+        return loss, outputs
+
+    def split(self, num_rows: int) -> bool:
+        """Halves what goes through the network at once, after the memory was full; False when that is one row."""
+        self._optimizer.zero_grad()
+        if self.num_parts >= num_rows:
+            return False
+        self.num_parts = min(num_rows, 2 * self.num_parts)
+        if self._device == "cuda":
+            torch.cuda.empty_cache()
+        return True
+
+    def _whole(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        with self._precision():
+            loss, outputs = self._objective.of_step(self._module, batch)
+        self._look_at(loss)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.detach(), None if outputs is None else outputs.detach()
+
+    def _in_parts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        num_rows = len(batch.labels)
+        losses, outputs = [], []
+        for part in _parts(batch, -(-num_rows // self.num_parts)):
+            with self._precision():
+                loss, output = self._objective.of_step(self._module, part)
+                loss = loss * (len(part.labels) / num_rows)
+            self._look_at(loss)
+            loss.backward()  # type: ignore[no-untyped-call]
+            losses.append(loss.detach())
+            if output is not None:
+                outputs.append(output.detach())
+        return torch.stack(losses).sum(), torch.cat(outputs) if outputs else None
+
+    def _look_at(self, loss: Tensor) -> None:
+        if self._looks_at_loss and not math.isfinite(loss.item()):
+            raise NonFiniteLoss(f"the training loss became {loss.item()}")
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self._device, torch.bfloat16) if self._autocasts else nullcontext()
+
+
+def _parts(batch: Batch, size: int) -> Iterator[Batch]:
+    for start in range(0, len(batch.labels), size):
+        stop = start + size
+        yield Batch(tuple(each[start:stop] for each in batch.inputs), batch.labels[start:stop])

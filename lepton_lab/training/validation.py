@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
+from lepton_lab.training.objective import Objective, Scores
 from lepton_lab.training.resident import Rows
 
-ROWS_PER_PASS = 512
+if TYPE_CHECKING:
+    from lepton_lab.data import PreparedDataset
+
 NUM_SAMPLES = 8
-
-
-@dataclass(frozen=True)
-class Scores:
-    """What a network says about a split.
-
-    Attributes:
-        probabilities: (N, K) float32 on CPU.
-        loss: Mean cross-entropy, without label smoothing.
-        accuracy: Share of right answers.
-    """
-
-    probabilities: torch.Tensor
-    loss: float
-    accuracy: float
+SURE = 0.5
+"""A label is said to be there when its probability is above."""
 
 
 @contextmanager
@@ -44,32 +33,51 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         module.train(was_training)
 
 
-def score(module: nn.Module, rows: Rows) -> Scores:
-    """Scores all rows of a split, which has at least one."""
-    passes = []
+def score(module: nn.Module, rows: Rows, objective: Objective, *, keep: bool = True) -> Scores:
+    """Scores all rows of a split, which has at least one; `keep` the outputs or not."""
     with evaluating(module):
-        for start in range(0, len(rows), ROWS_PER_PASS):
-            inputs, _ = rows.span(start, min(start + ROWS_PER_PASS, len(rows)))
-            passes.append(module(inputs).float())
-        scores = torch.cat(passes)
-        loss = cross_entropy(scores, rows.labels).item()
-        num_correct = int(scores.argmax(1).eq(rows.labels).sum().item())
-    return Scores(scores.softmax(1).cpu(), loss, num_correct / len(rows))
+        return objective.of_split(module, rows, keep=keep)
 
 
-def samples(scores: Scores, labels: torch.Tensor, classes: list[str]) -> list[dict[str, Any]]:
-    """The first rows of a split with truth, prediction and confidence, as an event carries them.
+def samples(scores: Scores, dataset: PreparedDataset, split: str) -> list[dict[str, Any]]:
+    """The first rows of a split with truth and prediction, as an event carries them.
 
-    `row` is the position in the split, `truth` and `prediction` are names of classes.
+    Each has `row` (the position in the split), `truth` and `prediction` (names of classes, or numbers in the
+    source's units as text) and `confidence` (None for numbers). Tasks whose answers are no single value have none.
     """
-    shown = scores.probabilities[:NUM_SAMPLES]
-    confidences, predictions = shown.max(1)
-    return [
-        {
-            "row": i,
-            "truth": classes[int(labels[i])],
-            "prediction": classes[int(predictions[i])],
-            "confidence": round(float(confidences[i]), 4),
+    if scores.outputs is None or dataset.task not in ("classification", "multilabel", "regression", "rating"):
+        return []
+    shown = scores.outputs[:NUM_SAMPLES].float()
+    labels = np.asarray(dataset.splits[split].labels[: len(shown)])
+    said = _classes if dataset.task == "classification" else _labels if dataset.task == "multilabel" else _numbers
+    return [{"row": row, **each} for row, each in enumerate(said(shown, labels, dataset))]
+
+
+def _classes(shown: torch.Tensor, labels: np.ndarray, dataset: PreparedDataset) -> Iterator[dict[str, Any]]:
+    confidences, predictions = shown.softmax(1).max(1)
+    for truth, prediction, confidence in zip(labels, predictions.tolist(), confidences.tolist(), strict=True):
+        yield {
+            "truth": dataset.classes[int(truth)],
+            "prediction": dataset.classes[prediction],
+            "confidence": round(confidence, 4),
         }
-        for i in range(len(shown))
-    ]
+
+
+def _labels(shown: torch.Tensor, labels: np.ndarray, dataset: PreparedDataset) -> Iterator[dict[str, Any]]:
+    for truth, probabilities in zip(labels, shown.sigmoid().tolist(), strict=True):
+        pairs = list(zip(dataset.classes, probabilities, strict=True))
+        yield {
+            "truth": ", ".join(name for name, is_there in zip(dataset.classes, truth, strict=True) if is_there > SURE),
+            "prediction": ", ".join(name for name, probability in pairs if probability > SURE),
+            "confidence": round(min(max(p, 1 - p) for p in probabilities), 4),
+        }
+
+
+def _numbers(shown: torch.Tensor, labels: np.ndarray, dataset: PreparedDataset) -> Iterator[dict[str, Any]]:
+    said = dataset.target.restore(shown.numpy())
+    for truth, prediction in zip(labels, said, strict=True):
+        yield {"truth": _text(truth), "prediction": _text(prediction), "confidence": None}
+
+
+def _text(value: Any) -> str:
+    return ", ".join(f"{number:.4g}" for number in np.atleast_1d(value))

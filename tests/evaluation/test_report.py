@@ -13,7 +13,8 @@ from torch import nn
 from lepton_lab.data.dataset import PreparedDataset, Split
 from lepton_lab.data.sequence_preparation import SequencePreparation
 from lepton_lab.errors import DataError
-from lepton_lab.evaluation.report import NUM_MISTAKES, evaluate
+from lepton_lab.evaluation.classes import NUM_MISTAKES
+from lepton_lab.evaluation.report import evaluate
 from lepton_lab.specs import DataSpec
 
 CLASSES = ["ant", "bee", "cat"]

@@ -17,6 +17,7 @@ from lepton_lab.specs import ModelSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.failures import as_run_failed
 from lepton_lab.training.loop import Training
+from lepton_lab.training.objective import objective_for
 from lepton_lab.training.resident import place
 from lepton_lab.training.validation import score
 from tests.training.training_lab import SMALL_CNN, Recorder, Script, Ticks, record, spec, stripes
@@ -61,17 +62,17 @@ def test_events_come_in_order_and_tell_a_viewer_all(tmp_path: Any) -> None:
 def test_learns_and_ends_with_its_best_weights(tmp_path: Any) -> None:
     outcome, events = record(tmp_path / "run", spec(epochs=5), model=WIDE_CNN)
     best = max(each["val_accuracy"] for each in events.of("EpochEnded"))
-    assert outcome.best_val_accuracy == best >= 0.95
+    assert outcome.best_val_metric == best >= 0.95
     dataset = stripes()
-    rows = place(dataset.splits["validation"], dataset.preparation, dataset.input_shape, torch.device("cpu"))
-    assert score(outcome.module, rows).accuracy == best
+    objective = objective_for(dataset.problem, dataset.target)
+    assert score(outcome.module, place(dataset, "validation", torch.device("cpu")), objective).metric == best
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd", "muon"])
 @pytest.mark.parametrize("schedule", ["one_cycle", "constant"])
 def test_every_optimizer_learns_with_its_own_defaults(tmp_path: Any, optimizer: str, schedule: str) -> None:
     outcome, _ = record(tmp_path / "run", spec(epochs=6, optimizer=optimizer, schedule=schedule), model=WIDE_CNN)
-    assert outcome.best_val_accuracy is not None and outcome.best_val_accuracy >= 0.9
+    assert outcome.best_val_metric is not None and outcome.best_val_metric >= 0.9
 
 
 def test_label_smoothing_and_clipping_change_the_loss_and_the_way(tmp_path: Any) -> None:
@@ -144,7 +145,7 @@ def test_stops_early_when_nothing_gets_better(tmp_path: Any) -> None:
 
 def test_trains_without_a_validation_part(tmp_path: Any) -> None:
     outcome, events = record(tmp_path / "run", spec(epochs=2), dataset=stripes(num_validation=0))
-    assert outcome.best_val_accuracy is None
+    assert outcome.best_val_metric is None
     assert events.of("EpochEnded")[-1]["val_accuracy"] is None and not events.of("SamplesPredicted")
 
 
@@ -200,11 +201,11 @@ def test_an_epoch_counts_every_row_once_also_in_its_last_shorter_steps(tmp_path:
     still = spec(epochs=2, learning_rate=1e-30, schedule="constant", weight_decay=0.0)
     plain = ModelSpec(name="mlp", options={"dropout": 0.0, "layers": 1})
     outcome, events = record(tmp_path / "run", still, dataset=dataset, model=plain)
-    rows = place(dataset.splits["train"], dataset.preparation, dataset.input_shape, torch.device("cpu"))
-    expected = score(outcome.module, rows)
+    objective = objective_for(dataset.problem, dataset.target)
+    expected = score(outcome.module, place(dataset, "train", torch.device("cpu")), objective)
     for epoch in events.of("EpochEnded"):
         assert epoch["train_loss"] == pytest.approx(expected.loss, rel=1e-5)
-        assert epoch["train_accuracy"] == expected.accuracy
+        assert epoch["train_accuracy"] == expected.metric
     assert events.of("RunStarted")[0]["steps_per_epoch"] == 13
 
 

@@ -6,9 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
+from lepton_lab.data.targets import Target
+from lepton_lab.specs import Problem
 from lepton_lab.training.meter import MAX_PENDING_STEPS, POINTS_PER_DOUBLING, Meter, steps_per_point
+from lepton_lab.training.metrics import metric_for
 
 CPU = torch.device("cpu")
+ACCURACY = metric_for(Problem("classification", "table", (3,), (3,)), Target("classification"))
 
 
 def steps(number: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -22,9 +26,9 @@ def steps(number: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
 
 
 def fill(made: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]], collect_every: int) -> Meter:
-    meter = Meter(batch_size=8, device=CPU)
+    meter = Meter(8, CPU, ACCURACY)
     for number, (loss, scores, labels) in enumerate(made, 1):
-        meter.push(loss, scores, labels)
+        meter.push(loss, scores, labels, len(labels))
         if number % collect_every == 0:
             meter.collect()
     meter.collect()
@@ -46,7 +50,7 @@ def test_epoch_means_are_those_of_all_rows() -> None:
     loss, accuracy = meter.take_epoch()
     assert loss == pytest.approx(cross_entropy(scores, labels).item(), rel=1e-5)
     assert accuracy == (scores.argmax(1) == labels).double().mean().item()
-    assert meter.take_epoch() == (0.0, 0.0)
+    assert meter.take_epoch() == (0.0, None)
 
 
 def test_first_step_is_a_point_of_its_own() -> None:
@@ -59,10 +63,10 @@ def test_goes_on_from_its_state() -> None:
     made = steps(60)
     whole = fill(made, 5)
     first = fill(made[:29], 3)
-    rest = Meter(batch_size=8, device=CPU)
+    rest = Meter(8, CPU, ACCURACY)
     rest.load(first.state())
     for each in made[29:]:
-        rest.push(*each)
+        rest.push(*each, len(each[2]))
     rest.collect()
     assert first.points.steps + rest.points.steps == whole.points.steps
     assert first.points.losses + rest.points.losses == whole.points.losses
@@ -70,8 +74,8 @@ def test_goes_on_from_its_state() -> None:
 
 
 def test_asks_to_be_collected_before_it_holds_too_much() -> None:
-    meter, (step,) = Meter(8, CPU), steps(1)
-    asked = [meter.push(*step) for _ in range(MAX_PENDING_STEPS)]
+    meter, (step,) = Meter(8, CPU, ACCURACY), steps(1)
+    asked = [meter.push(*step, len(step[2])) for _ in range(MAX_PENDING_STEPS)]
     assert asked == [False] * (MAX_PENDING_STEPS - 1) + [True]
 
 

@@ -6,18 +6,27 @@ import pytest
 import torch
 
 from lepton_lab.errors import RunFailed
-from lepton_lab.specs import TrainSpec
-from lepton_lab.training.plan import Plan, make_plan
+from lepton_lab.specs import Problem, TrainSpec
+from lepton_lab.training.plan import Network, Plan, has_bfloat16_tiles, make_plan
 from lepton_lab.training.threads import choose_threads, num_cores, num_free_cores
+
+CLASSES = Problem("classification", "image", (1, 8, 8), (10,))
 
 
 def plan(spec: TrainSpec | None = None, *, num_rows: int = 1294, num_macs: int = 600_000) -> Plan:
-    return make_plan(spec or TrainSpec(device="cpu"), num_rows=num_rows, num_macs=num_macs, learning_rates=None)
+    return make_plan(spec or TrainSpec(device="cpu"), CLASSES, Network(num_macs), num_rows=num_rows)
 
 
 def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
     asked = TrainSpec(
-        device="cpu", batch_size=7, learning_rate=0.3, threads=3, precision="float32", weight_decay=0.0, optimizer="sgd"
+        device="cpu",
+        batch_size=7,
+        learning_rate=0.3,
+        threads=3,
+        precision="float32",
+        weight_decay=0.0,
+        optimizer="sgd",
+        loss="focal",
     )
     made = plan(asked)
     assert (made.batch_size, made.learning_rate, made.threads, made.weight_decay) == (7, 0.3, 3, 0.0)
@@ -26,7 +35,7 @@ def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
 
 def test_every_choice_says_value_and_reason() -> None:
     made = plan()
-    assert set(made.choices) == {"precision", "batch_size", "threads", "learning_rate", "weight_decay"}
+    assert set(made.choices) == {"precision", "batch_size", "threads", "learning_rate", "weight_decay", "loss"}
     assert made.choices["batch_size"].startswith(f"{made.batch_size} because ")
     assert all(" because " in reason for reason in made.choices.values())
 
@@ -37,8 +46,22 @@ def test_batch_size_follows_the_rows(num_rows: int, expected: int) -> None:
 
 
 def test_a_network_may_name_its_own_learning_rate() -> None:
-    made = make_plan(TrainSpec(device="cpu"), num_rows=10, num_macs=1, learning_rates={"adamw": 0.0123})
+    made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(1, {"adamw": 0.0123}), num_rows=10)
     assert made.learning_rate == 0.0123
+
+
+def test_a_network_may_name_options_that_suit_it_and_a_person_wins() -> None:
+    network = Network(1, defaults={"label_smoothing": 0.1, "clip_norm": 1.0, "batch_size": 4})
+    made = make_plan(TrainSpec(device="cpu", clip_norm=2.0), CLASSES, network, num_rows=10)
+    assert (made.label_smoothing, made.clip_norm, made.batch_size) == (0.1, 2.0, 4)
+    assert made.choices["label_smoothing"] == "0.1 because it suits this network"
+    assert "clip_norm" not in made.choices
+
+
+def test_convolutions_use_the_matrix_units_where_there_are_some() -> None:
+    made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(1, has_kernels=True), num_rows=10)
+    assert made.precision == ("bfloat16" if has_bfloat16_tiles() else "float32")
+    assert plan().precision == "float32"
 
 
 def test_small_networks_get_one_thread_large_ones_the_free_cores() -> None:

@@ -8,6 +8,7 @@ import torch
 
 from lepton_lab.training.meter import Meter
 from lepton_lab.training.progress import Progress
+from tests.training.test_meter import ACCURACY
 from tests.training.training_lab import Recorder
 
 STEP_SECONDS = 0.02
@@ -15,13 +16,13 @@ STEP_SECONDS = 0.02
 
 def run(seconds: float) -> Recorder:
     """The events of a run with 50 steps a second."""
-    events, meter = Recorder(), Meter(128, torch.device("cpu"))
+    events, meter = Recorder(), Meter(128, torch.device("cpu"), ACCURACY)
     num_steps = int(seconds / STEP_SECONDS)
     progress = Progress(events, meter, 500, num_steps, 128)
     progress.resume(0.0, 0)
     loss, scores, labels = torch.tensor(0.5), torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64)
     for step in range(1, num_steps + 1):
-        meter.push(loss, scores, labels)
+        meter.push(loss, scores, labels, 1)
         if step * STEP_SECONDS >= progress.next_time:
             progress.write(step * STEP_SECONDS, step, 0.01)
     return events

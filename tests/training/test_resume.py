@@ -143,7 +143,7 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     attempt(tmp_path / "run", spec(**OPTIONS), clock=Ticks(CLOCK_STEP))
     outcome, events = record(tmp_path / "run", spec(**OPTIONS))
     assert outcome.state == "finished" and events.types() == ["RunStarted"]
-    assert outcome.best_val_accuracy is not None
+    assert outcome.best_val_metric is not None
 
 
 def test_random_states_come_back() -> None:

@@ -31,3 +31,23 @@ def test_order_follows_from_seed_and_step_alone() -> None:
     assert jumped.rows(17).tolist() == expected[17]
     torch.manual_seed(1)
     assert jumped.rows(4).tolist() == expected[4]
+
+
+def test_rows_of_nearly_the_same_length_come_together_in_a_random_order() -> None:
+    lengths = torch.randint(1, 100, (1294,), generator=torch.Generator().manual_seed(0))
+    sampler = Sampler(1294, 32, 0, CPU, lengths)
+    steps = [sampler.rows(step) for step in range(2 * sampler.steps_per_epoch)]
+    for epoch in (steps[: sampler.steps_per_epoch], steps[sampler.steps_per_epoch :]):
+        assert sorted(torch.cat(epoch).tolist()) == list(range(1294))
+    padded = sum(len(rows) * int(lengths[rows].max()) for rows in steps)
+    assert padded < 1.1 * 2 * int(lengths.sum())
+    longest = torch.tensor([int(lengths[rows].max()) for rows in steps[: sampler.steps_per_epoch]])
+    assert not torch.equal(longest, longest.sort().values)
+    assert Sampler(1294, 32, 0, CPU, lengths).rows(57).tolist() == steps[57].tolist()
+
+
+def test_a_block_is_its_steps_end_to_end() -> None:
+    sampler = Sampler(50, 8, 3, CPU)
+    index, sizes = sampler.block(1, 2, 5)
+    assert index.tolist() == torch.cat([sampler.rows(7 + step) for step in (2, 3, 4)]).tolist()
+    assert sizes == [len(sampler.rows(7 + step)) for step in (2, 3, 4)]

@@ -41,7 +41,7 @@ class Own(nn.Module):
 
     def forward(self, x):
         self.num_steps += self.training
-        if self.num_steps == 5:
+        if self.num_steps >= 5:
             if self.ends == "memory":
                 torch.empty(2**58)
             if self.ends == "nan":

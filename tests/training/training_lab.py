@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lepton_lab.data.targets import Target
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.events import EventLog, read_events
 from lepton_lab.specs import ModelSpec, Problem, TrainSpec
@@ -41,7 +42,9 @@ def stripes(num_rows: int = 96, *, num_validation: int = 24, side: int = 8, seed
         splits={"train": part(num_rows), "validation": part(num_validation), "test": part(24)},
         preparation=Halves(),
         input_shape=(1, side, side),
+        task="classification",
         problem=Problem("classification", "image", (1, side, side), (3,)),
+        target=Target("classification"),
     )
 
 

@@ -1,0 +1,58 @@
+"""The running average of the weights, which is often better than the weights themselves (Polyak and Juditsky 1992)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from lepton_lab.training.checkpoints import Tensors, copy_of
+
+
+class Average:
+    """An exponential moving average of weights and buffers.
+
+    Args:
+        module: The network that trains.
+        decay: Share of the average that a step leaves in place; lower in the first steps, so that the first weights
+            are soon forgotten.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self._module, self.tensors = module, copy_of(module)
+        now = module.state_dict()
+        self._floats = [name for name, tensor in now.items() if tensor.is_floating_point()]
+        self._others = [name for name in now if name not in set(self._floats)]
+        self._averages = [self.tensors[name] for name in self._floats]
+        self._weights = [now[name] for name in self._floats]
+
+    @torch.no_grad()
+    def update(self, num_steps: int) -> None:
+        """Moves the average towards the weights, after so many steps."""
+        decay = min(self.decay, (1 + num_steps) / (10 + num_steps))
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Puts the average into the network for the length of the block."""
+        kept = copy_of(self._module)
+        self._take_others()
+        self._module.load_state_dict(self.tensors)
+        try:
+            yield
+        finally:
+            self._module.load_state_dict(kept)
+
+    def load(self, tensors: Tensors) -> None:
+        """Takes back `tensors` of a checkpoint."""
+        for name, tensor in tensors.items():
+            self.tensors[name].copy_(tensor)
+
+    def _take_others(self) -> None:
+        """Whole numbers, such as a counter of batches, are taken as they are."""
+        now = self._module.state_dict()
+        for name in self._others:
+            self.tensors[name].copy_(now[name])

@@ -1,0 +1,126 @@
+"""What a task asks of training: a loss for a step, and loss and metric for a split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from lepton_lab.training.losses import Loss, loss_for
+from lepton_lab.training.metrics import Metric, metric_for
+from lepton_lab.training.resident import Batch, Rows
+
+if TYPE_CHECKING:
+    from lepton_lab.data.targets import Target
+    from lepton_lab.specs.tasks import Problem
+
+ROWS_PER_PASS = 512
+LARGEST_PASS_NUMBERS = 1 << 22
+"""A pass without gradients holds at most so many input numbers, at least one row."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a network says about a split.
+
+    Attributes:
+        outputs: As the network gives them, float32 (N, *output_shape) on the CPU; a list of boxes for each picture
+            (detection); None where they were not kept.
+        loss: Mean loss, without label smoothing and class weights.
+        metric: The task's metric.
+        more: Other figures that came with it, such as the mAP of each class.
+    """
+
+    outputs: Any
+    loss: float
+    metric: float
+    more: dict[str, Any]
+
+
+class Objective:
+    """The loss and the metric of a task.
+
+    Args:
+        problem: What is learnt.
+        metric: The figure that progress is judged by.
+        loss: What a step makes small.
+        plain_loss: What a split is judged by: the same without label smoothing and class weights.
+    """
+
+    def __init__(self, problem: Problem, metric: Metric, loss: Loss, plain_loss: Loss) -> None:
+        self.problem, self.metric = problem, metric
+        self._loss, self._plain_loss = loss, plain_loss
+
+    def of_step(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """The loss () of a batch, and the outputs (B, ...) that the metric is made of."""
+        outputs = module(*batch.inputs).float()
+        return self._loss(outputs, batch.labels), outputs
+
+    def of_split(self, module: nn.Module, rows: Rows, *, keep: bool = True) -> Scores:
+        """Loss and metric of all rows of a split, which has at least one.
+
+        Args:
+            module: In evaluation mode.
+            rows: The split.
+            keep: Whether the outputs are wanted.
+        """
+        loss, sums, kept = 0.0, torch.zeros(max(1, self.metric.num_sums), dtype=torch.float64), list[Tensor]()
+        order = []
+        for index, batch in rows.passes(rows_per_pass(self.problem)):
+            outputs = module(*batch.inputs).float()
+            loss += self._plain_loss(outputs, batch.labels).item() * len(index)
+            if self.metric.sums is not None:
+                sums += self.metric.sums(outputs, batch.labels).double().sum(0).cpu()
+            if keep and self.problem.task != "language":
+                kept.append(outputs.cpu())
+                order.append(index)
+        loss /= len(rows)
+        metric = self.metric.value(sums.tolist(), loss, len(rows))
+        all_outputs = None
+        if kept:
+            all_outputs = torch.cat(kept)
+            all_outputs[torch.cat(order)] = all_outputs.clone()
+        return Scores(all_outputs, loss, float("nan") if metric is None else metric, {})
+
+
+def rows_per_pass(problem: Problem) -> int:
+    """Rows of a pass without gradients, fewer where each is large."""
+    numbers = 1
+    for side in (*problem.input_shape, *(problem.output_shape[-1:] if problem.task == "language" else ())):
+        numbers *= max(1, side)
+    return max(1, min(ROWS_PER_PASS, LARGEST_PASS_NUMBERS // numbers))
+
+
+def objective_for(
+    problem: Problem,
+    target: Target,
+    *,
+    loss: str = "auto",
+    label_smoothing: float = 0.0,
+    class_weights: Tensor | None = None,
+) -> Objective:
+    """The objective of a task.
+
+    Args:
+        problem: What is learnt.
+        target: How labels are scaled.
+        loss: A name of the task's losses, or "auto".
+        label_smoothing: Share of each label spread over the other classes.
+        class_weights: Weight of each class (K,).
+
+    Raises:
+        RunFailed: The loss does not fit the task.
+    """
+    metric = metric_for(problem, target)
+    if problem.task == "detection":
+        from lepton_lab.training.detection import DetectionObjective
+
+        return DetectionObjective(problem, metric)
+    if problem.task == "ranking":
+        from lepton_lab.training.ranking import RankingObjective
+
+        return RankingObjective(problem, metric, "bpr" if loss == "auto" else loss)
+    wanted = loss_for(loss, problem, label_smoothing=label_smoothing, class_weights=class_weights)
+    return Objective(problem, metric, wanted, loss_for(loss, problem))
