@@ -29,13 +29,16 @@ class DataCard:
         num_rows: Rows of all parts.
         rows: Rows by split name.
         input_shape: Shape of one prepared row.
-        classes: Classification and multi-label: per class {"name", "rows", "fraction", "train", "validation", "test"}.
+        classes: Classification and multi-label: per class {"name", "rows", "fraction", "train", "validation", "test"};
+            detection: the same of boxes.
         targets: Regression, rating: per target {"name", "least", "mean", "greatest", "std", "histogram"}: the counts
             of the training rows in 20 equal steps from the least to the greatest value.
         columns: Tables: per column {"name", "kind", "role", "missing", "reason"}. Kinds: "number", "category", "date",
             "text", "ignored"; the role is the kind, or "target", "group", "time", "split", "user", "item", "rating".
         samples: Up to a dozen rows of the training part: {"split", "row", "row_id", "label"} with "image" (a PNG as
-            a data: URI), "values" (a dict by column), "text", or "series" (nested lists, steps first).
+            a data: URI), "values" (a dict by column), "text", or "series" (nested lists, steps first). Sounds have
+            "audio" (a WAV file as a data: URI), "seconds", and their waveform as "image"; pictures with boxes have
+            "boxes" ({"label", "box"}); forecasts have "ahead", what came after the series.
         missing_values: Empty cells in the columns that are used.
         warnings: {"kind", "severity" ("error", "warning", "note"), "message"}, the gravest first.
         licence: Terms of use, where known.
@@ -100,10 +103,12 @@ def make_card(dataset: PreparedDataset) -> DataCard:
 
 
 def _classes(dataset: PreparedDataset) -> list[dict[str, Any]]:
-    if dataset.task not in ("classification", "multilabel"):
+    if dataset.task not in ("classification", "multilabel", "detection"):
         return []
     counts = {name: _counts(dataset, name).tolist() for name in SPLIT_NAMES}
     num_rows = max(1, sum(len(part) for part in dataset.splits.values()))
+    if dataset.task == "detection":
+        num_rows = max(1, sum(sum(part) for part in counts.values()))
     listed = []
     for number, label in enumerate(dataset.classes):
         by_split = {name: counts[name][number] for name in SPLIT_NAMES}
@@ -113,7 +118,10 @@ def _classes(dataset: PreparedDataset) -> list[dict[str, Any]]:
 
 
 def _counts(dataset: PreparedDataset, split: str) -> np.ndarray:
-    """Rows of each class in a part."""
+    """Rows of each class in a part; boxes where rows have boxes."""
+    if dataset.task == "detection":
+        boxes = dataset.splits[split].labels.values
+        return np.bincount(boxes[:, 4].astype(np.int64), minlength=dataset.num_classes)
     labels = np.asarray(dataset.splits[split].labels)
     if dataset.task == "multilabel":
         counts: np.ndarray = labels.reshape(-1, dataset.num_classes).sum(axis=0).astype(np.int64)

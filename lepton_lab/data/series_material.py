@@ -197,10 +197,10 @@ def series_from_frame(frame: pl.DataFrame, spec: DataSpec, title: str) -> Series
             continue
         names.append(name)
         columns.append(values.fill_null(float("nan")).to_numpy())
-    if not names:
-        raise DataError(f"{title} has no column of numbers to forecast.")
     if asked and (absent := [name for name in asked if name not in names]):
         raise DataError(f"{title} has no column {absent[0]!r} to forecast; it has {', '.join(frame.columns[:12])}.")
+    if not names:
+        raise DataError(f"{title} has no column of numbers to forecast.")
     step = _step(moments, time, remarks) if moments is not None else None
     since = str(moments[0]) if moments is not None else None
     return series_from_array(np.stack(columns, 1), names, spec, title, step_seconds=step, since=since, remarks=remarks)
@@ -217,7 +217,16 @@ def looks_like_series(frame: pl.DataFrame, spec: DataSpec) -> bool:
         return False
     steps = moments.diff().drop_nulls().cast(pl.Int64).to_numpy()
     even = np.percentile(steps, 95) <= 1.15 * np.percentile(steps, 5)
-    return bool(even) and all(frame[name].dtype.is_numeric() for name in frame.columns if name != time)
+    return bool(even) and all(_holds_numbers(frame[name]) for name in frame.columns if name != time)
+
+
+def _holds_numbers(column: pl.Series) -> bool:
+    """Whether most cells of a column are numbers, or texts of numbers."""
+    import polars as pl
+
+    if column.dtype.is_numeric():
+        return True
+    return column.dtype == pl.String and column.cast(pl.Float64, strict=False).null_count() < 0.2 * len(column)
 
 
 def _times(frame: pl.DataFrame, roles: dict[str, str], title: str) -> tuple[str | None, pl.Series | None]:
