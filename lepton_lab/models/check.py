@@ -37,7 +37,11 @@ def check(module: nn.Module, problem: Problem, *, name: str = "") -> None:
         trial = copy.deepcopy(module).train()
         with traced(trial) as layers:
             scores = _forward(trial, rows, layers, name)
-        _check_gradient(_as_scores(scores, problem, layers, name), name)
+        if problem.task == "detection":
+            scores = _detection_loss(trial, scores, problem, name)
+        else:
+            scores = _as_scores(scores, problem, layers, name)
+        _check_gradient(scores, name)
 
 
 def settle(module: nn.Module, problem: Problem) -> None:
@@ -81,6 +85,19 @@ def _as_scores(scores: object, problem: Problem, layers: list[Layer], name: str)
             f"zero, a logarithm of zero or weights that were never set.{_shown(layers)}"
         )
     return scores
+
+
+def _detection_loss(trial: nn.Module, outputs: object, problem: Problem, name: str) -> torch.Tensor:
+    """A detector's outputs are its own, so it has to say what they lack, and what they mean."""
+    for method, what in (("loss", "outputs and boxes to a loss"), ("decode", "outputs to boxes")):
+        if not callable(getattr(trial, method, None)):
+            raise ModelError(f"The network {name!r} finds objects and has no {method}(); add one, from {what}.")
+    _, height, width = problem.input_shape
+    box = torch.tensor([[width / 4, height / 4, width / 2, height / 2, 0.0]])
+    loss = trial.loss(outputs, [box, box[:0]])  # type: ignore[operator]
+    if not isinstance(loss, torch.Tensor) or loss.shape != () or not torch.isfinite(loss):
+        raise ModelError(f"The network {name!r} returns {loss!r} from loss(); expected one finite number, a tensor ().")
+    return loss
 
 
 def _check_gradient(scores: torch.Tensor, name: str) -> None:

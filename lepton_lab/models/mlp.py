@@ -1,25 +1,24 @@
 """A multi-layer perceptron for tables; anything else is flattened.
 
-Shape suffixes: N rows, F features, K classes.
+Shape suffixes: B rows, F features, K answers.
 """
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
+from lepton_lab.models.reading import Columns
 from lepton_lab.specs import MlpOptions, Problem
 
 
 class Mlp(nn.Module):
-    """Hidden layers of linear map, layer norm, GELU and dropout, then the class scores.
+    """Hidden layers of linear map, layer norm, GELU and dropout, then the answers.
 
     Args:
-        problem: Rows of any shape, which are flattened, and K answers each.
-        options: Width, depth and dropout.
+        problem: Rows of any shape, which are flattened; category columns of a table are embedded.
+        options: Width, depth, dropout, and how columns are read.
     """
 
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 3e-3, "adam": 3e-3, "sgd": 0.05}
@@ -27,7 +26,8 @@ class Mlp(nn.Module):
 
     def __init__(self, problem: Problem, options: MlpOptions) -> None:
         super().__init__()
-        num_in = math.prod(problem.input_shape)
+        self.columns = Columns(problem, options.embedding, options.waves)
+        num_in = self.columns.num_features
         layers: list[nn.Module] = []
         for _ in range(options.layers):
             layers += [
@@ -40,7 +40,7 @@ class Mlp(nn.Module):
         self.hidden = nn.Sequential(*layers)
         self.head = nn.Linear(num_in, problem.num_outputs)
 
-    def forward(self, rows: torch.Tensor) -> torch.Tensor:
-        """Class scores (N, K), not normalised, of rows (N, ...)."""
-        scores_NK: torch.Tensor = self.head(self.hidden(rows.flatten(1)))
-        return scores_NK
+    def forward(self, rows: Tensor) -> Tensor:
+        """Answers (B, K) of rows (B, ...)."""
+        answers_BK: Tensor = self.head(self.hidden(self.columns(rows)))
+        return answers_BK

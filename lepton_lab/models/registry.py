@@ -8,15 +8,52 @@ from typing import Any
 from torch import nn
 
 from lepton_lab.errors import UnknownName
+from lepton_lab.models.audio import AudioCnn, Crnn
 from lepton_lab.models.check import check, settle
 from lepton_lab.models.cnn import Cnn
+from lepton_lab.models.cnn1d import Cnn1d
 from lepton_lab.models.custom import build_custom
+from lepton_lab.models.detector import Detector
+from lepton_lab.models.factorisation import Factorisation
+from lepton_lab.models.forecast import Forecaster, as_rows
+from lepton_lab.models.language import Language
+from lepton_lab.models.linear import Linear
 from lepton_lab.models.mlp import Mlp
+from lepton_lab.models.quicknet import Quicknet
+from lepton_lab.models.resnet import Resnet
 from lepton_lab.models.rnn import Rnn
+from lepton_lab.models.table_resnet import TableResnet
+from lepton_lab.models.tcn import Tcn
+from lepton_lab.models.transformer import Transformer
+from lepton_lab.models.two_tower import TwoTower
 from lepton_lab.specs import ModelSpec, Problem, require_suits
 
-NETWORKS: dict[str, Callable[[Problem, Any], nn.Module]] = {"cnn": Cnn, "rnn": Rnn, "mlp": Mlp}
+Builder = Callable[[Problem, Any], nn.Module]
+
+NETWORKS: dict[str, Builder] = {
+    "cnn": Cnn,
+    "resnet": Resnet,
+    "quicknet": Quicknet,
+    "rnn": Rnn,
+    "cnn1d": Cnn1d,
+    "transformer": Transformer,
+    "tcn": Tcn,
+    "crnn": Crnn,
+    "mlp": Mlp,
+    "table_resnet": TableResnet,
+    "linear": Linear,
+    "language": Language,
+    "factorisation": Factorisation,
+    "two_tower": TwoTower,
+    "detector": Detector,
+}
 """The built-in networks by name; each takes (problem, its typed options)."""
+
+FOR_MODALITY: dict[tuple[str, str], Builder] = {("cnn", "audio"): AudioCnn}
+"""Networks whose form for a modality has a class of its own."""
+
+FORECASTERS = ("linear",)
+"""Networks that make forecasts themselves; others are put into a `Forecaster`."""
 
 
 def build(spec: ModelSpec, problem: Problem) -> nn.Module:
@@ -41,4 +78,7 @@ def build(spec: ModelSpec, problem: Problem) -> nn.Module:
     if spec.name not in NETWORKS:
         raise UnknownName("model", spec.name, NETWORKS)
     require_suits(spec.name, problem)
-    return NETWORKS[spec.name](problem, spec.typed_options())
+    builder = FOR_MODALITY.get((spec.name, problem.modality), NETWORKS[spec.name])
+    if problem.task == "forecasting" and spec.name not in FORECASTERS:
+        return Forecaster(builder(as_rows(problem), spec.typed_options()), problem)
+    return builder(problem, spec.typed_options())

@@ -1,4 +1,4 @@
-"""The built-in networks on paper: the options of each, what it is for, and which one is taken where none is named.
+"""The built-in networks on paper: what each is for, and which one is taken where none is named.
 
 One table for all faces, without torch; `models.registry` has the code of each network under the same name.
 """
@@ -7,44 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
 
 from lepton_lab.errors import ModelError
-from lepton_lab.specs.base import Fraction, Spec, option
+from lepton_lab.specs import network_options as options
+from lepton_lab.specs.base import Spec
 from lepton_lab.specs.tasks import Problem
-
-
-class CnnOptions(Spec):
-    """A small convolutional network for images."""
-
-    channels: int = option(32, "Feature maps of the first stage; each further stage has twice as many", ge=4, le=512)
-    stages: int = option(2, "Stages of two convolutions and one halving of the picture", ge=1, le=5)
-    dropout: Fraction = option(0.1, "Share of features left out at random before the last layer")
-
-
-class RnnOptions(Spec):
-    """A recurrent network for sequences; an image is read row by row."""
-
-    cell: Literal["lstm", "gru"] = option("lstm", "Kind of recurrent cell")
-    hidden: int = option(96, "Width of the hidden state", ge=4, le=2048)
-    layers: int = option(1, "Recurrent layers on top of each other", ge=1, le=6)
-    bidirectional: bool = option(True, "Read the sequence in both directions")
-    dropout: Fraction = option(0.1, "Share of features left out at random before the last layer")
-
-
-class MlpOptions(Spec):
-    """A multi-layer perceptron for tables."""
-
-    hidden: int = option(128, "Width of each hidden layer", ge=4, le=4096)
-    layers: int = option(2, "Hidden layers", ge=1, le=8)
-    dropout: Fraction = option(0.1, "Share of features left out at random in each hidden layer")
-
 
 Pair = tuple[str, str]
 """A task and a modality."""
 
 SCORED = ("classification", "multilabel", "regression")
 """Tasks whose answer is one row of numbers, whatever the rows are."""
+
+
+AHEAD = ("forecasting",)
+LIKING = ("rating", "ranking")
 
 
 def _pairs(tasks: tuple[str, ...], *modalities: str) -> frozenset[Pair]:
@@ -70,16 +47,45 @@ class NetworkCard:
 
 
 NETWORK_CARDS: dict[str, NetworkCard] = {
-    "cnn": NetworkCard(CnnOptions, _pairs(SCORED, "image", "audio")),
-    "rnn": NetworkCard(RnnOptions, _pairs(SCORED, "image", "audio", "sequence")),
-    "mlp": NetworkCard(MlpOptions, _pairs(SCORED, "image", "audio", "sequence", "table")),
+    "cnn": NetworkCard(options.CnnOptions, _pairs(SCORED, "image", "audio")),
+    "resnet": NetworkCard(options.ResnetOptions, _pairs(SCORED, "image")),
+    "quicknet": NetworkCard(options.QuicknetOptions, _pairs(SCORED, "image")),
+    "rnn": NetworkCard(
+        options.RnnOptions, _pairs(SCORED, "image", "audio", "sequence", "text") | _pairs(AHEAD, "series")
+    ),
+    "cnn1d": NetworkCard(options.Cnn1dOptions, _pairs(SCORED, "audio", "sequence", "text") | _pairs(AHEAD, "series")),
+    "transformer": NetworkCard(
+        options.TransformerOptions, _pairs(SCORED, "image", "audio", "sequence", "text") | _pairs(AHEAD, "series")
+    ),
+    "tcn": NetworkCard(options.TcnOptions, _pairs(SCORED, "audio", "sequence") | _pairs(AHEAD, "series")),
+    "crnn": NetworkCard(options.CrnnOptions, _pairs(SCORED, "audio")),
+    "mlp": NetworkCard(
+        options.MlpOptions, _pairs(SCORED, "image", "audio", "sequence", "table") | _pairs(AHEAD, "series")
+    ),
+    "table_resnet": NetworkCard(options.TableResnetOptions, _pairs(SCORED, "table")),
+    "linear": NetworkCard(options.LinearOptions, _pairs(AHEAD, "series")),
+    "language": NetworkCard(options.LanguageOptions, _pairs(("language",), "text")),
+    "factorisation": NetworkCard(options.FactorisationOptions, _pairs(LIKING, "interactions")),
+    "two_tower": NetworkCard(options.TwoTowerOptions, _pairs(LIKING, "interactions")),
+    "detector": NetworkCard(options.DetectorOptions, _pairs(("detection",), "image")),
 }
 """The built-in networks by name."""
 
-_FIRST_CHOICE: dict[str, str] = {"image": "cnn", "audio": "cnn", "sequence": "rnn", "table": "mlp"}
+ONE_LENGTH = ("tcn", "mlp", "cnn", "crnn")
+"""Networks that cannot read rows which have lengths of their own."""
+
+_FIRST_CHOICE: dict[str, str] = {
+    "image": "cnn",
+    "audio": "cnn",
+    "sequence": "rnn",
+    "text": "rnn",
+    "table": "mlp",
+    "series": "linear",
+    "interactions": "factorisation",
+}
 """The network that is taken where none is named, by modality."""
 
-_FIRST_CHOICE_FOR_TASK: dict[str, str] = {}
+_FIRST_CHOICE_FOR_TASK: dict[str, str] = {"language": "language", "detection": "detector", "ranking": "two_tower"}
 """The same for tasks that need a network of their own kind."""
 
 
@@ -116,7 +122,7 @@ def require_suits(name: str, problem: Problem) -> None:
     tasks = sorted({task for task, _ in NETWORK_CARDS[name].suits})
     raise ModelError(
         f"{name} is for {_listed(tasks, 'and')} on {_listed(NETWORK_CARDS[name].modalities, 'or')} rows; this "
-        f"dataset asks for {_said(problem)}, each of shape {tuple(problem.input_shape)}. "
+        f"dataset asks for {_said(problem)}, of shape {tuple(problem.input_shape)}. "
         + (f"Select {_listed(others, 'or')} instead." if others else "Select a network of your own instead.")
     )
 
@@ -126,11 +132,13 @@ def _first_choice(problem: Problem) -> str | None:
 
 
 def _suits(name: str, problem: Problem) -> bool:
-    return (problem.task, problem.modality) in NETWORK_CARDS[name].suits
+    can_read = not (problem.has_lengths and name in ONE_LENGTH)
+    return can_read and (problem.task, problem.modality) in NETWORK_CARDS[name].suits
 
 
 def _said(problem: Problem) -> str:
-    return f"{problem.task} of {problem.modality} rows"
+    lengths = " of different lengths" if problem.has_lengths else ""
+    return f"{problem.task} of {problem.modality} rows{lengths}"
 
 
 def _listed(words: list[str], joint: str) -> str:

@@ -111,7 +111,7 @@ def test_rnn_reads_a_picture_row_by_row() -> None:
 
 
 def test_mlp_takes_its_options() -> None:
-    module = network("mlp", TABLE, hidden=16, layers=3, dropout=0.3)
+    module = network("mlp", TABLE, hidden=16, layers=3, dropout=0.3, waves=0)
     assert [(x.in_features, x.out_features) for x in layers(module, nn.Linear)] == [
         (7, 16),
         (16, 16),
@@ -123,7 +123,11 @@ def test_mlp_takes_its_options() -> None:
 
 @pytest.mark.parametrize(
     ("name", "input_shape", "advice"),
-    [("cnn", TABLE, "Select mlp"), ("cnn", SEQUENCE, "Select rnn or mlp"), ("rnn", TABLE, "Select mlp")],
+    [
+        ("cnn", TABLE, "Select mlp"),
+        ("cnn", SEQUENCE, "Select rnn, cnn1d, transformer, tcn or mlp"),
+        ("rnn", TABLE, "Select mlp"),
+    ],
 )
 def test_rows_that_do_not_fit_get_advice(name: str, input_shape: tuple[int, ...], advice: str) -> None:
     with pytest.raises(ModelError, match=advice) as error:
@@ -134,7 +138,7 @@ def test_rows_that_do_not_fit_get_advice(name: str, input_shape: tuple[int, ...]
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        (lambda: ModelSpec.parse({"name": "cnm"}), "Did you mean 'cnn'"),
+        (lambda: ModelSpec.parse({"name": "cnm"}), "Did you mean .* or 'cnn'"),
         (lambda: ModelSpec.parse({"name": "cnn", "options": {"chanels": 8}}), "Did you mean 'channels'"),
         (lambda: ModelSpec.parse({"name": "rnn", "options": {"cell": "gruu"}}), "did you mean gru"),
         (lambda: ModelSpec.parse({"name": "mlp", "options": {"layers": 0}}), "layers is 0"),
