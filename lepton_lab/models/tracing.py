@@ -81,7 +81,9 @@ def _shape(value: Any) -> tuple[int, ...] | None:
 
 
 def _num_macs(part: nn.Module, layer: Layer) -> int:
-    """Multiplications of a layer: each number of a matrix is used once per place that the layer writes to."""
+    """Multiplications of a layer: its own word, else each number of a matrix once per place that it writes to."""
+    if callable(getattr(part, "num_macs", None)) and layer.output_shape:
+        return int(part.num_macs(layer.output_shape))  # type: ignore[operator]
     matrices = [p for p in part.parameters(recurse=False) if p.ndim >= 2]
     if not matrices or not layer.output_shape or isinstance(part, nn.Embedding):
         return 0

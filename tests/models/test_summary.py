@@ -82,7 +82,7 @@ def test_it_is_json_and_text() -> None:
     drawing = summary(ModelSpec(name="mlp", options={"hidden": 16, "layers": 1, "waves": 0}), classes((7,), 3))
     values = json.loads(json.dumps(drawing.to_dict()))
     assert values["num_parameters"] == drawing.num_parameters == 7 * 16 + 16 + 32 + 16 * 3 + 3
-    assert values["layers"][0] == {
+    assert values["layers"][1] == {
         "name": "hidden.0",
         "kind": "Linear",
         "num_parameters": 128,
