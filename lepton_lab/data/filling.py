@@ -218,11 +218,11 @@ def _send(process: subprocess.Popen[bytes], message: Any) -> None:
 
 
 def load_filler(kind: str, options: dict[str, Any]) -> Fill:
-    """The function that does a kind of work: "pictures" or "sounds", with the options of their `filler`."""
-    if kind == "pictures":
+    """The function that does a kind of work: "pictures", "headers" (of pictures) or "sounds"."""
+    if kind in ("pictures", "headers"):
         from lepton_lab.data import pictures
 
-        return pictures.filler(**options)
+        return pictures.filler(**options) if kind == "pictures" else pictures.header_filler()
     from lepton_lab.data import audio_material
 
     return audio_material.filler(**options)

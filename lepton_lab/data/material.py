@@ -145,12 +145,14 @@ class ImageMaterial(Material):
         black: Its value.
         white: Its value.
         bounded: Whether values outside that range make no sense.
+        fit_mode: What happened to picture files of other proportions, as in `Placing`.
     """
 
     images: np.ndarray = field(default_factory=lambda: np.empty((0, 1, 1, 1), np.uint8))
     black: float = 0.0
     white: float = 255.0
     bounded: bool = True
+    fit_mode: str = "crop"
 
     @property
     def modality(self) -> str:
@@ -160,7 +162,13 @@ class ImageMaterial(Material):
         from lepton_lab.data.image_preparation import fit_images
 
         return fit_images(
-            self.images, train_rows, spec.normalize, low=self.black, high=self.white, bounded=self.bounded
+            self.images,
+            train_rows,
+            spec.normalize,
+            low=self.black,
+            high=self.white,
+            bounded=self.bounded,
+            fit=self.fit_mode,
         )
 
     def write(self, path: Path, rows: np.ndarray) -> None:

@@ -151,7 +151,8 @@ def _fit(picture: Image, placing: Placing) -> Image:
 
 def upright_size(picture: Image) -> tuple[int, int]:
     """Width and height of a picture as a person sees it, from its header."""
-    turned = picture.getexif().get(_ORIENTATION, 1) > 4
+    # Without a mark in its header a PNG would be decoded whole to look for one behind the pixels.
+    turned = "exif" in picture.info and picture.getexif().get(_ORIENTATION, 1) > 4
     return (picture.height, picture.width) if turned else (picture.width, picture.height)
 
 
@@ -160,5 +161,15 @@ def filler(channels: int, height: int, width: int, fit: str) -> Fill:
 
     def fill(content: bytes, rows: list[np.ndarray]) -> None:
         rows[0][:] = decode_picture(content, channels=channels, height=height, width=width, fit=fit)
+
+    return fill
+
+
+def header_filler() -> Fill:
+    """Reads a picture file's header into width, height (upright) and whether it is grey."""
+
+    def fill(content: bytes, rows: list[np.ndarray]) -> None:
+        picture = open_picture(content)
+        rows[0][:] = (*upright_size(picture), is_grey(picture))
 
     return fill

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from lepton_lab.data import load
+from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.pictures import decode_picture
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
@@ -115,6 +116,48 @@ def test_what_is_left_out_is_said(store, pets):
     (pets / "notes.txt").write_text("x")
     noise().save(pets / "stray.png")
     assert {"pictures_left_out", "files_left_out"} <= kinds(load(DataSpec(name=str(pets)), store))
+
+
+def test_labels_from_names_and_tables_and_pictures_that_are_not_cut(store, pets):
+    for label in ("cat", "dog"):
+        for path in sorted((pets / label).iterdir()):
+            path.rename(pets / f"{label}-{int(path.stem) % 4}-{path.name}")
+        (pets / label).rmdir()
+    spec = DataSpec(
+        name=str(pets), pattern="{label}-{house}-{index}", roles="house=group", image_fit="pad", image_size=16
+    )
+    dataset = load(spec, store)
+    names = sorted(path.stem for path in pets.iterdir())
+    houses = {part: {names[row].split("-")[1] for row in split.row_ids} for part, split in dataset.splits.items()}
+    assert dataset.classes == ["cat", "dog"] and not houses["train"] & houses["test"]
+    assert (dataset.splits["train"].inputs[0][:, 0] == 128).all()
+    sent = [sorted(pets.iterdir())[row].read_bytes() for row in dataset.splits["test"].row_ids]
+    expected = dataset.preparation.apply(dataset.splits["test"].inputs)
+    assert dataset.preparation.from_raw(sent).tobytes() == expected.tobytes()
+    table = "\n".join(["file,label", *(f"{name}.png,{name[0]}" for name in names)])
+    (pets / "labels.csv").write_text(table)
+    assert load(DataSpec(name=str(pets)), store).classes == ["c", "d"]
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same():
+    smooth = np.add.outer(np.linspace(0, 127, 400), np.linspace(0, 127, 600))
+    content = encoded(Image.fromarray(smooth.astype(np.uint8)), "JPEG", quality=95)
+    pixels = decode_picture(content, channels=1, height=40, width=60)[0].astype(int)
+    exact = np.add.outer(np.linspace(0, 127, 40), np.linspace(0, 127, 60))
+    assert np.abs(pixels - exact).max() < 8
+
+
+def test_several_processes_write_one_store(store, pets):
+    files = sorted(pets.glob("*/*.png"))
+    job = Job(
+        "pictures", {"channels": 3, "height": 8, "width": 8, "fit": "crop"}, files, [Layout("|u1", (40, 3, 8, 8))]
+    )
+    (alone,), _ = fill_arrays(job, store, lambda *_: None, "x", workers=1)
+    (together,), _ = fill_arrays(job, store, lambda *_: None, "x", workers=3)
+    assert alone.tobytes() == together.tobytes() and alone.any()
+    files[7].write_bytes(b"no picture")
+    _, broken = fill_arrays(job, store, lambda *_: None, "x", workers=2)
+    assert [path for path, _ in broken] == [files[7]]
 
 
 def test_the_same_picture_in_two_parts_is_noticed(store, pets):

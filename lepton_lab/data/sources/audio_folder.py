@@ -50,8 +50,7 @@ class AudioFolder(Source):
     def read(self, store: HasRoot, progress: Progress) -> Material:
         listing = self._listed()
         classes, labels = listing.classes()
-        group = next((name for name, role in self.spec.role_by_column().items() if role == "group"), None)
-        groups = listing.groups(group)
+        groups = listing.groups(self.spec.role_by_column())
         rate, num_samples, remarks = self._choose_length(listing, progress)
         num_mels = self.spec.num_mels
         num_rows = min(_NUM_MFCC, num_mels) if self.spec.audio_features == "mfcc" else num_mels
@@ -71,7 +70,7 @@ class AudioFolder(Source):
         )
         (clips, spectrograms), broken = fill_arrays(job, store, progress, "Listening to the sounds")
         if broken:
-            raise broken_files(self._root, broken)
+            raise broken_files(self._root, broken, "sounds")
         return AudioMaterial(
             classes=classes,
             labels=labels,
@@ -95,7 +94,7 @@ class AudioFolder(Source):
             if number % 200 == 0:
                 progress("Looking at the sounds", number / len(listing.files))
         if broken:
-            raise broken_files(self._root, broken)
+            raise broken_files(self._root, broken, "sounds")
         rates = sorted({header.rate for header in headers})
         rate = self.spec.sample_rate or min(DEFAULT_RATE, max(rates))
         seconds = np.array([header.num_samples / header.rate for header in headers])

@@ -83,7 +83,7 @@ class DetectionFolder(Source):
             remarks,
             task="detection",
             images=images,
-            placing=placing,
+            fit_mode=placing.fit,
         )
 
     def _voc(self, remarks: list[Remark]) -> list[Annotated]:
@@ -142,7 +142,7 @@ class DetectionFolder(Source):
             if number % 100 == 0:
                 progress("Looking at the pictures", number / len(found))
         if broken:
-            raise broken_files(self._root, broken)
+            raise broken_files(self._root, broken, "pictures")
         return sizes
 
     def _placing(self, sizes: list[tuple[int, int]], remarks: list[Remark]) -> Placing:
@@ -171,7 +171,7 @@ class DetectionFolder(Source):
         job = Job("pictures", options, [picture.picture for picture in found], [Layout("|u1", shape)])
         (images,), broken = fill_arrays(job, store, progress, "Decoding pictures")
         if broken:
-            raise broken_files(self._root, broken)
+            raise broken_files(self._root, broken, "pictures")
         return images
 
 

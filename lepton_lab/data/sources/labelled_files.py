@@ -83,8 +83,9 @@ class Listing:
         parts = np.array([file.part or "" for file in self.files])
         return {part: np.flatnonzero(parts == part) for part in np.unique(parts).tolist() if part}
 
-    def groups(self, name: str | None) -> np.ndarray | None:
-        """Group numbers (N,) by a field of the files."""
+    def groups(self, roles: dict[str, str]) -> np.ndarray | None:
+        """Group numbers (N,) by the field that has the role `group`, where one has."""
+        name = next((field for field, role in roles.items() if role == "group"), None)
         if name is None:
             return None
         values = [self._value(file, name) for file in self.files]
@@ -287,10 +288,10 @@ def some_names(root: Path, files: Iterable[Path]) -> str:
     return names + (" and others" if len(listed) > 3 else "")
 
 
-def broken_files(root: Path, broken: list[tuple[Path, str]]) -> DataError:
+def broken_files(root: Path, broken: list[tuple[Path, str]], noun: str) -> DataError:
     """The error for files that cannot be read: names the first, and says how many there are."""
     path, reason = broken[0]
-    more = f" {len(broken) - 1:,} more files are broken." if len(broken) > 1 else ""
+    more = f" {len(broken) - 1:,} more {noun} are broken." if len(broken) > 1 else ""
     name = path.relative_to(root).as_posix()
     return DataError(f"{name!r} in {str(root)!r}: {reason.rstrip('.')}. Replace or remove it.{more}")
 
