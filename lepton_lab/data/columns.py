@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lepton_lab.data.times import as_text
 from lepton_lab.errors import DataError
 
 MISSING, UNKNOWN = -1, -2
@@ -72,18 +73,28 @@ def decode_row(stored: np.ndarray, columns: Sequence[Mapping[str, Any]]) -> dict
 
     Args:
         stored: float64 (F,).
-        columns: The dataset's columns; ignored ones have no stored cell.
+        columns: The dataset's columns; those with a role instead of a code have no stored cell.
 
     Returns:
-        A value by column name: int or float, text, or None where it is missing.
+        A value by column name: int or float, text, an ISO date, or None where it is missing. Texts are not stored in
+        the row; they are None.
     """
-    used = [column for column in columns if column["kind"] != "ignored"]
-    return {column["name"]: _decode(cell, column) for cell, column in zip(stored.tolist(), used, strict=True)}
+    row, start = {}, 0
+    for column in columns:
+        width = int(column.get("stored", 0 if column["kind"] == "ignored" else 1))
+        if width:
+            row[column["name"]] = _decode(float(stored[start]), column)
+        start += width
+    return row
 
 
 def _decode(cell: float, column: Mapping[str, Any]) -> Any:
+    if column["kind"] == "text":
+        return None
     if column["kind"] == "category":
         return column["values"][int(cell)] if cell >= 0 else None
     if math.isnan(cell):
         return None
+    if column["kind"] == "date":
+        return as_text(cell)
     return int(cell) if column["whole"] else cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -132,17 +133,24 @@ class PreparedDataset:
         stored = self._stored(split, row)
         if self.modality == "audio":
             return self._wav(split, row)
+        if self.modality == "table":
+            return self._cells(split, row, stored)
         if self.splits[split].raw is not None:
             return self.preparation.raw_item(text_of(self.splits[split].raw[row]), stored)
         if self.modality == "image":
             return np.array(stored[0] if stored.shape[0] == 1 else np.moveaxis(stored, 0, -1))
-        if self.modality == "table":
-            from lepton_lab.data.columns import decode_row
-
-            return decode_row(stored, self.meta["columns"])
         if isinstance(self.preparation, LanguagePreparation):
             return self.preparation.tokenizer.decode(stored)
         return np.array(stored)
+
+    def _cells(self, split: str, row: int, stored: np.ndarray) -> dict[str, Any]:
+        """A table's row by column name; columns of texts are kept beside the row."""
+        from lepton_lab.data.columns import decode_row
+
+        cells = decode_row(stored, self.meta["columns"])
+        if (raw := self.splits[split].raw) is not None:
+            cells.update(json.loads(text_of(raw[row])))
+        return cells
 
     def _wav(self, split: str, row: int) -> bytes:
         """A sound as a WAV file of the clip's rate: what `Preparation.from_raw` reads to the same bits."""

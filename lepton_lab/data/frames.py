@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lepton_lab.data import fingerprint, storage
-from lepton_lab.data.table_material import choose_target
 from lepton_lab.errors import DataError
 from lepton_lab.specs import DataSpec
 
@@ -39,12 +38,10 @@ def keep_frame(
         name = spec.target or _free_name(frame.columns)
         frame = frame.with_columns(_label_series(labels, name, frame))
         spec = spec.changed(target=name)
-    target = choose_target(frame.columns, spec.target, spec.name)
     described = {
         "kind": "source",
         "modality": "table",
         "classes": [str(name) for name in classes] if classes is not None else None,
-        "target": target,
     }
     buffer = io.BytesIO()
     frame.rechunk().write_ipc(buffer, compression="uncompressed")

@@ -23,6 +23,7 @@ _VERSION = 2
 
 _SPECIAL = {
     "target": "names the column to predict of a table",
+    "roles": "says what the columns of a table are",
     "image_size": "resizes the pictures of a folder",
     "pattern": "reads the names of the files of a folder",
     "label_table": "labels the files of a folder",

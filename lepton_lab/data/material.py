@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from lepton_lab.data.balance import balanced
 from lepton_lab.data.forms import Rows, save_part, save_series
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.rows import Windows
 from lepton_lab.data.splits import split_rows
 from lepton_lab.data.targets import Target, fit_target
+from lepton_lab.errors import SpecError
 from lepton_lab.specs import DataSpec, Problem
 
 Progress = Callable[[str, float | None], None]
@@ -92,7 +94,7 @@ class Material(ABC):
     def split(self, spec: DataSpec) -> dict[str, np.ndarray]:
         """Row numbers of "train", "validation" and "test"; materials on one series divide it themselves."""
         classes = self.labels if self.task == "classification" else None
-        return split_rows(
+        parts = split_rows(
             len(self.labels),
             official=self.official,
             classes=classes,
@@ -103,6 +105,13 @@ class Material(ABC):
             test_fraction=spec.test_fraction,
             seed=spec.split_seed,
         )
+        if spec.balance != "none" and classes is None:
+            raise SpecError(
+                f"data: balance is {spec.balance!r}, which needs classes; this is {self.task}. Leave it out."
+            )
+        if spec.balance != "none":
+            parts["train"] = balanced(parts["train"], self.labels, spec.balance, spec.split_seed)
+        return parts
 
     def write_labels(self, path: Path, rows: np.ndarray) -> None:
         """Writes labels; `path` has no suffix."""

@@ -1,94 +1,19 @@
-"""Tables: numbers filled and scaled, categories spread over one column per value (one-hot)."""
+"""Tables: every column in its code, side by side; those that the network embeds stand last."""
 
 from __future__ import annotations
 
 import csv
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from lepton_lab.data.columns import MISSING, UNKNOWN, as_category, as_number, is_missing
+from lepton_lab.data.columns import is_missing
 from lepton_lab.data.preparation import Preparation
+from lepton_lab.data.table_codes import ColumnCode, read_code
 from lepton_lab.errors import DataError
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-@dataclass(frozen=True)
-class NumberColumn:
-    """A column of numbers.
-
-    Attributes:
-        name: The column's name.
-        fill: Stands in for a missing value; the training part's median.
-        offset: Subtracted.
-        divisor: Divides what is left.
-    """
-
-    name: str
-    fill: float
-    offset: float
-    divisor: float
-
-    @property
-    def width(self) -> int:
-        """Columns of the network's input."""
-        return 1
-
-    def encode(self, value: Any, where: str) -> float:
-        """A raw cell in stored form."""
-        return as_number(value, where)
-
-    def spread(self, cells_N: np.ndarray, out_NW: np.ndarray) -> None:
-        """Writes the network's input for stored cells."""
-        filled = np.where(np.isnan(cells_N), self.fill, cells_N)
-        out_NW[:, 0] = np.clip((filled - self.offset) / self.divisor, -_LARGEST, _LARGEST)
-
-
-@dataclass(frozen=True)
-class CategoryColumn:
-    """A column of categories.
-
-    Attributes:
-        name: The column's name.
-        values: The values that have an input of their own; any other value leaves all of them at zero.
-        fill: Place of the value that stands in for a missing one; None leaves it out.
-        marks_missing: Whether a missing value has an input of its own.
-    """
-
-    name: str
-    values: tuple[str, ...]
-    fill: int | None
-    marks_missing: bool
-
-    @property
-    def width(self) -> int:
-        """Columns of the network's input."""
-        return len(self.values) + self.marks_missing
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {value: place for place, value in enumerate(self.values)}
-
-    def encode(self, value: Any, where: str) -> float:
-        """A raw cell in stored form."""
-        if isinstance(value, dict | list | tuple):
-            raise DataError(f"{where} is a {type(value).__name__}; expected a text.")
-        return float(self._places.get(as_category(value), UNKNOWN))
-
-    def spread(self, cells_N: np.ndarray, out_NW: np.ndarray) -> None:
-        """Writes the network's input for stored cells."""
-        places = cells_N.astype(np.int64)
-        if self.fill is not None:
-            places = np.where(places == MISSING, self.fill, places)
-        elif self.marks_missing:
-            places = np.where(places == MISSING, len(self.values), np.where(places >= len(self.values), -1, places))
-        rows = np.flatnonzero((places >= 0) & (places < self.width))
-        out_NW[rows, places[rows]] = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,47 +22,55 @@ class TablePreparation(Preparation):
 
     Attributes:
         columns: The columns that are used, in the source's order.
-        source_columns: Names of all columns of the source but the target; a row may be a list in this order.
-        target: Name of the target column; a row may have it, and it is not looked at.
+        source_columns: Names of all columns of the source but the targets; a row may be a list in this order.
+        targets: Names of the target columns; a row may have them, and they are not looked at.
         allows_missing: Whether a row may have missing values.
     """
 
     kind: ClassVar[str] = "table"
-    columns: tuple[NumberColumn | CategoryColumn, ...]
+    columns: tuple[ColumnCode, ...]
     source_columns: tuple[str, ...]
-    target: str
+    targets: tuple[str, ...]
     allows_missing: bool = True
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        return (len(self.columns),)
+        return (sum(column.stored for column in self.columns),)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         return (sum(column.width for column in self.columns),)
 
+    @property
+    def cardinalities(self) -> tuple[int, ...]:
+        return tuple(column.cardinality for column in self.columns if column.cardinality)
+
     def _scale(self, stored: np.ndarray) -> np.ndarray:
         prepared = np.zeros((len(stored), *self.input_shape), np.float32)
+        ends = np.cumsum([column.stored for column in self.columns])
         start = 0
-        for place, column in enumerate(self.columns):
-            column.spread(np.asarray(stored[:, place], np.float64), prepared[:, start : start + column.width])
+        for column, end in sorted(
+            zip(self.columns, ends.tolist(), strict=True), key=lambda pair: pair[0].cardinality > 0
+        ):
+            cells = np.asarray(stored[:, end - column.stored : end], np.float64)
+            column.spread(cells, prepared[:, start : start + column.width])
             start += column.width
         return prepared
 
     def read(self, items: Sequence[Any]) -> np.ndarray:
-        stored = np.empty((len(items), len(self.columns)), np.float64)
+        stored = np.empty((len(items), *self.stored_shape), np.float64)
         for number, item in enumerate(items):
             row = self._by_name(item, f"Row {number}")
-            stored[number] = [self._cell(row, column, number) for column in self.columns]
+            stored[number] = [cell for column in self.columns for cell in self._cells(row, column, number)]
         return stored
 
-    def _cell(self, row: Mapping[str, Any], column: NumberColumn | CategoryColumn, number: int) -> float:
+    def _cells(self, row: Mapping[str, Any], column: ColumnCode, number: int) -> list[float]:
         where = f"Row {number}: column {column.name!r}"
         value = row[column.name]
         if is_missing(value):
             if not self.allows_missing:
                 raise DataError(f"{where} has no value; this network learnt from complete rows only.")
-            return float(MISSING) if isinstance(column, CategoryColumn) else float("nan")
+            return column.missing()
         return column.encode(value, where)
 
     def _by_name(self, item: Any, where: str) -> Mapping[str, Any]:
@@ -161,7 +94,7 @@ class TablePreparation(Preparation):
         )
 
     def _checked(self, row: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-        known = {*self.source_columns, self.target}
+        known = {*self.source_columns, *self.targets}
         for column in self.columns:
             if column.name not in row:
                 strange = [str(name) for name in row if name not in known]
@@ -175,36 +108,21 @@ class TablePreparation(Preparation):
 
     def _fields(self) -> dict[str, Any]:
         return {
-            "columns": [
-                {"kind": "number" if isinstance(column, NumberColumn) else "category", **asdict(column)}
-                for column in self.columns
-            ],
+            "columns": [column.to_dict() for column in self.columns],
             "source_columns": list(self.source_columns),
-            "target": self.target,
+            "targets": list(self.targets),
             "allows_missing": self.allows_missing,
         }
 
     @classmethod
     def _from_fields(cls, fields: dict[str, Any]) -> TablePreparation:
+        targets = fields["targets"] if "targets" in fields else [fields["target"]]
         return cls(
-            columns=tuple(_column(values) for values in fields["columns"]),
+            columns=tuple(read_code(values) for values in fields["columns"]),
             source_columns=tuple(str(name) for name in fields["source_columns"]),
-            target=str(fields["target"]),
+            targets=tuple(str(name) for name in targets),
             allows_missing=bool(fields["allows_missing"]),
         )
-
-
-def _column(values: dict[str, Any]) -> NumberColumn | CategoryColumn:
-    if values["kind"] == "number":
-        fill, offset, divisor = (float(values[key]) for key in ("fill", "offset", "divisor"))
-        if not np.isfinite([fill, offset, divisor]).all() or divisor == 0:
-            raise ValueError(f"the scaling of column {values['name']!r} is not finite")
-        return NumberColumn(str(values["name"]), fill, offset, divisor)
-    texts = tuple(str(value) for value in values["values"])
-    fill_place = None if values["fill"] is None else int(values["fill"])
-    if fill_place is not None and not 0 <= fill_place < len(texts):
-        raise ValueError(f"the fill of column {values['name']!r} is none of its values")
-    return CategoryColumn(str(values["name"]), texts, fill_place, bool(values["marks_missing"]))
 
 
 def _listed(names: Sequence[str]) -> str:

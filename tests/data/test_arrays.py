@@ -97,7 +97,7 @@ def test_pandas_columns_of_other_kinds(store):
     frame["label"] = [True, False] * 30
     dataset = load(from_arrays(frame, store=store), store)
     assert dataset.classes == ["false", "true"]
-    assert [column["kind"] for column in dataset.card().columns] == ["number", "ignored", "category"]
+    assert [column["kind"] for column in dataset.card().columns] == ["number", "date", "category", "target"]
 
 
 @pytest.mark.parametrize(

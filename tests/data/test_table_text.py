@@ -37,6 +37,18 @@ def test_byte_order_marks(table, encoding):
     assert frame.columns == ["größe", "klasse"] and frame["klasse"].to_list() == ["ä", "ö"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark(table, encoding):
+    assert read_text_table(table("size,kind\n1,a\n2,b\n".encode(encoding))).columns == ["size", "kind"]
+
+
+def test_windows_1252_is_read_and_told(table):
+    remarks = []
+    frame = read_text_table(table("größe;ort\n1;Köln\n2;“Zürich”\n".encode("cp1252")), remarks)
+    assert frame.columns == ["größe", "ort"] and frame["ort"].to_list() == ["Köln", "“Zürich”"]
+    assert "line 1 has the byte 0xF6" in remarks[0].message and "Windows-1252" in remarks[0].message
+
+
 def test_quotes_with_line_breaks_and_blank_lines(table):
     frame = read_text_table(table('a,b\n\n"one\ntwo",1\n\n"say ""hi""",2\n\n'))
     assert frame.rows() == [("one\ntwo", "1"), ('say "hi"', "2")]
@@ -50,7 +62,7 @@ def test_quotes_with_line_breaks_and_blank_lines(table):
         (b"a,b\n", "has a header and no rows"),
         (b"a,b\n1,2\n1,2,3\n1,2\n", "line 3 has 3 fields; expected 2"),
         (b"a,b,c\n1,2,3\n1,2\n1,2,3\n", "line 3 has 2 fields; expected 3"),
-        (b"a,b\n1,2\n1,caf\xe9\n", "line 3 has the byte 0xE9"),
+        (b"a,b\n1,2\n1,caf\x81\n", "line 3 has the byte 0x81"),
         (b"a,b\n1,2\n1,\x00\n", "line 3 has a NUL byte"),
         (b"a,a\n1,x\n2,y\n", "two columns called 'a'"),
         (b"a\n1\n2\n", "single column"),

@@ -52,7 +52,8 @@ def test_adult(store, material, missing, num_rows):
     assert card["num_rows"] == num_rows
     assert card["missing_values"] == (0 if missing == "drop" else 4262)
     kept = {column["name"]: column["kind"] for column in card["columns"]}
-    assert len(kept) == 14 and kept["age"] == "number" and kept["workclass"] == "category"
+    assert len(kept) == 15 and kept["age"] == "number" and kept["workclass"] == "category"
+    assert [column["name"] for column in card["columns"] if column["role"] == "target"] == ["income"]
     test = adult.splits["test"]
     rows = [adult.raw_sample("test", row) for row in range(1000)]
     expected = adult.preparation.apply(test.inputs[:1000])
@@ -72,9 +73,21 @@ def test_lines_of_the_file_itself_give_the_bits_of_training(store, material):
 
 def test_wine_quality(store, material):
     wine = load(DataSpec(name=str(material / "wine-quality" / "white.csv"), target="quality"), store)
-    assert wine.card().num_rows == 4898 and wine.classes == ["3", "4", "5", "6", "7", "8", "9"]
-    assert {"imbalance", "small_class", "duplicates"} <= kinds(wine)
-    assert raw_bits_equal(wine)
+    assert wine.card().num_rows == 4898 and wine.task == "regression" and wine.classes == ["quality"]
+    assert "duplicates" in kinds(wine) and raw_bits_equal(wine)
+    assert wine.problem.output_shape == (1,) and wine.splits["train"].labels.shape == (3526, 1)
+    target = wine.card().targets[0]
+    assert (target["least"], target["greatest"]) == (3, 9) and sum(target["histogram"]) == 3526
+    labels = wine.splits["train"].labels
+    scaled = wine.target.apply(labels)
+    assert abs(float(scaled.mean())) < 1e-4 and np.allclose(wine.target.restore(scaled), labels, atol=1e-5)
+
+
+def test_the_task_can_be_set(store, material):
+    path = str(material / "wine-quality" / "white.csv")
+    wine = load(DataSpec(name=path, task="classification"), store)
+    assert wine.classes == ["3", "4", "5", "6", "7", "8", "9"] and {"imbalance", "small_class"} <= kinds(wine)
+    assert wine.card().task_reason == "as asked"
 
 
 def test_numbers_are_standardised_on_the_training_part(store):
@@ -114,7 +127,8 @@ def test_a_value_that_training_never_saw_is_neither_lost_nor_a_crash(store):
 
 def test_only_the_most_frequent_categories_get_an_input(store):
     draw = np.random.default_rng(1)
-    dataset = prepared(frame(colour=[f"c{number}" for number in draw.integers(0, 80, ROWS)]), store)
+    colours = [f"c{number}" for number in draw.integers(0, 80, ROWS)]
+    dataset = prepared(frame(colour=colours), store, categories="one_hot")
     assert dataset.input_shape[0] <= 65 and "many_categories" in kinds(dataset) and raw_bits_equal(dataset)
 
 
@@ -128,7 +142,6 @@ def test_only_the_most_frequent_categories_get_an_input(store):
         ([None] * ROWS, "empty_column"),
         ([float("nan")] * ROWS, "empty_column"),
         ([f"text {row // 2 * 2} {'x' * (row % 200)}" for row in range(ROWS - 2)] + ["text a", "text a"], "text_column"),
-        (pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 7, 18), "1d", eager=True)[:ROWS], "date_column"),
     ],
 )
 def test_columns_that_teach_nothing_are_noticed_and_not_used(store, column, kind):
@@ -159,7 +172,7 @@ def test_a_leak_is_noticed(store):
 )
 def test_targets_that_are_no_classes_are_refused_before_training(store, labels, said):
     with pytest.raises(DataError, match=said) as caught:
-        prepared(frame(), store, target="size") if labels is None else prepared(frame(label=labels), store)
+        prepared(frame(label=labels), store, task="classification")
     assert "'label'" in str(caught.value)
 
 

@@ -43,7 +43,9 @@ class Source(ABC):
         """
 
 
-_SAYS_NOTHING = frozenset({"train", "training", "data", "dataset", "images", "img", "pictures", "table"})
+_SAYS_NOTHING = frozenset(
+    ("train", "training", "data", "dataset", "data_full", "images", "img", "pictures", "table", "ratings", "input")
+)
 
 
 def path_name(path: Path) -> str:

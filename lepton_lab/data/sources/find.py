@@ -11,7 +11,13 @@ from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, UnknownName
 from lepton_lab.specs import DataSpec
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".data")
+TABLE_SUFFIXES = (
+    *(".csv", ".tsv", ".tab", ".txt", ".data", ".dat"),
+    *(".parquet", ".pq", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson", ".json"),
+)
+
+RATINGS = ("ratings.csv", "ratings.dat", "u.data")
+"""What the MovieLens family calls its table of ratings; the files beside it describe users and items."""
 
 
 def find_source(spec: DataSpec, store: HasRoot) -> Source:
@@ -58,16 +64,54 @@ def _from_path(spec: DataSpec, path: Path) -> Source:
         from lepton_lab.data.sources.folder import PictureFolder
         from lepton_lab.data.sources.folders import source_of_folder
 
-        return source_of_folder(spec, path) or PictureFolder(spec, path)
+        return source_of_folder(spec, path) or _of_tables_or_texts(spec, path) or PictureFolder(spec, path)
     if path.name.lower().endswith((".ts", ".ts.gz")):
         from lepton_lab.data.sources.ts_file import TsFile
 
         return TsFile(spec, path)
     if path.suffix.lower() in TABLE_SUFFIXES:
-        from lepton_lab.data.sources.table_file import TableFile
-
-        return TableFile(spec, path)
+        return _from_file(spec, path)
     raise DataError(
         f"{str(path)!r} is neither a table ({', '.join(TABLE_SUFFIXES)}) nor a folder with a folder per class; "
         "load it in the notebook and give its arrays or data frame instead."
     )
+
+
+def _from_file(spec: DataSpec, path: Path) -> Source:
+    """The source for a table, or for a text without columns."""
+    from lepton_lab.data.sources.table_file import TableFile
+    from lepton_lab.data.sources.texts import Corpus, is_prose
+
+    if spec.task == "language" or (path.suffix.lower() == ".txt" and is_prose(path)):
+        return Corpus(spec, [path], path.name)
+    return TableFile(spec, path)
+
+
+def says_nothing(file: Path) -> bool:
+    """Whether a file only accompanies data: a README, a licence, a hidden file."""
+    return file.name.lower().startswith((".", "readme", "licen", "copying", "citation"))
+
+
+def _of_tables_or_texts(spec: DataSpec, path: Path) -> Source | None:
+    """The source for a folder of tables by part, of texts by class, of corpora by part, or of a ratings file."""
+    from lepton_lab.data.sources.table_file import TableFolder, part_files
+    from lepton_lab.data.sources.texts import Corpus, TextFolder, is_prose, is_text_folder
+
+    try:
+        files = part_files(path)
+        if files and all(file.suffix.lower() == ".txt" and is_prose(file) for file, _ in files):
+            return Corpus(spec, [file for file, _ in files], path.name, [part for _, part in files])
+        if files:
+            return TableFolder(spec, path)
+        if is_text_folder(path):
+            return TextFolder(spec, path)
+        held = [file for file in sorted(path.iterdir()) if not says_nothing(file)]
+        ratings = [file for file in held if file.name in RATINGS]
+        tables = [file for file in held if file.is_file() and file.suffix.lower() in TABLE_SUFFIXES]
+        if len(held) == 1 and held[0].is_dir():
+            return _of_tables_or_texts(spec, held[0])
+        if ratings or len(tables) == len(held) == 1:
+            return _from_file(spec, (ratings or tables)[0])
+        return None
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from None

@@ -27,7 +27,7 @@ class NotebookSource(Source):
                 "run the cell that loaded it again."
             )
         self._meta = meta
-        self.uses = frozenset({"target"}) if meta["modality"] == "table" else frozenset()
+        self.uses = frozenset({"target", "roles"}) if meta["modality"] == "table" else frozenset()
 
     def identity(self, store: storage.HasRoot) -> str:
         return f"notebook/{self.spec.fingerprint}"
@@ -50,10 +50,7 @@ class NotebookSource(Source):
     def _table(self) -> Material:
         import polars as pl
 
-        from lepton_lab.data.table_material import table_from_frame
+        from lepton_lab.data.tabular import material_from_table
 
         frame = pl.read_ipc(self._path / "frame.arrow")
-        target = self.spec.target or self._meta["target"]
-        return table_from_frame(
-            frame, target=target, missing=self.spec.missing, title=self.title, classes=self._meta["classes"]
-        )
+        return material_from_table(frame, self.spec, self.title, classes=self._meta["classes"])
