@@ -1,4 +1,4 @@
-"""The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare | --export ID)`.
+"""The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare | --export ID | --replay ID)`.
 
 A spare imports torch and the kernel, warms them up without touching a GPU, and then waits for one line on its
 standard input, `{"run": ID, "environment": {...}}`; when the input ends it goes. Whoever has a run takes its seat,
@@ -56,9 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job.add_argument("--run", metavar="ID", help="the run to work on")
     job.add_argument("--spare", action="store_true", help="warm up and wait for a run on standard input")
     job.add_argument("--export", metavar="ID", help="a finished run whose worker died before its bundle was written")
+    job.add_argument("--replay", metavar="ID", help="a finished run to train again from a checkpoint, for comparison")
+    parser.add_argument("--answer", type=Path, help="with --replay: the file for what came out")
     options = parser.parse_args(arguments)
     _quiet_threads()
     store = Store(options.store)
+    if options.replay:
+        return replay_again(store, options.replay, options.answer)
     if options.export:
         return export_again(store, options.export)
     if not options.spare:
@@ -180,6 +184,19 @@ def export_again(store: Store, run_id: str) -> int:
             return _export_from_checkpoint(record, events)
     except RunBusy:
         return 0  # its worker lives and writes the bundle itself
+
+
+def replay_again(store: Store, run_id: str, answer: Path) -> int:
+    """Trains a finished run again from a checkpoint and writes how far it is the same; returns the exit status."""
+    from lepton_lab.training.replay import replay
+
+    try:
+        found = replay(RunRecord(store, run_id))
+    except LeptonError as error:
+        print(error, file=sys.stderr)
+        return 1
+    write_json(answer, found)
+    return 0
 
 
 def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import python_command
@@ -36,6 +37,12 @@ class Programs:
     def export(self, store: Store, run_id: str) -> list[str]:
         """The command line of a worker that writes the bundle of a finished run."""
         return python_command(self.worker_module, "--store", str(store.root), "--export", run_id)
+
+    def replay(self, store: Store, run_id: str, answer: Path) -> list[str]:
+        """The command line of a worker that trains a finished run again from a checkpoint, and says what came out."""
+        return python_command(
+            self.worker_module, "--store", str(store.root), "--replay", run_id, "--answer", str(answer)
+        )
 
     def server(self, store: Store, name: str) -> list[str]:
         """The command line of an endpoint's server."""

@@ -4,7 +4,8 @@ Run as `python -m lepton_lab.runs.supervisor --store PATH [--warm]`, by `launch.
 file lock, sleeps until something happens, and leaves when there has been nothing to do for `LEPTON_IDLE_SECONDS`
 (default 900). It holds nothing that is not on disk: killed at any moment, the next one takes over.
 
-`workers.py` owns training runs, `servers.py` endpoints, `spare.py` the warm spare, `wakeup.py` the waiting.
+`workers.py` owns training runs, `monitor.py` what they use, `servers.py` endpoints, `spare.py` the warm spare,
+`wakeup.py` the waiting.
 """
 
 from __future__ import annotations
@@ -13,18 +14,21 @@ import argparse
 import contextlib
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 
-from lepton_lab.errors import StoreError
+from lepton_lab.errors import SpecError, StoreError
 from lepton_lab.runs.atomic import write_json
+from lepton_lab.runs.config import read_config
 from lepton_lab.runs.devices import device_slots
 from lepton_lab.runs.launch import POKE, POKE_WARM, poke
 from lepton_lab.runs.locks import FileLock
+from lepton_lab.runs.monitor import Monitor
 from lepton_lab.runs.orphans import enqueue_orphans
 from lepton_lab.runs.paths import Store
-from lepton_lab.runs.process import identity, read_identity
+from lepton_lab.runs.process import identity, python_command, read_identity, spawn_detached
 from lepton_lab.runs.programs import Programs
 from lepton_lab.runs.queue import Queue
 from lepton_lab.runs.servers import ServerKeeper
@@ -65,7 +69,9 @@ class Supervisor:
         self._queue = Queue(store)
         self._wakeup = Wakeup(store.supervisor_pipe)
         self._spare = Spare(store, programs)
-        self._workers = WorkerPool(store, programs, slots, self._spare, self._wakeup.watch)
+        self._workers = WorkerPool(store, programs, slots, self._spare, self._wakeup.watch, on_end=self._tell)
+        self._monitor = Monitor(store)
+        self._told: list[subprocess.Popen[bytes]] = []
         self._servers = ServerKeeper(store, programs, self._wakeup.watch)
         self._busy_at = time.monotonic()
         self._trouble = ""
@@ -113,8 +119,22 @@ class Supervisor:
         self._workers.tick()
         if self._workers.is_busy or self._servers.is_busy:
             self._busy_at = time.monotonic()
+        self._monitor.tick(self._workers.at_work())
         if self._spare.is_missing and not self._workers.is_starting():
             self._spare.restock()
+
+    def _tell(self, run_id: str) -> None:
+        """Has the user told that a run has ended, if their configuration says so, from a process of its own."""
+        self._told = [process for process in self._told if process.poll() is None]
+        try:
+            if not read_config().is_wanted:
+                return
+        except SpecError as error:
+            log.warning("notify: %s", error)
+            return
+        argv = python_command("lepton_lab.runs.notify", "--store", str(self._store.root), "--run", run_id)
+        with contextlib.suppress(OSError):  # a run's end is not held up because nobody can be told
+            self._told.append(spawn_detached(argv, self._store.supervisor_log, cwd=self._store.root))
 
     def _listen(self, said: bytes) -> None:
         if POKE_WARM in said:

@@ -81,6 +81,7 @@ class WorkerPool:
         spare: The warm spare.
         watch: Called with the pid of each adopted worker.
         clock: Monotonic seconds.
+        on_end: Called with the name of each run that has ended, at least once; before it leaves the queue.
     """
 
     def __init__(
@@ -91,9 +92,10 @@ class WorkerPool:
         spare: Spare,
         watch: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
+        on_end: Callable[[str], None] = lambda run_id: None,
     ) -> None:
         self._store, self._programs, self._slots, self._spare = store, programs, slots, spare
-        self._watch, self._clock = watch, clock
+        self._watch, self._clock, self._on_end = watch, clock, on_end
         self._queue = Queue(store)
         self._leases: dict[str, Lease] = {}
         self._troubles: dict[str, Trouble] = {}
@@ -121,6 +123,18 @@ class WorkerPool:
             if is_due and (lease.has_ended() or self._is_overdue(lease)):
                 self._try_to_settle(lease)
         self._start_waiting()
+
+    def at_work(self) -> dict[str, tuple[int, dict[str, Any]]]:
+        """Each run with a living worker: its process, and how it does, for the monitor."""
+        found = {}
+        for lease in self._leases.values():
+            if lease.process is not None and lease.not_before <= self._clock() and not lease.has_ended():
+                summary = self._follow(lease).summary()
+                noted = {"slot": lease.slot, "samples_per_second": summary.samples_per_second}
+                noted |= {"waiting_fraction": summary.waiting_fraction}
+                known = {name: value for name, value in noted.items() if value is not None}
+                found[lease.run_id] = (int(lease.process["pid"]), known)
+        return found
 
     @property
     def next_due(self) -> float | None:
@@ -231,6 +245,7 @@ class WorkerPool:
                 lease.child = lease.process = None
             return True
         forget_commands(writer.run_dir)
+        self._on_end(lease.run_id)
         self._drop(lease)
         return False
 

@@ -1,0 +1,126 @@
+"""What slows a run down or endangers it, in words, computed from what was measured while it ran."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from lepton_lab.runs.housekeeping import human_bytes
+from lepton_lab.runs.monitor import Sample, read_monitor, read_run_monitor
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.record import RunRecord
+from lepton_lab.runs.states import RunState
+
+WINDOW_SECONDS = 60.0
+"""A hint speaks of the last minute."""
+FEWEST_SAMPLES = 5
+_WAITING = 0.25
+_IDLE_GPU = 0.35
+_BUSY_MACHINE, _STARVED = 0.9, 0.6
+_SLOWER = 2.0
+_FULL_MEMORY, _FULL_DISK_BYTES = 0.95, 1_000_000_000
+
+
+def run_hints(store: Store, run_id: str) -> list[str]:
+    """Hints about a run at work, the most pressing first; none about a run that is not running.
+
+    Raises:
+        UnknownName: If there is no such run.
+    """
+    summary = RunRecord.find(store, run_id).summary()
+    if summary.state != RunState.running:
+        return []
+    of_run = read_run_monitor(store, run_id)
+    if not of_run:
+        return []
+    since = of_run[-1]["time"] - WINDOW_SECONDS
+    return hints(of_run, read_monitor(store, since), on_gpu=(summary.device or "").startswith("cuda"))
+
+
+def hints(of_run: Sequence[Sample], of_machine: Sequence[Sample], *, on_gpu: bool) -> list[str]:
+    """Hints from samples.
+
+    Args:
+        of_run: All samples of the run, oldest first.
+        of_machine: The machine's samples of the last minute.
+        on_gpu: Whether the run works on a GPU.
+    """
+    if not of_run or not of_machine:
+        return []
+    since = of_run[-1]["time"] - WINDOW_SECONDS
+    recent = [sample for sample in of_run if sample["time"] > since]
+    found = [
+        _nearly_full(of_machine[-1]),
+        _waiting_for_data(recent),
+        _idle_gpu(of_machine, of_run[-1]) if on_gpu else None,
+        _crowded(recent, of_machine),
+        _slower(of_run, recent),
+    ]
+    return [hint for hint in found if hint is not None]
+
+
+def _waiting_for_data(recent: Sequence[Sample]) -> str | None:
+    waiting = _mean(recent, "waiting_fraction")
+    if waiting is None or waiting < _WAITING:
+        return None
+    return (
+        f"The steps wait for data {waiting:.0%} of the time. Where the rows do not fit into memory, put them on a "
+        "faster disk; else use less work per row in their preparation."
+    )
+
+
+def _idle_gpu(of_machine: Sequence[Sample], last: Sample) -> str | None:
+    index = str(last.get("slot", "cuda:0")).rpartition(":")[2]
+    shown = [
+        gpu["use_fraction"]
+        for sample in of_machine
+        for gpu in sample.get("gpus", [])
+        if str(gpu["index"]) == index and "use_fraction" in gpu
+    ]
+    if len(shown) < FEWEST_SAMPLES or statistics.fmean(shown) >= _IDLE_GPU:
+        return None
+    idle = 1 - statistics.fmean(shown)
+    return f"The GPU is idle {idle:.0%} of the time: the steps are too small for it. A larger batch_size would fill it."
+
+
+def _crowded(recent: Sequence[Sample], of_machine: Sequence[Sample]) -> str | None:
+    cores, machine = _mean(recent, "cpu_cores"), _mean(of_machine, "cpu_fraction")
+    if cores is None or machine is None or machine < _BUSY_MACHINE or cores >= _STARVED:
+        return None
+    return (
+        f"Other programs take the processor ({machine:.0%} in use): this run gets {cores:.1f} of a core. "
+        "It would be faster with fewer programs beside it."
+    )
+
+
+def _slower(of_run: Sequence[Sample], recent: Sequence[Sample]) -> str | None:
+    """A straggler: much slower now than it was over all."""
+    now = _median(recent, "samples_per_second")
+    before = _median(of_run[: -len(recent)] if recent else of_run, "samples_per_second")
+    if now is None or before is None or before < _SLOWER * now:
+        return None
+    return f"It is {before / now:.1f} times slower than it was ({now:.0f} instead of {before:.0f} samples a second)."
+
+
+def _nearly_full(machine: Sample) -> str | None:
+    used, total = machine.get("memory_used_bytes"), machine.get("memory_total_bytes")
+    if used and total and used > _FULL_MEMORY * total:
+        return f"The computer's memory is nearly full ({human_bytes(used)} of {human_bytes(total)} in use)."
+    free = machine.get("disk_free_bytes")
+    if free is not None and free < _FULL_DISK_BYTES:
+        return f"The disk is nearly full: {human_bytes(free)} left. `runs gc` says what could go."
+    return None
+
+
+def _values(samples: Sequence[Sample], name: str) -> list[float]:
+    return [float(sample[name]) for sample in samples if sample.get(name) is not None]
+
+
+def _mean(samples: Sequence[Sample], name: str) -> float | None:
+    values = _values(samples, name)
+    return statistics.fmean(values) if len(values) >= FEWEST_SAMPLES else None
+
+
+def _median(samples: Sequence[Sample], name: str) -> float | None:
+    values = _values(samples, name)
+    return statistics.median(values) if len(values) >= FEWEST_SAMPLES else None
