@@ -33,8 +33,8 @@ _NEW_START = ("batch_size", "seed")
 _NEW_SCHEDULE = ("epochs", "learning_rate", "schedule", "optimizer")
 _POINTS_AN_EVENT = 20_000
 _PLAN_FILE = "plan.json"
-_AT_EPOCHS = ("val_loss", "val_accuracy")
-"""The curves whose points stand at the ends of epochs."""
+_AT_EPOCHS = "val_"
+"""How the names of the curves begin whose points stand at the ends of epochs."""
 
 
 def continue_run(
@@ -144,7 +144,10 @@ def _branch(
     new_data = old.data.changed(**data) if data else old.data
     spec = old.model_copy(update={"train": new_train, "model": new_model, "data": new_data})
     keeps_place = new_data == old.data and new_model == old.model and not _differs(old.train, new_train, _NEW_START)
+    summary = record.summary()
     parent = {
+        "metric": summary.metric,
+        "higher_is_better": summary.higher_is_better,
         "run_id": record.run_id,
         "step": step,
         "kind": kind,
@@ -238,13 +241,14 @@ def _copy_curve(curve: Curve, step: int, writer: EventWriter) -> None:
     scale = curve.fold.steps_per_epoch or 1
     for series in curve.series.values():
         series.truncate(step)
-    for name in sorted(curve.series.keys() - set(_AT_EPOCHS)):
+    for name in (each for each in curve.series if not each.startswith(_AT_EPOCHS)):
         for steps, values in _parts(curve.series[name]):
             points = {name: {"step": steps, "value": values}}
             writer.append("MetricsRecorded", series=points, step=steps[-1], epoch=steps[-1] / scale, inherited=True)
     epochs: dict[int, dict[str, Any]] = {}
-    for name in _AT_EPOCHS:
-        series = curve.series.get(name) or Series()
+    for name, series in curve.series.items():
+        if not name.startswith(_AT_EPOCHS):
+            continue
         for at, epoch, value in zip(series.steps, series.x, series.y, strict=True):
             epochs.setdefault(at, {"epoch": round(epoch)})[name] = value
     for at in sorted(epochs):

@@ -17,10 +17,8 @@ from lepton_lab.runs.summary import RunSummary
 
 MOST_POINTS = 2000
 """Points of a curve that a comparison carries at most; a screen has no room for more."""
-RESULTS = (
-    "state", "epoch", "val_accuracy", "best_val_accuracy", "val_loss", "train_accuracy", "train_loss", "test_accuracy",
-    "elapsed_seconds", "samples_per_second", "step", "restarts",
-)  # fmt: skip
+_BY_METRIC = ("val", "best_val", "train", "test")
+_RESULTS = ("val_loss", "train_loss", "elapsed_seconds", "samples_per_second", "step", "restarts")
 _NO_OPTIONS = ("schema_version", "train.name", "model.source")
 
 
@@ -97,12 +95,14 @@ def compare_runs(store: Store, run_ids: Sequence[str], *, curves: bool = True, m
     records = [RunRecord.find(store, run_id) for run_id in dict.fromkeys(run_ids)]
     if not records:
         raise RunError("compare was given no run; name two or more.")
-    rows = [_row(record) for record in records]
+    metrics = list(dict.fromkeys(record.summary().metric for record in records))
+    rows = [_row(record, metrics) for record in records]
+    results = list(rows[0][2])
     options = list(dict.fromkeys(name for row in rows for name in row[1]))
-    table = [{**run, **{name: of.get(name) for name in options}, **results} for run, of, results in rows]
+    table = [{**run, **{name: of.get(name) for name in options}, **reached} for run, of, reached in rows]
     names = [(name, "run") for name in rows[0][0]]
     names += [(name, "option") for name in options]
-    names += [(name, "result") for name in RESULTS]
+    names += [(name, "result") for name in results]
     columns = [Column(name, kind, _differs(table, name)) for name, kind in names]
     return Comparison(columns, table, curves_of(records, most) if curves else {})
 
@@ -142,7 +142,7 @@ def extremes(x: Sequence[float], y: Sequence[float], most: int) -> tuple[list[fl
     return [x[i] for i in kept], [y[i] for i in kept]
 
 
-def _row(record: RunRecord) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+def _row(record: RunRecord, metrics: Sequence[str]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """A run's name and labels, its options, its results."""
     summary = record.summary()
     run = {
@@ -153,7 +153,11 @@ def _row(record: RunRecord) -> tuple[dict[str, Any], dict[str, Any], dict[str, A
         "created": summary.created,
         "parent": summary.parent["run_id"] if summary.parent else None,
     }
-    return run, _options(record, summary), {name: getattr(summary, name) for name in RESULTS}
+    reached: dict[str, Any] = {"state": summary.state, "epoch": summary.epoch}
+    for metric in metrics:
+        for part in _BY_METRIC:
+            reached[f"{part}_{metric}"] = getattr(summary, f"{part}_metric") if summary.metric == metric else None
+    return run, _options(record, summary), reached | {name: getattr(summary, name) for name in _RESULTS}
 
 
 def _options(record: RunRecord, summary: RunSummary) -> dict[str, Any]:

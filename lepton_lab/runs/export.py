@@ -122,9 +122,9 @@ def to_mlflow(store: Store, run_ids: Sequence[str], tracking_uri: str, *, experi
         tags |= {"mlflow.note.content": summary.note} if summary.note else {}
         client.log_batch(mlflow_id, params=params, tags=[RunTag(name, value) for name, value in tags.items()])
         metrics = [Metric(name, value, _milliseconds(at), step) for name, step, value, at in _points(record)]
-        if summary.test_accuracy is not None:
+        if summary.test_metric is not None:
             at_end = _milliseconds(summary.ended)
-            metrics.append(Metric("test_accuracy", summary.test_accuracy, at_end, summary.step))
+            metrics.append(Metric(f"test_{summary.metric}", summary.test_metric, at_end, summary.step))
         for begin in range(0, len(metrics), _MLFLOW_BATCH):
             client.log_batch(mlflow_id, metrics=metrics[begin : begin + _MLFLOW_BATCH])
         client.set_terminated(mlflow_id, _MLFLOW_STATUS.get(summary.state, "RUNNING"), _milliseconds(summary.ended))
@@ -148,7 +148,7 @@ def _points(record: RunRecord) -> Iterator[tuple[str, int, float, float]]:
         if event["type"] == "MetricsRecorded":
             dates |= {(name, step): last for name, points in event["series"].items() for step in points["step"]}
         elif event["type"] == "EpochEnded":
-            dates |= {(name, event["step"]): last for name in ("val_loss", "val_accuracy")}
+            dates |= {(name, event["step"]): last for name in event if name.startswith("val_")}
     for name, series in record.curve().series.items():
         for step, value in zip(series.steps, series.y, strict=True):
             if not math.isnan(value):

@@ -74,8 +74,8 @@ class Monitor:
         for run_id, (pid, noted) in at_work.items():
             of_run = {**self._process(pid, now, on_gpu), **noted}
             sample["runs"][run_id] = of_run
-            _append(self._store.runs_dir / run_id / MONITOR_FILE, {"time": sample["time"], **of_run}, RUN_LIMIT_BYTES)
-        _append(self._store.supervisor_dir / MONITOR_FILE, sample, STORE_LIMIT_BYTES)
+            append(self._store.runs_dir / run_id / MONITOR_FILE, {"time": sample["time"], **of_run}, RUN_LIMIT_BYTES)
+        append(self._store.supervisor_dir / MONITOR_FILE, sample, STORE_LIMIT_BYTES)
         pids = {pid for pid, _ in at_work.values()}
         self._used = {pid: used for pid, used in self._used.items() if pid in pids}
         return sample
@@ -143,7 +143,7 @@ def read_run_monitor(store: Store, run_id: str, since: float = 0.0) -> list[Samp
     return _read(store.run_dir(run_id) / MONITOR_FILE, since)
 
 
-def _append(path: Path, sample: Sample, limit_bytes: int) -> None:
+def append(path: Path, sample: Sample, limit_bytes: int) -> None:
     """Adds a line, and thins the file where it has grown too large. A disk that does not take it costs a sample."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -107,7 +107,7 @@ def spawn_detached(
             stdout=fd,
             stderr=fd,
             cwd=cwd or log.parent,
-            env=_with_package(dict(os.environ if env is None else env)),
+            env=with_package(dict(os.environ if env is None else env)),
             start_new_session=True,
             bufsize=0,
         )
@@ -136,7 +136,8 @@ def redirect_output(log: Path) -> None:
     os.close(fd)
 
 
-def _with_package(env: dict[str, str]) -> dict[str, str]:
+def with_package(env: dict[str, str]) -> dict[str, str]:
+    """An environment in which a new process finds this package, wherever its current folder is."""
     home = Path(__file__).resolve().parents[2]
     if home.name not in ("site-packages", "dist-packages"):
         parts = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]

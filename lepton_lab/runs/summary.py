@@ -207,6 +207,7 @@ class Fold:
     def _on_RunQueued(self, event: Event) -> None:
         self._set(event, "name", "dataset", "model", "epochs", "owner", "user", "priority")
         self._summary.parent = event.get("parent") or self._summary.parent
+        self._set(event.get("parent") or {}, "metric", "higher_is_better")
         summary = self._summary
         summary.created = summary.created or event.get("time")
         summary.reason = summary.message = summary.ended = None

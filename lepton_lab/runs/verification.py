@@ -14,6 +14,7 @@ from lepton_lab.errors import RunError
 from lepton_lab.runs.devices import slot_environment
 from lepton_lab.runs.events import EventLog
 from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import with_package
 from lepton_lab.runs.programs import Programs
 from lepton_lab.runs.record import RunRecord, require_trust
 from lepton_lab.runs.states import RunState, require
@@ -84,7 +85,7 @@ def _replay(record: RunRecord, timeout_seconds: float | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="lepton-verify-") as folder:
         answer = Path(folder) / "answer.json"
         argv = Programs.from_environment().replay(record.store, record.run_id, answer)
-        env = {**os.environ, **(slot_environment("cpu:0") if not device.startswith("cuda") else {})}
+        env = with_package({**os.environ, **({} if device.startswith("cuda") else slot_environment("cpu:0"))})
         try:
             done = subprocess.run(
                 argv, env=env, cwd=folder, timeout=timeout_seconds, capture_output=True, text=True, check=False

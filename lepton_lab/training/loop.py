@@ -147,7 +147,8 @@ class Training:
         return self._stop() if self._steering.stopped_by is not None else self._finish()
 
     def _take_step(self) -> None:
-        batch = self._parts.feed.at(self.num_steps)
+        with self._progress.waiting():
+            batch = self._parts.feed.at(self.num_steps)
         try:
             loss, outputs = self._update(batch, self._schedule.at(self.num_steps))
         except NonFiniteLoss as error:

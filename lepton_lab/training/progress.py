@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from lepton_lab.training.meter import Meter
@@ -47,6 +50,15 @@ class Progress:
         self._window: deque[tuple[float, int]] = deque()
         self._began: float | None = None
         self._written = self.next_time = 0.0
+        self._waited_seconds = 0.0
+        self._waited_from = time.perf_counter()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Counts what happens inside as waiting for data."""
+        began = time.perf_counter()
+        yield
+        self._waited_seconds += time.perf_counter() - began
 
     def resume(self, now: float, step: int) -> None:
         """Starts measuring speed anew, at the start and after a pause; the next step is written at once."""
@@ -83,7 +95,15 @@ class Progress:
             samples_per_second=round(steps_per_second * self._batch_size, 1) if steps_per_second else None,
             seconds_left=round(left, 2) if left is not None else None,
             learning_rate=learning_rate,
+            waiting_fraction=self._waiting_fraction(),
         )
+
+    def _waiting_fraction(self) -> float:
+        """Share of the time since the last call in which the step waited for data."""
+        now = time.perf_counter()
+        fraction = self._waited_seconds / max(now - self._waited_from, 1e-9)
+        self._waited_seconds, self._waited_from = 0.0, now
+        return round(min(1.0, fraction), 3)
 
     def _interval(self, now: float) -> float:
         age = now - (self._began if self._began is not None else now)

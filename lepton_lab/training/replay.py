@@ -110,7 +110,11 @@ def _start(record: RunRecord, to_step: int) -> Path | None:
     A learning rate that a person set is part of the checkpoint that was saved with it, so the replay must not begin
     before the last change.
     """
-    changes = [event["step"] for event in record.events() if event["type"] == "LearningRateChanged"]
+    changes = [
+        event["step"]
+        for event in record.events()
+        if event["type"] == "LearningRateChanged" and event.get("by") != "plateau"
+    ]
     earliest = max([step for step in changes if step <= to_step], default=0)
     for step in reversed(all_steps(record.dir)):
         if earliest <= step < to_step:
@@ -118,7 +122,7 @@ def _start(record: RunRecord, to_step: int) -> Path | None:
                 return checkpoint_at(record.dir, step)
             except RunError:
                 continue  # damaged; an older one tells as much
-    if earliest or record.summary().parent is not None:
+    if changes or record.summary().parent is not None:
         raise RunError(
             f"Run {record.run_id!r} has no intact checkpoint before its last one, at step {to_step}, to begin with."
         )

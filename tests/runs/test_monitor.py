@@ -1,0 +1,123 @@
+"""The monitor samples what is at work and keeps its files small; hints follow from the samples alone."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from lepton_lab.runs import create_run, list_runs
+from lepton_lab.runs.gpus import Gpus
+from lepton_lab.runs.hints import hints
+from lepton_lab.runs.monitor import MONITOR_FILE, RUN_LIMIT_BYTES, Monitor, append, read_monitor, read_run_monitor
+from tests.runs.runs_lab import wait_until
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+class OneGpu(Gpus):
+    """A GPU as the driver would tell of it, with this process at work on it."""
+
+    def read(self):
+        return [{"index": 0, "use_fraction": 0.2, "temperature_celsius": 55, "power_watts": 70.0}]
+
+    def memory_by_process(self):
+        return {os.getpid(): 1_000_000}
+
+
+def test_a_run_at_work_is_sampled_with_the_machine_and_its_gpu(store, spec):
+    run = create_run(store, spec)
+    clock = Clock()
+    monitor = Monitor(store, clock=clock, wall=lambda: 5000.0 + clock.now, gpus=OneGpu())
+    at_work = {run.run_id: (os.getpid(), {"slot": "cuda:0", "samples_per_second": 10.0})}
+    assert monitor.tick({}) is None  # nothing is at work, nothing is written
+    monitor.tick(at_work)
+    sum(range(2_000_000))  # some work for the processor to be seen at
+    clock.now += 2.0
+    assert monitor.tick(at_work) is not None
+    clock.now += 0.5
+    assert monitor.tick(at_work) is None  # not yet
+    first, second = read_run_monitor(store, run.run_id)
+    assert first["memory_bytes"] > 1_000_000 and first["gpu_memory_bytes"] == 1_000_000
+    assert "cpu_cores" not in first and second["cpu_cores"] > 0
+    sample = read_monitor(store)[-1]
+    assert sample["time"] == 6002.0
+    assert 0 < sample["memory_used_bytes"] < sample["memory_total_bytes"]
+    assert 0 < sample["disk_free_bytes"] <= sample["disk_total_bytes"]
+    assert sample["gpus"][0]["temperature_celsius"] == 55
+    assert sample["runs"][run.run_id]["slot"] == "cuda:0"
+    assert read_monitor(store, since=6001.0) == [sample]
+
+
+def test_a_file_stays_small_and_keeps_its_beginning_and_its_end(store, spec):
+    run = create_run(store, spec)
+    for number in range(6000):
+        sample = {"time": 1000.0 + 2 * number, "memory_bytes": 123_456_789, "cpu_cores": 0.987}
+        append(run.dir / MONITOR_FILE, sample, RUN_LIMIT_BYTES)
+    assert (run.dir / MONITOR_FILE).stat().st_size < RUN_LIMIT_BYTES
+    times = [sample["time"] for sample in read_run_monitor(store, run.run_id)]
+    assert times == sorted(times)
+    assert times[0] == 1000.0 and times[-1] == 1000.0 + 2 * 5999
+    assert times[-1] - times[-100] == 198.0  # the last minutes are whole
+
+
+def test_a_torn_line_and_a_missing_file_are_no_trouble(store, spec):
+    run = create_run(store, spec)
+    assert read_run_monitor(store, run.run_id) == []
+    (run.dir / MONITOR_FILE).write_bytes(b'{"time": 1.0}\n[]\n{"time": 2')
+    assert read_run_monitor(store, run.run_id) == [{"time": 1.0}]
+
+
+def test_a_process_that_is_gone_has_no_figures(store, spec):
+    run = create_run(store, spec)
+    Monitor(store).tick({run.run_id: (2**22 + 1, {"slot": "cpu:0"})})
+    assert set(read_run_monitor(store, run.run_id)[0]) == {"time", "slot"}
+
+
+def samples(count=30, **values):
+    return [{"time": 2.0 * i, **values} for i in range(count)]
+
+
+MACHINE = {"cpu_fraction": 0.5, "memory_used_bytes": 1, "memory_total_bytes": 10, "disk_free_bytes": 10**12}
+
+
+@pytest.mark.parametrize(
+    ("of_run", "of_machine", "on_gpu", "said"),
+    [
+        ({"waiting_fraction": 0.4}, {}, False, "wait for data 40% of the time"),
+        ({"slot": "cuda:0"}, {"gpus": [{"index": 0, "use_fraction": 0.25}]}, True, "The GPU is idle 75% of the time"),
+        ({"cpu_cores": 0.3}, {"cpu_fraction": 0.97}, False, "gets 0.3 of a core"),
+        ({}, {"memory_used_bytes": 97, "memory_total_bytes": 100}, False, "memory is nearly full"),
+        ({}, {"disk_free_bytes": 5_000_000}, False, "5.0 MB left"),
+    ],
+)
+def test_hints_say_what_was_measured(of_run, of_machine, on_gpu, said):
+    found = hints(samples(**of_run), samples(**{**MACHINE, **of_machine}), on_gpu=on_gpu)
+    assert len(found) == 1 and said in found[0]
+
+
+def test_a_straggler_is_told_and_a_steady_run_is_not():
+    steady = [{"time": 2.0 * i, "samples_per_second": 900.0} for i in range(100)]
+    assert hints(steady, samples(**MACHINE), on_gpu=False) == []
+    slow = [{"time": 200.0 + 2.0 * i, "samples_per_second": 300.0} for i in range(40)]
+    assert "3.0 times slower" in hints(steady + slow, samples(**MACHINE), on_gpu=False)[0]
+
+
+def test_a_busy_gpu_and_another_ones_idleness_give_no_hint():
+    gpus = [{"index": 0, "use_fraction": 0.9}, {"index": 1, "use_fraction": 0.0}]
+    assert hints(samples(slot="cuda:0"), samples(**MACHINE, gpus=gpus), on_gpu=True) == []
+
+
+def test_the_supervisor_samples_its_runs(lab):
+    run = lab.submit(epochs=100, step_seconds=0.02)
+    lab.wait(run, "running")
+    found = wait_until(lambda: read_run_monitor(lab.store, run.run_id), "a sample")
+    assert found[0]["memory_bytes"] > 0 and found[0]["slot"] == "cpu:0"
+    assert wait_until(lambda: read_monitor(lab.store), "a sample")[0]["runs"].keys() == {run.run_id}
+    assert list_runs(lab.store)[0].run_id == run.run_id
