@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lepton_lab import session, widgets
 from lepton_lab.session import (
+    ComparisonView,
     Dataset,
     Endpoint,
     EndpointList,
+    GcView,
     Model,
     Prediction,
     Predictions,
+    QueueView,
     Report,
     Run,
     RunList,
+    Said,
     Status,
     StudioView,
 )
@@ -78,14 +83,39 @@ def predict(endpoint: str | None = None, **options: Any) -> Prediction | Predict
     return session.current().endpoint(endpoint).predict(**options)
 
 
-def list_runs(limit: int | None = None) -> RunList:
-    """The runs of the store, the newest first."""
-    return session.current().runs(limit)
+def list_runs(limit: int | None = None, **options: Any) -> RunList:
+    """The runs of the store, the newest first; `search`, `state`, `tag`, `sort`, `reverse`, `sizes` as in a session."""
+    return session.current().runs(limit, **options)
 
 
 def run(run_id: str | None = None) -> Run:
     """The run of this id; by default the last one."""
     return session.current().run(run_id)
+
+
+def compare(run_ids: Sequence[str], **options: Any) -> ComparisonView:
+    """Runs side by side: the options in which they differ, and their results; see `Session.compare`."""
+    return session.current().compare(run_ids, **options)
+
+
+def queue() -> QueueView:
+    """What is at work and what waits, in order."""
+    return session.current().queue()
+
+
+def free_space(**options: Any) -> GcView:
+    """Says what could be freed on disk; with `apply=True` frees it. See `Session.gc`."""
+    return session.current().gc(**options)
+
+
+def export_runs(run_ids: Sequence[str], *, format: str = "csv", to: str | None = None) -> Said:
+    """Writes runs as CSV, for TensorBoard or for MLflow."""
+    return session.current().export(run_ids, format=format, to=to)
+
+
+def import_run(folder: str, *, name: str | None = None) -> Run:
+    """Copies a run's folder from elsewhere into the store."""
+    return session.current().import_run(folder, name=name)
 
 
 def list_endpoints() -> EndpointList:

@@ -52,11 +52,15 @@ def _offered(rest: str, session: Session) -> list[tuple[str, str]]:
     words = re.split(r"[ \t]+", rest)
     done, last = words[:-1], words[-1]
     if not done:
-        return [(name, "verb") for name in VERBS if name.startswith(last)]
-    if done[0] not in VERBS:
+        return [(name, "verb") for name in VERBS if name.startswith(last) and " " not in name]
+    two = " ".join(done[:2])
+    verb, rest = (VERBS[two], done[2:]) if two in VERBS and len(done) > 1 else (VERBS.get(done[0]), done[1:])
+    if verb is None:
         return []
+    deeper = [name.partition(" ")[2] for name in VERBS if name.startswith(done[0] + " ")] if len(done) == 1 else []
     try:
-        return list(_after_verb(VERBS[done[0]], done[1:], last, session))
+        offered = [(name, "verb") for name in deeper if name.startswith(last)]
+        return offered + list(_after_verb(verb, rest, last, session))
     except (LeptonError, OSError):  # a store that cannot be read has no names to offer
         return []
 
@@ -77,8 +81,9 @@ def _after_verb(verb: Verb, done: list[str], last: str, session: Session) -> Ite
         return
     if not last.startswith("-"):
         taken = _positional_words(done, options)
-        if len(taken) < len(verb.positionals):
-            yield from _names(verb.positionals[len(taken)].values, last, session)
+        following = verb.positionals[len(taken) :] or [each for each in verb.positionals[-1:] if each.many]
+        if following:
+            yield from _names(following[0].values, last, session)
     if not last or last.startswith("-"):
         yield from _flags(verb, options, done, last)
 

@@ -4,6 +4,7 @@
 |---|---|
 | `facade` | `Session`: what is loaded and selected, and every call of a face |
 | `dataset`, `model`, `run`, `report`, `endpoint`, `lists` | the objects that a person holds |
+| `answers`, `keeping`, `copies`, `store_calls` | runs that are kept: labels, branches, comparison, queue, disk space |
 | `source` | the source of a network of one's own, with what it needs |
 | `host` | where the session lives (notebook, terminal); the seam of the tests |
 | `shown` | how objects show themselves; filled by the widgets |
@@ -14,6 +15,7 @@ Nothing here imports torch: training, evaluation and export happen in worker pro
 
 from __future__ import annotations
 
+from lepton_lab.session.answers import ComparisonView, GcView, QueueView, RunDetails, Said
 from lepton_lab.session.dataset import Dataset
 from lepton_lab.session.endpoint import Endpoint, Prediction, Predictions
 from lepton_lab.session.facade import Session
@@ -25,17 +27,22 @@ from lepton_lab.session.run import Run
 
 __all__ = [
     "Asked",
+    "ComparisonView",
     "Dataset",
     "Endpoint",
     "EndpointList",
+    "GcView",
     "Host",
     "Model",
     "NotebookHost",
     "Prediction",
     "Predictions",
+    "QueueView",
     "Report",
     "Run",
+    "RunDetails",
     "RunList",
+    "Said",
     "Session",
     "Status",
     "StudioView",

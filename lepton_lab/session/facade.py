@@ -16,9 +16,10 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.session.dataset import Dataset, dataset_from
 from lepton_lab.session.endpoint import Endpoint
 from lepton_lab.session.host import Host, detect
-from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView
+from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView, sorted_runs
 from lepton_lab.session.model import Model, spec_for, spec_from_cell
 from lepton_lab.session.run import Run
+from lepton_lab.session.store_calls import StoreCalls, matches
 from lepton_lab.session.waiting import ProgressLine, Watch
 from lepton_lab.specs import DeploySpec, ModelSpec, RunSpec, TrainSpec
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from lepton_lab.serving.client import Client
 
 
-class Session:
+class Session(StoreCalls):
     """Datasets, models, runs and endpoints of one person in one place.
 
     Args:
@@ -175,9 +176,41 @@ class Session:
             raise RunError("No run is going on; type %lepton runs to see those that have ended.")
         return self.run(live[0].run_id)
 
-    def runs(self, limit: int | None = None) -> RunList:
-        """The runs of the store, the newest first."""
-        return RunList(self._summaries()[:limit], self)
+    def runs(
+        self,
+        limit: int | None = None,
+        *,
+        search: str | None = None,
+        state: str | None = None,
+        tag: str | None = None,
+        sort: str | None = None,
+        reverse: bool = False,
+        sizes: bool = False,
+    ) -> RunList:
+        """The runs of the store, the newest first, or in another order.
+
+        Args:
+            limit: How many at most.
+            search: Words that stand in the name, title, tags, note, dataset or network.
+            state: Only runs in this state.
+            tag: Only runs with this tag.
+            sort: What to sort by, one of `lists.SORTS`; names from A, figures from the largest.
+            reverse: Whether the order is turned round.
+            sizes: Whether to say what each takes on disk.
+        """
+        found = [
+            summary
+            for summary in self._summaries()
+            if (not search or matches(summary, search))
+            and (not state or summary.state == state)
+            and (not tag or tag in summary.tags)
+        ]
+        return RunList(sorted_runs(found, sort, reverse)[:limit], self, sizes=sizes)
+
+    def take(self, run_id: str) -> Run:
+        """The run of this id, from now on this session's last one."""
+        self._last_run = run_id
+        return self.run(run_id)
 
     def has_run(self, run_id: str) -> bool:
         """Whether the store has a run of this name."""

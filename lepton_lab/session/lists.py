@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lepton_lab.errors import UnknownName
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy, count, moment, sparkline, table
 
@@ -15,11 +16,39 @@ if TYPE_CHECKING:
     from lepton_lab.session.run import Run
 
 
-class RunList(Shown):
-    """Runs, the newest first."""
+SORTS = ("created", "name", "state", "epoch", "val_accuracy", "test_accuracy", "val_loss", "elapsed_seconds")
+"""What a list of runs can be sorted by."""
+_UPWARDS = ("name", "state", "val_loss")
+"""Sorted from the smallest; the others from the largest."""
 
-    def __init__(self, summaries: list[RunSummary], session: Session) -> None:
-        self.summaries, self._session = summaries, session
+
+def sorted_runs(summaries: list[RunSummary], sort: str | None, reverse: bool = False) -> list[RunSummary]:
+    """Runs in another order; those without a value come last, whichever way round.
+
+    Args:
+        summaries: The newest first.
+        sort: One of `SORTS`; None leaves the order.
+        reverse: Whether the order is turned round.
+
+    Raises:
+        UnknownName: If runs cannot be sorted by that.
+    """
+    if sort is None:
+        return summaries[::-1] if reverse else summaries
+    if sort not in SORTS:
+        raise UnknownName("column", sort, SORTS)
+    name = "run_id" if sort == "name" else sort
+    having = [each for each in summaries if getattr(each, name) is not None]
+    missing = [each for each in summaries if getattr(each, name) is None]
+    having.sort(key=lambda each: getattr(each, name), reverse=(sort not in _UPWARDS) is not reverse)
+    return having + missing
+
+
+class RunList(Shown):
+    """Runs, in the order that was asked for."""
+
+    def __init__(self, summaries: list[RunSummary], session: Session, *, sizes: bool = False) -> None:
+        self.summaries, self._session, self.sizes = summaries, session, sizes
 
     def __len__(self) -> int:
         return len(self.summaries)
@@ -31,24 +60,39 @@ class RunList(Shown):
         return self._session.run(self.summaries[index].run_id)
 
     def to_dict(self) -> dict[str, Any]:
-        return {"runs": [summary.to_dict() for summary in self.summaries]}
+        runs = [summary.to_dict() for summary in self.summaries]
+        if self.sizes:
+            runs = [{**run, "bytes": self.num_bytes(run["run_id"])} for run in runs]
+        return {"runs": runs}
+
+    def num_bytes(self, run_id: str) -> int:
+        """What a run takes on disk, in bytes."""
+        from lepton_lab.runs.housekeeping import folder_bytes
+
+        return folder_bytes(self._session.store.run_dir(run_id))
 
     def __str__(self) -> str:
         if not self.summaries:
             return "No runs yet. Try: %lepton train --data digits --model cnn"
+        from lepton_lab.runs.housekeeping import human_bytes
+
+        has_tags = any(s.tags for s in self.summaries)
         rows = [
             (
-                s.run_id,
+                s.run_id + (" (pinned)" if s.pinned else ""),
                 str(s.state),
                 f"{s.epoch or 0:.0f}/{s.epochs or 0}",
                 accuracy(s.val_accuracy),
                 accuracy(s.test_accuracy),
                 moment(s.created),
+                *([human_bytes(self.num_bytes(s.run_id))] if self.sizes else []),
+                *([", ".join(s.tags)] if has_tags else []),
                 sparkline(s.sparkline),
             )
             for s in self.summaries
         ]
-        return table(("run", "state", "epoch", "validation", "test", "started", "curve"), rows)
+        more = (*(("disk",) if self.sizes else ()), *(("tags",) if has_tags else ()))
+        return table(("run", "state", "epoch", "validation", "test", "started", *more, "curve"), rows)
 
 
 class EndpointList(Shown):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError, RunFailed, SpecError
+from lepton_lab.session.keeping import Kept
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy, seconds
 from lepton_lab.session.waiting import queued_words
@@ -30,7 +31,7 @@ SUPERVISOR_SECONDS = 2.0
 """How often it sees to it that somebody works on it."""
 
 
-class Run(Shown):
+class Run(Kept, Shown):
     """One run. Made by `Model.train`, `runs()` and `run(id)`."""
 
     def __init__(self, record: RunRecord, session: Session) -> None:

@@ -60,11 +60,6 @@ def predict(session: Session, values: Values, cell: str | None) -> Any:
     return session.endpoint(values.pop("endpoint", None)).predict(**values)
 
 
-def runs(session: Session, values: Values, cell: str | None) -> Any:
-    """The newest runs."""
-    return session.runs(limit=values.get("limit", 20))
-
-
 def run(session: Session, values: Values, cell: str | None) -> Any:
     """One run."""
     return session.run(values.get("run"))

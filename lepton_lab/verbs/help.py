@@ -6,7 +6,8 @@ import textwrap
 
 from lepton_lab.verbs.line import Request
 from lepton_lab.verbs.options import Option
-from lepton_lab.verbs.table import VERBS, Verb, options_for
+from lepton_lab.verbs.table import VERBS, options_for
+from lepton_lab.verbs.verb import Verb
 
 WIDTH = 100
 _COLUMN = 30
@@ -18,6 +19,13 @@ _EXAMPLES = {
     "deploy": ("--name digits",),
     "predict": ("digits --row 0",),
     "set": ("--learning-rate 0.002",),
+    "runs": ("--state finished --sort test_accuracy --limit 5", "--search 'digits baseline'"),
+    "runs tag": ("digits-cnn-1 baseline paper",),
+    "runs gc": ("--older-than-days 30", "--apply"),
+    "fork": ("digits-cnn-1 --learning-rate 0.01", "digits-cnn-1 --step 400 --model-dropout 0.3"),
+    "continue": ("digits-cnn-1 --epochs 10",),
+    "compare": ("digits-cnn-1 digits-cnn-2 --sort val_accuracy --descending",),
+    "queue": ("", "digits-cnn-3 --priority 5", "digits-cnn-3 --place 1"),
     "stop": ("digits-cnn-1", "digits --endpoint"),
 }
 
@@ -25,7 +33,7 @@ _EXAMPLES = {
 def overview(prefix: str = "%lepton", *, notebook: bool = True) -> str:
     """One line for each verb, and the way through them."""
     verbs = [verb for verb in VERBS.values() if notebook or not verb.needs_notebook]
-    lines = [f"  {prefix} {verb.name:<11}{verb.help}" for verb in verbs]
+    lines = [f"  {prefix} {verb.name:<14}{verb.help}" for verb in verbs]
     example = ("data digits", "model cnn", "train --epochs 20", "evaluate", "deploy --name digits", "predict --row 0")
     way = "\n".join(f"  {prefix} {words}" for words in example) if notebook else f"  {prefix} demo"
     return "\n".join([*lines, "", f"Options of a verb: {prefix} train --help", "From data to an endpoint:", way])
@@ -36,7 +44,7 @@ def help_for(request: Request, prefix: str = "%lepton") -> str:
     verb = request.verb
     name = str(request.values.get("name", ""))
     options = options_for(verb, [name] if name else []) or verb.options
-    words = " ".join(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in verb.positionals)
+    words = " ".join(positional.usage for positional in verb.positionals)
     parts = [" ".join(filter(None, [f"{prefix} {verb.name}", words, "[options]" if options else ""])), ""]
     parts += textwrap.wrap(verb.help, WIDTH)
     if verb.positionals:

@@ -15,7 +15,8 @@ from typing import Any
 
 from lepton_lab.errors import SpecError
 from lepton_lab.verbs.options import Option, find
-from lepton_lab.verbs.table import Verb, options_for, verb_named
+from lepton_lab.verbs.table import options_for, verb_named, verb_of
+from lepton_lab.verbs.verb import Verb
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def parse(line: str | Sequence[str], cell: str | None = None) -> Request:
     words = split(line) if isinstance(line, str) else list(line)
     if not words:
         raise SpecError("The verb is missing; type `%lepton` alone to see them.")
-    verb = verb_named(words[0])
-    rest = words[1:]
+    verb, num_words = verb_of(words)
+    rest = words[num_words:]
     if cell is not None and not verb.takes_cell:
         raise SpecError(f"{verb.name} takes no cell; write %lepton {verb.name} with one percent sign, on a line.")
     flags = rest[: rest.index("--")] if "--" in rest else rest
@@ -70,13 +71,14 @@ def write(verb: str | Verb, values: dict[str, Any], *, cell: str | None = None) 
     words, values = [], dict(values)
     for positional in verb.positionals:
         if positional.name in values:
-            words.append(str(values.pop(positional.name)))
+            value = values.pop(positional.name)
+            words += [str(each) for each in value] if positional.many else [str(value)]
     known = (*(options_for(verb, words) or verb.options), *verb.hidden)
     by_name = {option.name: option for option in known}
     flags = [word for name, value in values.items() for word in _flag_words(by_name.get(name), name, value)]
     like_flags = any(word.startswith("-") for word in words)
     words = [*flags, "--", *words] if like_flags else [*words, *flags]
-    line = " ".join(shlex.quote(word) for word in [verb.name, *words])
+    line = " ".join([verb.name, *(shlex.quote(word) for word in words)])
     return line if cell is None else f"{line}\n{cell}"
 
 
@@ -124,7 +126,11 @@ class _Reader:
     def _positional(self, word: str) -> None:
         if not self._positionals:
             raise SpecError(f"{self.verb.name}: {word!r} is one word too many. {self._usage()}")
-        self.values[self._positionals.pop(0).name] = word
+        positional = self._positionals[0]
+        if positional.many:
+            self.values.setdefault(positional.name, []).append(word)
+        else:
+            self.values[self._positionals.pop(0).name] = word
 
     def _flag(self, word: str) -> None:
         flag, _, text = word.partition("=")
@@ -173,11 +179,11 @@ class _Reader:
 
     def _require(self) -> None:
         for positional in self._positionals:
-            if positional.required:
+            if positional.required and positional.name not in self.values:
                 raise SpecError(
                     f"{self.verb.name}: {positional.name.upper()} is missing ({positional.help}). {self._usage()}"
                 )
 
     def _usage(self) -> str:
-        words = " ".join(p.name.upper() if p.required else f"[{p.name.upper()}]" for p in self.verb.positionals)
+        words = " ".join(positional.usage for positional in self.verb.positionals)
         return f"Type: %lepton {self.verb.name} {words}".rstrip() + (" [options]." if self.verb.options else ".")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton_lab.verbs.table import VERBS
-
 
 def python_for(verb: str, values: dict[str, Any], *, cell: str | None = None) -> str:
     """The Python lines for a verb with these values.
@@ -97,8 +95,67 @@ def _predict(verb: str, values: dict[str, Any], cell: str | None) -> str:
 
 
 def _plain(verb: str, values: dict[str, Any], cell: str | None) -> str:
-    function = {"runs": "list_runs", "endpoints": "list_endpoints"}.get(verb, VERBS[verb].name)
+    function = {"runs": "list_runs", "endpoints": "list_endpoints", "runs gc": "free_space"}.get(verb, verb)
     return call(f"lepton.{function}", **values)
+
+
+_METHODS = {
+    "runs show": "details",
+    "runs rename": "rename",
+    "runs tag": "tag",
+    "runs note": "note",
+    "runs pin": "pin",
+    "runs delete": "delete",
+    "runs move": "move",
+    "runs trust": "trust",
+    "continue": "train_longer",
+}
+"""The method of a run that a verb stands for, where it is called otherwise."""
+_WORDS = ("title", "tags", "text", "folder")
+"""Values that are written as positional arguments."""
+
+
+def _kept(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
+    words = [literal(values[name]) for name in _WORDS if name in values]
+    if verb == "runs rename" and not words:
+        words = ["None"]
+    elif verb == "runs note" and not words:
+        words = ['""']
+    options = {name: value for name, value in values.items() if name not in ("run", *_WORDS)}
+    if verb == "continue":
+        options = {"epochs": 10} | options
+    result = "run = " if verb in ("retry", "continue") else ""
+    return result + call(f"{subject}.{_METHODS.get(verb, verb)}", *words, **options)
+
+
+def _fork(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    parts: dict[str, dict[str, Any]] = {"data": {}, "model": {}}
+    plain = {}
+    for name, value in values.items():
+        owner, _, rest = name.partition("_")
+        if owner in parts and rest:
+            parts[owner][rest] = value
+        elif name != "run":
+            plain[name] = value
+    subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
+    nested = {name: options for name, options in parts.items() if options}
+    return "run = " + call(f"{subject}.fork", **plain, **nested)
+
+
+def _several(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name != "runs"}
+    function = {"compare": "compare", "runs export": "export_runs"}[verb]
+    return call(f"lepton.{function}", literal(list(values.get("runs", []))), **options)
+
+
+def _import(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    options = {name: value for name, value in values.items() if name != "folder"}
+    return "run = " + call("lepton.import_run", literal(values.get("folder", "run-folder")), **options)
+
+
+def _queue(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    return _kept(verb, values, cell) if "run" in values else call("lepton.queue")
 
 
 _WRITERS = {
@@ -113,4 +170,12 @@ _WRITERS = {
     "stop": _stop,
     "set": _set,
     "predict": _predict,
+    **dict.fromkeys(_METHODS, _kept),
+    "checkpoint": _kept,
+    "retry": _kept,
+    "fork": _fork,
+    "compare": _several,
+    "runs export": _several,
+    "runs import": _import,
+    "queue": _queue,
 }

@@ -5,54 +5,14 @@ Every face reads this table: the magic, its completion, the command line and the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from lepton_lab.errors import UnknownName
 from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, TrainSpec
 from lepton_lab.verbs import calls
+from lepton_lab.verbs.kept import KEPT, RUN, every_network_option, prefixed
 from lepton_lab.verbs.options import Option, options_of
-
-if TYPE_CHECKING:
-    from lepton_lab.session import Session
-
-Values = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Positional:
-    """A word without a flag. `values` says what completion offers, as in `Option`."""
-
-    name: str
-    help: str
-    values: str
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One verb of lepton_lab.
-
-    Attributes:
-        name: The word.
-        help: One sentence for a person.
-        call: The session call: (session, values, cell) -> the object to show.
-        positionals: Words without flags, in order.
-        options: The options it always has.
-        takes_cell: Whether the cell below `%%lepton` belongs to it.
-        hidden: Options that work but stand in another verb's help (`--data-target` of `train`).
-        needs_notebook: Whether it makes no sense in a terminal.
-    """
-
-    name: str
-    help: str
-    call: Callable[[Session, Values, str | None], Any]
-    positionals: tuple[Positional, ...] = ()
-    options: tuple[Option, ...] = ()
-    takes_cell: bool = False
-    hidden: tuple[Option, ...] = ()
-    needs_notebook: bool = False
+from lepton_lab.verbs.verb import Positional, Verb
 
 
 def options_for(verb: Verb, words: list[str]) -> tuple[Option, ...] | None:
@@ -66,17 +26,6 @@ def options_for(verb: Verb, words: list[str]) -> tuple[Option, ...] | None:
     return (*verb.options, *options_of(MODEL_OPTIONS[name])) if name in MODEL_OPTIONS else None
 
 
-def _prefixed(prefix: str, options: tuple[Option, ...]) -> tuple[Option, ...]:
-    return tuple(Option(**{**option.__dict__, "name": f"{prefix}_{option.name}"}) for option in options)
-
-
-def _every_network_option() -> tuple[Option, ...]:
-    """The options of all built-in networks, each name once; the network's own spec checks the value later."""
-    by_name = {option.name: option for spec in MODEL_OPTIONS.values() for option in options_of(spec)}
-    return tuple(by_name.values())
-
-
-_RUN = Positional("run", "A run's name (default: the last run)", "run")
 _DATA_OPTIONS = options_of(DataSpec, ("name",))
 _NAMED_SOURCES = (
     Option("data", str, "Dataset to train on, where none is loaded yet", group="source", values="dataset"),
@@ -109,14 +58,14 @@ _ALL = (
             Option("wait", bool, "Wait for the end, or go on at once", group="advanced"),
             *_NAMED_SOURCES,
         ),
-        hidden=(*_prefixed("data", _DATA_OPTIONS), *_prefixed("model", _every_network_option())),
+        hidden=(*prefixed("data", _DATA_OPTIONS), *prefixed("model", every_network_option())),
     ),
-    Verb("evaluate", "Show how a run does on the test rows; waits for the run to end.", calls.evaluate, (_RUN,)),
+    Verb("evaluate", "Show how a run does on the test rows; waits for the run to end.", calls.evaluate, (RUN,)),
     Verb(
         "deploy",
         "Put a run's network online as an endpoint; the same name gets a new version on the same URL.",
         calls.deploy,
-        (_RUN,),
+        (RUN,),
         options_of(DeploySpec),
     ),
     Verb(
@@ -130,8 +79,7 @@ _ALL = (
             Option("input", str, "One input as JSON: a list of numbers, or an object with a value per column"),
         ),
     ),
-    Verb("runs", "List the runs, the newest first.", calls.runs, (), (Option("limit", int, "How many", default=20),)),
-    Verb("run", "Show one run, live.", calls.run, (_RUN,)),
+    Verb("run", "Show one run, live.", calls.run, (RUN,)),
     Verb(
         "stop",
         "Stop a run (its last checkpoint stays) or an endpoint.",
@@ -142,15 +90,16 @@ _ALL = (
             Option("endpoint", bool, "Stop the endpoint, where a run has the same name", default=False),
         ),
     ),
-    Verb("pause", "Pause a run; it keeps its place.", calls.pause, (_RUN,)),
-    Verb("resume", "Go on with a paused, stopped or failed run.", calls.resume, (_RUN,)),
+    Verb("pause", "Pause a run; it keeps its place.", calls.pause, (RUN,)),
+    Verb("resume", "Go on with a paused, stopped or failed run.", calls.resume, (RUN,)),
     Verb(
         "set",
         "Change a running run.",
         calls.set_options,
-        (_RUN,),
+        (RUN,),
         (Option("learning_rate", float, "The new step length"),),
     ),
+    *KEPT,
     Verb("endpoints", "List the endpoints.", calls.endpoints),
     Verb("status", "Say what is loaded, what is running and what is online.", calls.status),
     Verb(
@@ -174,3 +123,19 @@ def verb_named(name: str) -> Verb:
     if name not in VERBS:
         raise UnknownName("verb", name, VERBS)
     return VERBS[name]
+
+
+def verb_of(words: Sequence[str]) -> tuple[Verb, int]:
+    """The verb that a line begins with, and how many of its words are the verb's: "runs rename" has two.
+
+    Raises:
+        UnknownName: With the nearest verbs, if there is none.
+    """
+    two = " ".join(words[:2])
+    if len(words) > 1 and two in VERBS:
+        return VERBS[two], 2
+    verb = verb_named(words[0])
+    deeper = [name for name in VERBS if name.startswith(verb.name + " ")]
+    if deeper and not verb.positionals and len(words) > 1 and not words[1].startswith("-"):
+        raise UnknownName("verb", two, deeper)
+    return verb, 1

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 from lepton_lab.session import (
+    ComparisonView,
     Dataset,
     Endpoint,
     EndpointList,
+    GcView,
     Model,
     Prediction,
     Predictions,
+    QueueView,
     Report,
     Run,
+    RunDetails,
     RunList,
     Status,
     StudioView,
 )
-from lepton_lab.widgets import cards, lists, reports, runs
+from lepton_lab.widgets import cards, kept, lists, reports, runs
 
 _CARDS: dict[type, Callable[[Any], str]] = {
     Dataset: cards.data_card,
@@ -30,6 +34,10 @@ _CARDS: dict[type, Callable[[Any], str]] = {
     RunList: lists.runs_card,
     EndpointList: lists.endpoints_card,
     Status: lists.status_card,
+    RunDetails: kept.details_card,
+    ComparisonView: kept.comparison_card,
+    QueueView: kept.queue_card,
+    GcView: kept.gc_card,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.session import EndpointList, RunList, Status
+from lepton_lab.session.answers import megabytes
 from lepton_lab.session.texts import accuracy, count, moment, seconds
 from lepton_lab.widgets.html import Markup, card, facts, join, note, state_chip, table, tag
 from lepton_lab.widgets.picture import spark_svg
@@ -16,19 +17,29 @@ def runs_card(runs: RunList) -> Markup:
         return card("Runs", note("No runs yet. Try: ", tag("code", "%lepton train --data digits --model cnn")))
     rows = [
         (
-            s.run_id,
+            run_name(s),
             state_chip(s.state),
             f"{s.epoch or 0:.0f} of {s.epochs or 0}",
             accuracy(s.val_accuracy),
             accuracy(s.test_accuracy),
             seconds(s.elapsed_seconds),
             moment(s.created),
+            *([megabytes(runs.num_bytes(s.run_id))] if runs.sizes else []),
             Markup(spark_svg(s.sparkline)),
         )
         for s in runs.summaries
     ]
-    head = ("run", "state", "epoch", "validation", "test", "trained", "started", "")
+    head = ("run", "state", "epoch", "validation", "test", "trained", "started", *(["disk"] if runs.sizes else []), "")
     return card("Runs", table(head, rows, "Runs"), *_messages(runs.summaries), aside=f"{len(rows)} shown")
+
+
+def run_name(summary: Any) -> Markup:
+    """A run's title and name, with its tags and its pin."""
+    name = tag("b", summary.title) if summary.title else summary.run_id
+    under = [summary.run_id] if summary.title else []
+    under += ["pinned"] if summary.pinned else []
+    under += [f"#{each}" for each in summary.tags]
+    return join([name, tag("div", " · ".join(under), cls="lepton-under")]) if under else join([name])
 
 
 def endpoints_card(endpoints: EndpointList) -> Markup:
