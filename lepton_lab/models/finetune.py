@@ -92,7 +92,7 @@ def freeze(module: nn.Module, pattern: str) -> list[str]:
         own = list(part.parameters(recurse=False))
         if isinstance(part, nn.modules.batchnorm._BatchNorm) and own and not any(p.requires_grad for p in own):
             part.eval()
-            part.train = _Stays(part)  # type: ignore[method-assign]
+            part.train = _Stays(part)  # type: ignore[method-assign, assignment]
     return [name for name in names if name in kept]
 
 

@@ -57,7 +57,7 @@ FORECASTERS = ("linear",)
 """Networks that make forecasts themselves; others are put into a `Forecaster`."""
 
 
-def build(spec: ModelSpec, problem: Problem) -> nn.Module:
+def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True) -> nn.Module:
     """The network that a spec asks for, with fresh weights or those of a file; one of one's own is checked.
 
     It is called with a batch's inputs (B, *input_shape), and with the rows' lengths too where the problem has them,
@@ -66,13 +66,14 @@ def build(spec: ModelSpec, problem: Problem) -> nn.Module:
     Args:
         spec: Name and options, or source and class.
         problem: What a row is, and what its answer.
+        starts_anew: Take the weights that the spec names; False where those of a checkpoint will be put in.
 
     Raises:
         ModelError: The network cannot be built, or does not suit the problem.
         UnknownName: No network has that name.
     """
     module = _fresh(spec, problem)
-    if spec.weights:
+    if spec.weights and starts_anew:
         load_weights(module, spec.weights)
     if spec.freeze:
         freeze(module, spec.freeze)
