@@ -50,7 +50,7 @@ def load_weights(module: nn.Module, path: str | Path) -> Taken:
     saved = _without_prefix(_read(Path(path)), module)
     own = module.state_dict()
     taken = [name for name, tensor in own.items() if name in saved and saved[name].shape == tensor.shape]
-    if not any(own[name].ndim for name in taken):
+    if not any(own[name].ndim > 1 for name in taken):  # a bias alone is a chance likeness
         raise ModelError(
             f"Nothing in {Path(path).name!r} fits this network: it has {_some(saved)}, the network has {_some(own)}. "
             "Give the weights of a network of the same kind and the same options."
