@@ -74,7 +74,7 @@ def test_a_prefix_of_all_names_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_weights_get_a_sentence(tmp_path: Path, weights: Path) -> None:
-    module = build(ModelSpec(name="mlp"), classes((7,)))
+    module = build(ModelSpec(name="mlp", options={"hidden": 50}), classes((7,)))
     with pytest.raises(ModelError, match="no file of weights at"):
         load_weights(module, tmp_path / "absent.safetensors")
     (tmp_path / "pickled.pt").write_bytes(b"\x80\x04not safetensors at all")
