@@ -7,6 +7,7 @@ of both sides, a concatenation lines them up, an operation that is not known her
 
 from __future__ import annotations
 
+import inspect
 import math
 import operator
 from collections.abc import Iterable
@@ -67,19 +68,20 @@ class Channels:
     _fixed: set[int] = field(default_factory=set)
 
     @classmethod
-    def of(cls, network: nn.Module, sample: torch.Tensor) -> Channels:
+    def of(cls, network: nn.Module, sample: tuple[torch.Tensor, ...]) -> Channels:
         """Follows the channels of a network.
 
         Args:
             network: In evaluation mode.
-            sample: Rows that it takes, (N, *row shape).
+            sample: What it is called with, for two rows or more.
 
         Raises:
             ModelError: If its graph cannot be followed (control flow that depends on the data, a layer used twice).
         """
         try:
-            graph = fx.symbolic_trace(network)
-            ShapeProp(graph).propagate(sample)
+            blanks = {} if len(sample) > 1 else dict.fromkeys(_arguments(network)[1:])
+            graph = fx.symbolic_trace(network, concrete_args=blanks or None)
+            ShapeProp(graph).propagate(*sample)
         except Exception as error:  # tracing raises whatever the network's code raises
             first = (str(error).strip().splitlines() or [repr(error)])[0]
             raise ModelError(f"The network's channels cannot be followed: {first[:200]}") from None
@@ -275,6 +277,11 @@ class _Walk:
 
     def _first(self, node: fx.Node) -> Units | None:
         return self._units.get(node.all_input_nodes[0]) if node.all_input_nodes else None
+
+
+def _arguments(network: nn.Module) -> list[str]:
+    """Names of what a network's forward takes."""
+    return list(inspect.signature(network.forward).parameters)
 
 
 def _shape(node: fx.Node) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -13,8 +15,9 @@ def fold_norms(network: nn.Module) -> nn.Module:
     Args:
         network: In evaluation mode. One whose graph cannot be traced stays as it is.
     """
+    blanks = dict.fromkeys(list(inspect.signature(network.forward).parameters)[1:])
     try:
-        graph = fx.symbolic_trace(network).graph
+        graph = fx.symbolic_trace(network, concrete_args=blanks or None).graph
     except Exception:  # tracing raises whatever the network's code raises; folding only saves a little
         return network
     layers = dict(network.named_modules())

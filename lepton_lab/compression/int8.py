@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import onnxruntime
 from onnxruntime.quantization import (
@@ -22,6 +21,8 @@ from onnxruntime.quantization import (
 )
 
 from lepton_lab.errors import ServingError
+from lepton_lab.serving.engine import Inputs
+from lepton_lab.serving.export import INPUT_NAMES
 
 ROWS_PER_BATCH = 32
 
@@ -64,7 +65,7 @@ def dynamic_int8(model: bytes) -> bytes:
         return target.read_bytes()
 
 
-def static_int8(model: bytes, samples: np.ndarray) -> bytes:
+def static_int8(model: bytes, samples: Inputs) -> bytes:
     """Weights and activations in 8 bits.
 
     Weights take 7 of them: on processors without VNNI two products of full 8-bit values overflow the 16 bits that they
@@ -72,7 +73,7 @@ def static_int8(model: bytes, samples: np.ndarray) -> bytes:
 
     Args:
         model: A simplified model.
-        samples: Prepared training rows, float32 (N, *row shape): the scales come from what they cause.
+        samples: Prepared training rows: the scales come from what they cause.
 
     Raises:
         ServingError: If the quantiser cannot read the network.
@@ -95,14 +96,13 @@ def static_int8(model: bytes, samples: np.ndarray) -> bytes:
 class _Samples(CalibrationDataReader):  # type: ignore[misc]
     """Hands the quantiser batches of rows."""
 
-    def __init__(self, samples: np.ndarray) -> None:
-        self._batches = iter(
-            [samples[start : start + ROWS_PER_BATCH] for start in range(0, len(samples), ROWS_PER_BATCH)]
-        )
+    def __init__(self, samples: Inputs) -> None:
+        starts = range(0, len(samples[0]), ROWS_PER_BATCH)
+        self._batches = iter([tuple(each[at : at + ROWS_PER_BATCH] for each in samples) for at in starts])
 
     def get_next(self) -> dict[str, Any] | None:
         batch = next(self._batches, None)
-        return None if batch is None else {"input": batch}
+        return None if batch is None else dict(zip(INPUT_NAMES, batch, strict=False))
 
 
 @contextmanager

@@ -28,9 +28,11 @@ from lepton_lab.errors import LeptonError, RunError
 from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.process import identity
 from lepton_lab.runs.record import RunRecord
+from lepton_lab.serving.answers import SERVED_TASKS
 from lepton_lab.serving.bundle import Bundle, load
-from lepton_lab.serving.engine import Engine
-from lepton_lab.specs import CompressSpec
+from lepton_lab.serving.engine import Engine, Inputs
+from lepton_lab.serving.export import answering
+from lepton_lab.specs import TASKS, CompressSpec
 from lepton_lab.training.restore import trained
 
 if TYPE_CHECKING:
@@ -54,10 +56,11 @@ def compress(record: RunRecord) -> Table:
     spec = CompressSpec.parse(read_json(folder_of(record.dir) / "spec.json"))
     table = Table(record.run_id, "running", "loading the network", process=_whoami())
     write_table(record.dir, table)
-    torch.set_num_threads(max(1, torch.get_num_threads()))
     network, dataset = trained(record)
-    if dataset.task != "classification":
-        raise RunError(f"compress is for classification; {record.run_id} was trained for {dataset.task}.")
+    if dataset.task not in SERVED_TASKS - {"language", "ranking"}:
+        raise RunError(f"{record.run_id} was trained for {dataset.task}, which compress cannot judge.")
+    task = TASKS[dataset.task]
+    table.metric, table.higher_is_better = task.metric, task.higher_is_better
     job = _Job(record, spec, table, network, dataset)
     job.run()
     return table
@@ -78,16 +81,15 @@ class _Job:
         split = dataset.splits["test"]
         if not len(split):
             raise RunError("There is no test part to compare variants on; raise test_fraction and train again.")
-        self._rows = np.ascontiguousarray(dataset.preparation.apply(np.asarray(split.inputs)), np.float32)
-        self._truths = np.asarray(split.labels, np.int64)
+        self._judge = measure.Judge(dataset)
         self._said_at = 0.0
         self._engines: dict[str, Engine] = {}
-        self._expected = np.empty(0, np.int64)
+        self._expected = np.empty(0, np.float32)
 
     def run(self) -> None:
         """Fills the table."""
         table = self._table
-        table.test_rows = len(self._rows)
+        table.test_rows = self._judge.num_rows
         state = {name: tensor.contiguous() for name, tensor in self._network.state_dict().items()}
         table.safetensors_bytes = len(save(state))
         self._add_original()
@@ -97,9 +99,9 @@ class _Job:
             table.step, table.done_fraction = recipe, number / len(recipes)
             write_table(self._record.dir, table)
             table.rows.append(self._variant(workshop, recipe))
-            table.chosen, table.reason = choose(table.rows, self._spec)
+            table.chosen, table.reason = choose(table, self._spec)
         self._time()
-        table.chosen, table.reason = choose(table.rows, self._spec)
+        table.chosen, table.reason = choose(table, self._spec)
         table.state, table.step, table.done_fraction = "finished", "", 1.0
         write_table(self._record.dir, table)
 
@@ -114,7 +116,7 @@ class _Job:
     def _add_original(self) -> None:
         bundle = load(bundle_folder(self._record.dir, ORIGINAL))
         engine = self._engines[ORIGINAL] = Engine(bundle, threads=1)
-        self._expected = measure.predictions(engine, self._rows)
+        self._expected = self._judge.answers(engine)
         self._table.rows.append(self._measured(ORIGINAL, bundle, self._expected, 0.0))
 
     def _variant(self, workshop: Workshop, recipe: str) -> Variant:
@@ -130,22 +132,24 @@ class _Job:
             made = workshop.make(recipe)
             workshop.write(made, recipe, info, folder)
             engine = Engine(load(folder), threads=1)
-            predicted = measure.predictions(engine, self._rows)
-            found = self._quality(predicted)
-            info["metrics"] = {"test_accuracy": found.accuracy, "test_f1_macro": found.f1, "agreement": found.agreement}
+            answers = self._judge.answers(engine)
+            found = self._judge.quality(answers, self._expected)
+            info["metrics"] = {f"test_{self._table.metric}": found.metric, "agreement": found.agreement}
+            if found.f1 is not None:
+                info["metrics"]["test_f1_macro"] = found.f1
             workshop.write(made, recipe, info, folder)
-            row = self._measured(recipe, load(folder), predicted, time.monotonic() - began)
+            row = self._measured(recipe, load(folder), answers, time.monotonic() - began)
         except LeptonError as error:
             traceback.print_exc()
             return Variant(recipe, problem=str(error), seconds=round(time.monotonic() - began, 3))
         self._engines[recipe] = engine
         return row
 
-    def _measured(self, name: str, bundle: Bundle, predicted: np.ndarray, seconds: float) -> Variant:
-        found = self._quality(predicted)
+    def _measured(self, name: str, bundle: Bundle, answers: np.ndarray, seconds: float) -> Variant:
+        found = self._judge.quality(answers, self._expected)
         return Variant(
             name,
-            found.accuracy,
+            found.metric,
             found.f1,
             found.agreement,
             bundle.num_bytes,
@@ -154,16 +158,13 @@ class _Job:
             seconds=round(seconds, 3),
         )
 
-    def _quality(self, predicted: np.ndarray) -> measure.Quality:
-        return measure.quality(predicted, self._truths, self._expected, self._dataset.classes)
-
     def _time(self) -> None:
         """Times all variants and eager torch in turns."""
         self._table.step = "comparing latencies"
         write_table(self._record.dir, self._table)
         torch_name = "eager torch"
-        runs: dict[str, Callable[[np.ndarray], object]] = {name: engine.run for name, engine in self._engines.items()}
-        found = measure.latencies({**runs, torch_name: _eager(self._network)}, self._rows[:32])
+        runs: dict[str, Callable[[Inputs], object]] = {name: engine.run for name, engine in self._engines.items()}
+        found = measure.latencies({**runs, torch_name: _eager(self._network, self._dataset.task)}, self._judge.sample)
         self._table.torch_ms = _milliseconds(found[torch_name][1])
         for at, row in enumerate(self._table.rows):
             if row.name in found:
@@ -177,12 +178,13 @@ def bundle_folder_of(record: RunRecord, name: str) -> Any:
     return bundle_folder(record.dir, name) if name == ORIGINAL else variant_folder(record.dir, name)
 
 
-def _eager(network: torch.nn.Module) -> Callable[[np.ndarray], object]:
+def _eager(network: torch.nn.Module, task: str) -> Callable[[Inputs], object]:
     """The original network as torch runs it without any help, on one thread as the engines do."""
+    module = answering(network, task)
 
-    def run(rows: np.ndarray) -> object:
+    def run(inputs: Inputs) -> object:
         with torch.inference_mode():
-            return torch.softmax(network(torch.from_numpy(rows)), 1).numpy()
+            return module(*map(torch.from_numpy, inputs)).numpy()
 
     torch.set_num_threads(1)
     return run

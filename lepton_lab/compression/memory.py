@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import numpy as np
 import psutil
 
 from lepton_lab.serving.bundle import load
@@ -23,7 +22,7 @@ def main(folder: str) -> int:
     opset_of(bundle.model)
     before = process.memory_info().rss
     engine = Engine(bundle, threads=1)
-    engine.run(np.zeros((BATCH_ROWS, *engine.row_shape), np.float32))
+    engine.run(engine.blank(BATCH_ROWS))
     after = process.memory_info().rss
     del first
     print(max(0, after - before))

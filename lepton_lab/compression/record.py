@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -40,8 +40,8 @@ class Variant:
 
     Attributes:
         name: The recipe ("prune+share"), or "original".
-        accuracy: Share of right answers on the test rows.
-        f1: F1, the plain mean over the classes.
+        metric: The task's figure on the test rows: the share of right answers, for a classifier.
+        f1: F1 of a classifier, the plain mean over the classes; None for other tasks.
         agreement: Share of the test rows that are answered as the original answers them.
         bytes: Everything that the bundle takes on disk.
         times_smaller: Than the original's weights as float32 safetensors.
@@ -53,8 +53,8 @@ class Variant:
     """
 
     name: str
-    accuracy: float = 0.0
-    f1: float = 0.0
+    metric: float = 0.0
+    f1: float | None = None
     agreement: float = 0.0
     bytes: int = 0
     times_smaller: float = 0.0
@@ -84,7 +84,9 @@ class Table:
         reason: Why it is the chosen one, in a sentence.
         safetensors_bytes: The original's weights as float32 safetensors.
         torch_ms: Latency of the original in eager torch at batch 1: median, 10th and 90th percentile.
-        test_rows: Rows that accuracy was measured on.
+        test_rows: Rows that the metric was measured on.
+        metric: Name of the task's metric.
+        higher_is_better: Whether a greater metric is the better one.
         message: Why it failed.
         process: Who works on it.
     """
@@ -99,6 +101,8 @@ class Table:
     safetensors_bytes: int = 0
     torch_ms: list[float] = field(default_factory=list)
     test_rows: int = 0
+    metric: str = "accuracy"
+    higher_is_better: bool = True
     message: str | None = None
     process: dict[str, Any] | None = None
 
@@ -227,30 +231,32 @@ def stop(run_dir: Path) -> None:
     write_table(run_dir, table)
 
 
-def choose(rows: list[Variant], spec: CompressSpec) -> tuple[str, str]:
+def choose(table: Table, spec: CompressSpec) -> tuple[str, str]:
     """The variant that a spec asks for, and why.
 
     Args:
-        rows: The original first.
+        table: Its first row is the original.
         spec: Its target and its largest loss.
 
     Returns:
         The variant's name, and a sentence.
     """
-    best = rows[0].accuracy
-    allowed = [row for row in rows if row.problem is None and loss_points(best, row) <= spec.max_loss + 1e-9]
-    keys = {
+    allowed = [row for row in table.rows if row.problem is None and loss_points(table, row) <= spec.max_loss + 1e-9]
+    keys: dict[str, Callable[[Variant], tuple[float, float]]] = {
         "smallest": lambda row: (row.bytes, row.milliseconds),
         "fastest": lambda row: (row.milliseconds, row.bytes),
-        "most_accurate": lambda row: (-row.accuracy, row.bytes),
+        "most_accurate": lambda row: (loss_points(table, row), row.bytes),
     }
     found = min(allowed, key=keys[spec.target])
-    lost = loss_points(best, found)
+    lost = loss_points(table, found)
     said = "no loss" if lost <= 0 else f"a loss of {lost:.2f} points"
     wanted = spec.target.replace("_", " ")
     return found.name, f"the {wanted} of {len(allowed)} variants that lose at most {spec.max_loss:g} points ({said})"
 
 
-def loss_points(original_accuracy: float, row: Variant) -> float:
-    """Points of accuracy that a variant loses."""
-    return (original_accuracy - row.accuracy) * 100
+def loss_points(table: Table, row: Variant) -> float:
+    """Points that a variant loses: of a share such as accuracy percentage points, else percent of the original."""
+    original = table.rows[0].metric
+    lost = original - row.metric if table.higher_is_better else row.metric - original
+    is_share = table.higher_is_better and 0 <= original <= 1
+    return 100 * (lost if is_share else lost / max(abs(original), 1e-12))

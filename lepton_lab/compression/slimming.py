@@ -35,8 +35,7 @@ def slim(network: nn.Module, material: Material, keep: float, seed: int = 0) -> 
     Raises:
         ModelError: If the network's channels cannot be followed, or none may go.
     """
-    inputs, _ = material.rows.span(0, 2)
-    channels = Channels.of(network, inputs)
+    channels = Channels.of(network, material.rows.batch(torch.arange(2)).inputs)
     going = _going(channels, _scores(network, channels, material, seed), keep)
     if not going:
         raise ModelError("No channel of this network can be taken out; its layers are fixed by its own code.")

@@ -21,6 +21,7 @@ from lepton_lab.compression.sharing import Sharing
 from lepton_lab.compression.slimming import slim
 from lepton_lab.compression.students import student
 from lepton_lab.compression.tuning import Constraint, Together, tune
+from lepton_lab.serving.engine import Inputs
 from lepton_lab.serving.export import Exported, compare, export_model, samples_of, write_bundle
 from lepton_lab.serving.manifest import PACKED_FILE
 from lepton_lab.serving.packed import pack
@@ -73,13 +74,15 @@ class Workshop:
         """
         steps = tuple(recipe.split("+"))
         network = self.network(tuple(step for step in steps if step not in ("dynamic-int8", "static-int8")))
-        exported = export_model(network, self._samples)
+        exported = export_model(network, self._samples, self._dataset.task)
         model = simplified(exported.model)
         if steps[-1] == "dynamic-int8":
             model = dynamic_int8(model)
         elif steps[-1] in ("static-int8", "qat-int8"):
             model = static_int8(model, self._calibration())
-        return replace(exported, model=model, verification=compare(self._original, model, self._samples))
+        return replace(
+            exported, model=model, verification=compare(self._original, model, self._samples, self._dataset.task)
+        )
 
     def write(self, made: Exported, recipe: str, run_info: dict[str, Any], folder: Path) -> None:
         """Writes a variant's bundle.
@@ -165,10 +168,10 @@ class Workshop:
             progress=progress,
         )
 
-    def _calibration(self) -> np.ndarray:
+    def _calibration(self) -> Inputs:
         """Training rows, prepared."""
-        inputs, _ = self.material.rows.span(0, min(self._spec.calibration_rows, len(self.material)))
-        return np.ascontiguousarray(inputs.numpy())
+        index = torch.arange(min(self._spec.calibration_rows, len(self.material)))
+        return tuple(np.ascontiguousarray(each.numpy()) for each in self.material.rows.batch(index).inputs)
 
 
 _STEPS: dict[str, Callable[[Workshop, Any, Callable[[float], None]], Any]] = {
