@@ -24,7 +24,6 @@ ORDER = [
     "training",
     "evaluation",
     "serving",
-    "compression",
     "worker",
     "session",
     "verbs",
@@ -54,7 +53,6 @@ FORBIDDEN = {
     "training": DRAWING,
     "evaluation": DRAWING,
     "serving": TORCH | DRAWING,
-    "compression": DRAWING,
     "worker": DRAWING,
     **dict.fromkeys(["session", "verbs", "widgets", "magics", "api", "demo", "cli", "__main__", DOOR], TORCH),
 }

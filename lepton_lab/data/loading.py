@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,20 +55,27 @@ def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progres
     store = store or storage.default_store()
     progress = progress or _silent
     source = find_source(spec, store)
-    _refuse_meaningless(source)
+    refuse_meaningless(source)
     name = fingerprint.of_prepared(source.identity(store), source.spec, _VERSION)
     path = storage.folder(store, name)
     meta = storage.read_meta(path)
-    if meta is None:
-        meta = _prepare(source, store, name, progress)
-    return _open(source, path, meta)
+    if meta is not None:
+        storage.touch(path)
+        with suppress(FileNotFoundError):  # another process may just have made room in the cache
+            return _open(source, path, meta)
+    return _open(source, path, _prepare(source, store, name, progress))
 
 
 def _silent(what: str, fraction: float | None) -> None:
     return None
 
 
-def _refuse_meaningless(source: Source) -> None:
+def refuse_meaningless(source: Source) -> None:
+    """Refuses options that a source has no use for.
+
+    Raises:
+        SpecError: Names the first one.
+    """
     for option, purpose in _SPECIAL.items():
         if getattr(source.spec, option) is not None and option not in source.uses:
             raise SpecError(f"data: {option} {purpose}; {source.title} is none. Leave it out.")

@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
@@ -22,6 +22,9 @@ import numpy as np
 from lepton_lab.errors import DataError, StoreError
 
 FORMAT = 1
+LIMIT_VARIABLE = "LEPTON_CACHE_GIGABYTES"
+"""Environment: how large the cache may become before what was used longest ago is removed."""
+_DEFAULT_LIMIT_GIGABYTES = 100.0
 META = "meta.json"
 _ABANDONED_SECONDS = 6 * 3600.0
 _CHUNK_BYTES = 32 * 2**20
@@ -96,6 +99,7 @@ def build(store: HasRoot, fingerprint: str) -> Iterator[tuple[Path, dict[str, An
         yield temporary, meta
         _seal(temporary, meta)
         _put_in_place(temporary, final)
+        evict(store, final)
     except OSError as error:
         raise StoreError(
             f"The prepared data cannot be written to {final.parent}: {error.strerror or error}."
@@ -134,6 +138,73 @@ def _put_in_place(temporary: Path, final: Path) -> None:
         if read_meta(final) is None:
             raise
     _sync(final.parent)
+
+
+def touch(path: Path) -> None:
+    """Notes that a stored folder is used now; best effort."""
+    with suppress(OSError):
+        os.utime(path)
+
+
+def limit_bytes() -> int:
+    """How large the cache may become.
+
+    Raises:
+        StoreError: When the setting is no number.
+    """
+    given = os.environ.get(LIMIT_VARIABLE) or _DEFAULT_LIMIT_GIGABYTES
+    try:
+        gigabytes = float(given)
+    except ValueError:
+        gigabytes = -1.0
+    if not gigabytes > 0:
+        raise StoreError(f"{LIMIT_VARIABLE} is {given!r}; expected a number of gigabytes, such as 50.")
+    return int(gigabytes * 1e9)
+
+
+def evict(store: HasRoot, keep: Path) -> list[str]:
+    """Removes what was used longest ago until the cache is within its limit; what a process has mapped stays readable.
+
+    Arrays and frames of a notebook are never removed: nobody could make them anew.
+
+    Args:
+        store: Whose cache it is.
+        keep: A folder that stays in any case, because it was just made.
+
+    Returns:
+        The names of the removed folders.
+    """
+    limit, found = limit_bytes(), []
+    for place in (Path(store.root) / "cache").iterdir():
+        if place.name.startswith(".") or not place.is_dir():
+            continue
+        with suppress(OSError):
+            found.append((place.stat().st_mtime, place, _folder_bytes(place)))
+    total, removed = sum(size for _, _, size in found), []
+    for _, place, size in sorted(found, key=lambda entry: entry[0]):
+        if total <= limit:
+            break
+        if place == keep or not _can_be_made_anew(place):
+            continue
+        aside = place.parent / f".broken-{place.name}-{uuid4().hex[:8]}"
+        with suppress(OSError):
+            place.rename(aside)  # at once and as a whole, so that no reader sees half of it
+            shutil.rmtree(aside, ignore_errors=True)
+            total -= size
+            removed.append(place.name)
+    return removed
+
+
+def _folder_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def _can_be_made_anew(path: Path) -> bool:
+    """Whether a folder holds prepared data, or what an archive or an address held."""
+    if path.name.startswith(("unpacked-", "remote-")):
+        return True
+    meta = read_meta(path)
+    return meta is not None and meta.get("kind") == "prepared"
 
 
 def _sync(path: Path) -> None:

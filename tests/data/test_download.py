@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from lepton_lab.data import DATASETS, load
+from lepton_lab.data.array_files import read_idx
 from lepton_lab.data.download import obtain, redacted
 from lepton_lab.data.registry import RemoteFile
-from lepton_lab.data.sources.idx import read_idx
 from lepton_lab.data.storage import folder
 from lepton_lab.errors import DataError
 from lepton_lab.specs import DataSpec
@@ -202,8 +202,8 @@ def test_other_kinds_of_address_are_refused(store):
     ("content", "said"),
     [
         (b"", "damaged"),
-        (b"\x00\x00\x0d\x01" + b"\x00\x00\x00\x01", "not an IDX file of unsigned bytes"),
-        (b"\x00\x00\x08\x01" + b"\xff\xff\xff\xff", "announces"),
+        (b"\x00\x00\x07\x01" + b"\x00\x00\x00\x01", "not an IDX file of numbers"),
+        (b"\x00\x00\x08\x01" + b"\xff\xff\xff\xff", "header announces"),
         (b"\x00\x00\x08\x01" + b"\x00\x00\x00\x05abc", "not the 5 bytes"),
         (gzip.compress(b"\x00\x00\x08\x01" + b"\x00\x00\x00\x02" + b"ab" * 1000), "not the 2 bytes"),
         (gzip.compress(b"\x00\x00\x08\x01" + b"\x00\x00\x00\x02ab")[:-9], "damaged"),

@@ -57,3 +57,14 @@ def path_name(path: Path) -> str:
 def slug(text: str) -> str:
     """A text as a name of letters, digits, '-' and '_', at most 40 long."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-")[:40] or "data"
+
+
+def is_address(name: str) -> bool:
+    """Whether a name is the address of something on another machine."""
+    scheme, mark, rest = name.partition("://")
+    return bool(mark and rest) and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def is_idx(path: Path) -> bool:
+    """Whether a file's name is one of an IDX file."""
+    return bool(re.search(r"[-_.]idx[1-4]?(-ubyte)?(\.gz)?$", path.name.lower()))

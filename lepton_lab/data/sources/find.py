@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from lepton_lab.data.archives import archive_of
 from lepton_lab.data.registry import DATASETS, known_names
-from lepton_lab.data.sources.base import Source
+from lepton_lab.data.sources.base import Source, is_address, is_idx
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, UnknownName
 from lepton_lab.specs import DataSpec
 
+ARRAY_SUFFIXES = (".npz", ".npy")
 TABLE_SUFFIXES = (
     *(".csv", ".tsv", ".tab", ".txt", ".data", ".dat"),
     *(".parquet", ".pq", ".arrow", ".feather", ".ipc", ".jsonl", ".ndjson", ".json"),
@@ -33,10 +35,16 @@ def find_source(spec: DataSpec, store: HasRoot) -> Source:
         return NotebookSource(spec, store)
     if spec.name in DATASETS:
         return _named(spec)
+    if is_address(spec.name):
+        from lepton_lab.data.sources.remote import RemoteFiles
+
+        return RemoteFiles(spec)
     path = Path(spec.name).expanduser()
+    if (packed := archive_of(path)) is not None:
+        return _from_archive(spec, *packed)
     if path.exists():
         return _from_path(spec, path.resolve())
-    if os.sep in spec.name or "/" in spec.name or path.suffix.lower() in (*TABLE_SUFFIXES, ".ts"):
+    if os.sep in spec.name or "/" in spec.name or path.suffix.lower() in (*TABLE_SUFFIXES, *ARRAY_SUFFIXES, ".ts"):
         raise DataError(
             f"There is no file or folder {str(path)!r} (looked in {str(Path.cwd())!r}); check the path, "
             f"or name a dataset: {', '.join(known_names())}."
@@ -69,12 +77,23 @@ def _from_path(spec: DataSpec, path: Path) -> Source:
         from lepton_lab.data.sources.ts_file import TsFile
 
         return TsFile(spec, path)
+    if path.suffix.lower() in ARRAY_SUFFIXES or is_idx(path):
+        from lepton_lab.data.sources.array_file import ArrayFile
+
+        return ArrayFile(spec, path)
     if path.suffix.lower() in TABLE_SUFFIXES:
         return _from_file(spec, path)
     raise DataError(
-        f"{str(path)!r} is neither a table ({', '.join(TABLE_SUFFIXES)}) nor a folder with a folder per class; "
+        f"{str(path)!r} is neither a table ({', '.join(TABLE_SUFFIXES)}), arrays (.npz, .npy, IDX), series (.ts), an "
+        "archive (.zip, .tar, ...), nor a folder of pictures, sounds or texts; "
         "load it in the notebook and give its arrays or data frame instead."
     )
+
+
+def _from_archive(spec: DataSpec, archive: Path, inside: str) -> Source:
+    from lepton_lab.data.sources.unpacked import ArchiveFile
+
+    return ArchiveFile(spec.changed(name=str(archive / inside) if inside else str(archive)), archive, inside)
 
 
 def _from_file(spec: DataSpec, path: Path) -> Source:

@@ -53,7 +53,7 @@ def _as_series(table: Table, spec: DataSpec, title: str) -> Material | None:
     """The table as a series to forecast, where that is asked for, or where it is one by its look."""
     from lepton_lab.data.series_material import looks_like_series, series_from_frame
 
-    if spec.task == "auto" and (spec.target is not None or spec.roles is not None):
+    if spec.task == "auto" and spec.horizon is None and (spec.target is not None or spec.roles is not None):
         return None
     frame = _whole(table)
     if spec.task == "forecasting" or looks_like_series(frame, spec):
