@@ -23,7 +23,7 @@ ARGS ?=
 
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
-.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench faults clean
+.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench bench-accuracy faults clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ test: check js-tests ## everything: lint, types, js, Python, browsers
 
 bench: setup ## measure first point, import time, training and serving speed; writes bench.json
 	$(PY) -m tests.benchmarks
+
+# Sets by name: make bench-accuracy ARGS="gunpoint adult --seeds 1"
+bench-accuracy: setup ## test accuracy on real sets with default options; goes on where it ended; writes bench-accuracy.json
+	$(PY) -m tests.benchmarks.accuracy $(ARGS)
 
 faults: setup system ## the fault tests in their long form: kills, full disks, torn files; writes faults.json
 	$(PY) -m pytest -q -s --run-slow --figures faults.json tests/runs tests/training tests/test_spine_faults.py

@@ -50,6 +50,7 @@ class Forecaster(nn.Module):
         super().__init__()
         self.network = network
         self.learning_rates: dict[str, float] = getattr(network, "learning_rates", {})
+        self.training_defaults: dict[str, float] = getattr(network, "training_defaults", {})
         self.num_ahead, self.num_series = problem.output_shape
         self.register_buffer("targets", torch.tensor(forecast_columns(problem)), persistent=False)
 

@@ -30,6 +30,9 @@ class Rnn(nn.Module):
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.3}
     """Peak learning rates that suit this network, by optimizer."""
 
+    training_defaults: ClassVar[dict[str, float]] = {"clip_norm": 1.0}
+    """Options of training that suit this network, used where they are left open."""
+
     def __init__(self, problem: Problem, options: RnnOptions) -> None:
         super().__init__()
         self.steps = Steps(problem, options.embedding, options.dropout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,9 @@ from lepton_lab.models.registry import build
 from lepton_lab.models.tracing import Layer, traced
 from lepton_lab.specs import ModelSpec, Problem
 
+BATCH_SIZE = 32
+"""Rows of a step where none are named."""
+
 
 @dataclass(frozen=True)
 class ModelSummary:
@@ -24,16 +28,25 @@ class ModelSummary:
         input_shape: Shape of one row.
         layers: The innermost modules in the order in which they ran, shapes without the batch.
         num_parameters: Numbers that training can move.
+        num_frozen: Numbers that stay as they are.
         num_macs: Multiplications to answer one row.
+        num_flops: Floating-point operations of these: a multiplication and an addition each.
         parameter_bytes: Size of the weights.
+        batch_size: Rows of a step that `training_bytes` is for.
+        training_bytes: Estimate of the memory of a training step: weights, gradients, two tensors of the optimizer
+            beside each weight, and what every layer returns.
     """
 
     name: str
     input_shape: tuple[int, ...]
     layers: tuple[Layer, ...]
     num_parameters: int
+    num_frozen: int
     num_macs: int
+    num_flops: int
     parameter_bytes: int
+    batch_size: int
+    training_bytes: int
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain JSON-able values."""
@@ -53,7 +66,7 @@ def _plain(layer: Layer) -> dict[str, Any]:
     return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(layer).items()}
 
 
-def summary(spec: ModelSpec, problem: Problem) -> ModelSummary:
+def summary(spec: ModelSpec, problem: Problem, *, batch_size: int | None = None) -> ModelSummary:
     """Builds the network that a spec asks for and describes it.
 
     Raises:
@@ -61,10 +74,10 @@ def summary(spec: ModelSpec, problem: Problem) -> ModelSummary:
     """
     with torch.random.fork_rng(devices=[]):
         module = build(spec, problem)
-    return describe(module, problem, name=spec.name)
+    return describe(module, problem, name=spec.name, batch_size=batch_size)
 
 
-def describe(module: nn.Module, problem: Problem, *, name: str) -> ModelSummary:
+def describe(module: nn.Module, problem: Problem, *, name: str, batch_size: int | None = None) -> ModelSummary:
     """Describes a network that is there, by a few made-up rows; its mode and weights stay as they are."""
     was_training = module.training
     first = next(module.parameters())
@@ -78,12 +91,22 @@ def describe(module: nn.Module, problem: Problem, *, name: str) -> ModelSummary:
         layer.input_shape = layer.input_shape[1:] if layer.input_shape else None
         layer.output_shape = layer.output_shape[1:] if layer.output_shape else None
         layer.num_macs //= NUM_ROWS
-    trainable = [p for p in module.parameters() if p.requires_grad]
+    weights = list(module.parameters())
+    trainable = [p for p in weights if p.requires_grad]
+    num_macs = sum(layer.num_macs for layer in layers)
+    batch_size = batch_size or BATCH_SIZE
+    activations = sum(math.prod(layer.output_shape or ()) for layer in layers) * batch_size
+    weight_bytes = sum(p.numel() * p.element_size() for p in weights)
+    moved_bytes = sum(p.numel() * p.element_size() for p in trainable)
     return ModelSummary(
         name=name,
         input_shape=tuple(problem.input_shape),
         layers=tuple(layers),
         num_parameters=sum(p.numel() for p in trainable),
-        num_macs=sum(layer.num_macs for layer in layers),
-        parameter_bytes=sum(p.numel() * p.element_size() for p in trainable),
+        num_frozen=sum(p.numel() for p in weights if not p.requires_grad),
+        num_macs=num_macs,
+        num_flops=2 * num_macs,
+        parameter_bytes=weight_bytes,
+        batch_size=batch_size,
+        training_bytes=weight_bytes + 3 * moved_bytes + 4 * activations,
     )

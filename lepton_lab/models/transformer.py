@@ -63,6 +63,9 @@ class Transformer(nn.Module):
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 1e-3, "adam": 1e-3, "sgd": 0.05}
     """Peak learning rates that suit this network, by optimizer."""
 
+    training_defaults: ClassVar[dict[str, float]] = {"clip_norm": 1.0}
+    """Options of training that suit this network, used where they are left open."""
+
     def __init__(self, problem: Problem, options: TransformerOptions) -> None:
         super().__init__()
         width = options.heads * max(2, 2 * (options.width // options.heads // 2))

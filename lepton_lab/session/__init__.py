@@ -6,6 +6,7 @@
 | `dataset`, `model`, `run`, `report`, `endpoint`, `lists` | the objects that a person holds |
 | `answers`, `keeping`, `copies`, `store_calls` | runs that are kept: labels, branches, comparison, queue, disk space |
 | `source` | the source of a network of one's own, with what it needs |
+| `sketch` | a network on paper, from a process that may import torch |
 | `host` | where the session lives (notebook, terminal); the seam of the tests |
 | `shown` | how objects show themselves; filled by the widgets |
 | `texts`, `waiting` | figures as text, the progress line of a terminal |
@@ -24,6 +25,7 @@ from lepton_lab.session.lists import Asked, EndpointList, RunList, Status, Studi
 from lepton_lab.session.model import Model
 from lepton_lab.session.report import Report
 from lepton_lab.session.run import Run
+from lepton_lab.session.sketch import Sketch
 
 __all__ = [
     "Asked",
@@ -44,6 +46,7 @@ __all__ = [
     "RunList",
     "Said",
     "Session",
+    "Sketch",
     "Status",
     "StudioView",
     "current",

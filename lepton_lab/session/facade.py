@@ -19,6 +19,7 @@ from lepton_lab.session.host import Host, detect
 from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView, sorted_runs
 from lepton_lab.session.model import Model, spec_for, spec_from_cell
 from lepton_lab.session.run import Run
+from lepton_lab.session.sketch import Sketcher
 from lepton_lab.session.store_calls import StoreCalls, matches
 from lepton_lab.session.waiting import ProgressLine, Watch
 from lepton_lab.specs import DeploySpec, ModelSpec, RunSpec, TrainSpec
@@ -44,6 +45,7 @@ class Session(StoreCalls):
         self.who = who
         self.dataset: Dataset | None = None
         self.model: Model | None = None
+        self.sketcher = Sketcher()
         self._last_run: str | None = None
         self._last_endpoint: str | None = None
         self._datasets: dict[str, Dataset] = {}

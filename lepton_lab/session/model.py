@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lepton_lab.session.facade import Session
     from lepton_lab.session.report import Report
     from lepton_lab.session.run import Run
+    from lepton_lab.session.sketch import Sketch
 
 
 class Model(Shown):
@@ -59,6 +60,17 @@ class Model(Shown):
         """
         self._run = self._session.start(self, TrainSpec.parse(options), wait)
         return self._run
+
+    def summary(self, batch_size: int | None = None) -> Sketch:
+        """Layers, shapes, parameters, work and memory, before training; built in a process of its own.
+
+        Args:
+            batch_size: Rows of a step, for the memory (default: 32).
+
+        Raises:
+            ModelError: If the network cannot be built, or does not suit the dataset.
+        """
+        return self._session.sketcher.draw(self.spec, self.dataset.prepared.problem, batch_size)
 
     def evaluate(self) -> Report:
         """The report of the last run on the test rows; waits for the run to end."""

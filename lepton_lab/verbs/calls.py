@@ -25,6 +25,11 @@ def model(session: Session, values: Values, cell: str | None) -> Any:
     return session.select_model(name, **values)
 
 
+def summary(session: Session, values: Values, cell: str | None) -> Any:
+    """The selected network on paper."""
+    return session.current_model().summary(**values)
+
+
 def train(session: Session, values: Values, cell: str | None) -> Any:
     """Loads `--data` and selects `--model` first, where the line names them."""
     sources: dict[str, Values] = {"data": {}, "model": {}}

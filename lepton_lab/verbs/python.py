@@ -64,6 +64,10 @@ def _train(verb: str, values: dict[str, Any], cell: str | None) -> str:
     return "\n".join([*lines, "run = " + call("model.train", **plain)])
 
 
+def _summary(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    return call("model.summary", **values)
+
+
 def _of_run(verb: str, values: dict[str, Any], cell: str | None) -> str:
     options = {name: value for name, value in values.items() if name != "run"}
     subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
@@ -162,6 +166,7 @@ _WRITERS = {
     "data": _data,
     "model": _model,
     "train": _train,
+    "summary": _summary,
     "evaluate": _of_run,
     "deploy": _of_run,
     "pause": _of_run,

@@ -49,6 +49,13 @@ _ALL = (
         takes_cell=True,
     ),
     Verb(
+        "summary",
+        "Show the selected network before it is trained: layers, shapes, parameters, FLOPs, memory.",
+        calls.summary,
+        (),
+        (Option("batch_size", int, "Rows of a step, for the memory", default=32),),
+    ),
+    Verb(
         "train",
         "Train in a process of its own. A notebook goes on at once; a terminal shows the progress and waits.",
         calls.train,
