@@ -39,6 +39,13 @@ export interface RunSummary {
   seconds_left?: number | null;
   elapsed_seconds?: number | null;
   learning_rate?: number | null;
+  /** The figure that the task is judged by; the fields with _metric in their name hold it. */
+  metric?: string;
+  higher_is_better?: boolean;
+  train_metric?: number | null;
+  val_metric?: number | null;
+  best_val_metric?: number | null;
+  test_metric?: number | null;
   train_accuracy?: number | null;
   train_loss?: number | null;
   val_accuracy?: number | null;

@@ -81,9 +81,9 @@ describe('Smoother', () => {
 
 describe('bestPoint', () => {
   it('is the first highest accuracy, or the lowest loss, and nothing for no points', () => {
-    expect(bestPoint(pointsOf([1, 2, 3], [0.5, 0.9, 0.9]), 'accuracy')).toEqual({ epoch: 2, value: 0.9 });
-    expect(bestPoint(pointsOf([1, 2, 3], [0.5, Number.NaN, 0.2]), 'loss')).toEqual({ epoch: 3, value: 0.2 });
-    expect(bestPoint(new Points(), 'loss')).toBeNull();
+    expect(bestPoint(pointsOf([1, 2, 3], [0.5, 0.9, 0.9]), true)).toEqual({ epoch: 2, value: 0.9 });
+    expect(bestPoint(pointsOf([1, 2, 3], [0.5, Number.NaN, 0.2]), false)).toEqual({ epoch: 3, value: 0.2 });
+    expect(bestPoint(new Points(), false)).toBeNull();
   });
 });
 

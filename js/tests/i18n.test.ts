@@ -24,13 +24,14 @@ describe('strings', () => {
 
   it('are all used', () => {
     const code = sources();
-    const made = /^(time|state|mark|step|problem|chart\.label)\./;
+    const made = /^(time|state|mark|metric|step|problem|chart\.label)\./;
     const unused = Object.keys(STRINGS.en).filter(key => !made.test(key) && !code.includes(`'${key}'`));
     expect(unused).toEqual([]);
   });
 
   it('leave no English word in Chinese', () => {
-    const allowed = /^(URL|Lepton|F1|Python|p95|v\{version\}|digits|PNG|CSV|MB|lepton_lab|clip_norm|label|target|NaN)$/;
+    const allowed =
+      /^(URL|Lepton|F1|Python|p95|v\{version\}|digits|PNG|CSV|MB|mAP|lepton_lab|clip_norm|label|target|NaN)$/;
     for (const [key, text] of Object.entries(STRINGS.zh)) {
       const words = text.replace(/\{\w+\}/g, '').match(/[A-Za-z_]{3,}/g) ?? [];
       expect([key, words.filter(word => !allowed.test(word))]).toEqual([key, []]);

@@ -81,6 +81,14 @@ describe('RunView', () => {
     expect(chart.figure?.best).toEqual({ epoch: 1, value: 0.75 });
   });
 
+  it('shows what the task is judged by, and knows when less is better', async () => {
+    const judged = { metric: 'mae', higher_is_better: false, val_metric: 12.3456, best_val_metric: 11.2 };
+    const { text, chart } = await show({ ...judged, epochs: 16, epoch: 2 });
+    expect(text('.lp-stat:first-child')).toBe('Validation MAE12.35 best 11.20');
+    expect(text('.lp-legend')).toContain('MAE');
+    expect(chart.figure?.higher).toBe(false);
+  });
+
   it('says what is awaited, what went wrong and what to do', async () => {
     const queued = await show({ state: 'queued', queue_position: 1 });
     expect(queued.text('.lp-notice')).toBe('Waiting for the device: 1 run before this one.');

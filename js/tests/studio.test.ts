@@ -183,6 +183,26 @@ describe('StudioView', () => {
     expect(mistakes()).toHaveLength(2);
   });
 
+  it('shows the report of a forecast without classes', () => {
+    const forecast: Report = {
+      task: 'forecasting',
+      metric: 'mse',
+      rows: 40,
+      loss: 0.4,
+      mse: 0.381,
+      mae: 0.402,
+      targets: [{ name: 'load', mse: 0.381, mae_units: 12.5 }],
+      horizon: [1, 2, 3].map(step => ({ step, mse: 0.3 + step / 100, mae: 0.4 }))
+    };
+    const { view } = open({ step: 'evaluate', report: forecast });
+    const text = view.element.textContent ?? '';
+    expect(text).toContain('Test MSE');
+    expect(text).toContain('0.3810');
+    expect(text).toContain('By step ahead');
+    expect(text).toContain('load');
+    expect(view.element.querySelector('.lp-confusion')).toBeNull();
+  });
+
   it('shows the key until the page is closed, though the kernel forgets it', async () => {
     const endpoint = {
       name: 'digits',

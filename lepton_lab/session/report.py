@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError, RunFailed
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import accuracy, count, table
+from lepton_lab.session.texts import accuracy, count, metric, score, table
 
 if TYPE_CHECKING:
     from lepton_lab.session.dataset import Dataset
@@ -21,41 +21,90 @@ class Report(Shown):
         self.run_id, self.values, self.dataset = run_id, values, dataset
 
     @property
+    def task(self) -> str:
+        """What was learnt: a name of `specs.TASKS`."""
+        return str(self.values.get("task", "classification"))
+
+    @property
+    def metric(self) -> str:
+        """The name of the figure that the task is judged by."""
+        return str(self.values.get("metric", "accuracy"))
+
+    @property
+    def score(self) -> float:
+        """The figure that the task is judged by."""
+        return float(self.values[self.metric])
+
+    @property
     def accuracy(self) -> float:
-        """Share of the rows predicted right."""
-        return float(self.values["accuracy"])
+        """Classification: share of the rows predicted right."""
+        return float(self._of_task("accuracy"))
 
     @property
     def f1(self) -> float:
-        """F1 averaged over the classes, each counting the same."""
-        return float(self.values["f1_macro"])
+        """Classes and labels: F1 averaged over them, each counting the same."""
+        return float(self._of_task("f1_macro"))
 
     @property
     def classes(self) -> list[dict[str, Any]]:
-        """Precision, recall, F1 and rows of each class."""
-        return list(self.values["classes"])
+        """Figures and rows of each class; empty where there are no classes."""
+        return list(self.values.get("classes", []))
 
     @property
     def confusion(self) -> list[list[int]]:
-        """Rows counted by truth (down) and prediction (across)."""
-        return list(self.values["confusion"])
+        """Classification: rows counted by truth (down) and prediction (across); else empty."""
+        return list(self.values.get("confusion", []))
 
     @property
     def mistakes(self) -> list[dict[str, Any]]:
-        """The worst mistakes first: row, truth, prediction, confidence."""
-        return list(self.values["mistakes"])
+        """Classification: the worst mistakes first (row, truth, prediction, confidence); else empty."""
+        return list(self.values.get("mistakes", []))
+
+    def _of_task(self, name: str) -> Any:
+        if name not in self.values:
+            raise RunError(f"The report of {self.run_id} has no {name}: {self.task} is judged by {self.metric}.")
+        return self.values[name]
 
     def to_dict(self) -> dict[str, Any]:
         return {"run_id": self.run_id, **self.values}
 
     def __str__(self) -> str:
-        head = ("class", "precision", "recall", "F1", "rows")
-        rows = [
-            (c["name"], *(accuracy(c[key]) for key in ("precision", "recall", "f1")), count(c["support"]))
-            for c in self.classes
+        more = f", F1 {accuracy(self.f1)}" if "f1_macro" in self.values and self.metric != "f1" else ""
+        rows = count(self.values["rows"])
+        first = f"{self.run_id}: test {metric(self.metric)} {score(self.score)}{more}, {rows} rows"
+        tables = [table(head, lines) for _, head, lines in report_tables(self)]
+        return "\n".join([first, *tables])
+
+
+Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+"""A title, the heads of the columns, the rows."""
+
+_COLUMNS = {
+    "classes": ("Figures by class", "class", ("precision", "recall", "f1", "map50"), "support"),
+    "targets": ("Figures by target", "target", ("mae", "rmse", "r2", "mse", "mae_units"), None),
+}
+_HEADS = {"f1": "F1", "r2": "R²", "mae_units": "MAE in units", "map50": "mAP@0.5", "support": "rows"}
+
+
+def report_tables(report: Report) -> list[Table]:
+    """The figures of a report by class or by target, as tables of texts."""
+    tables: list[Table] = []
+    for key, (title, first, names, last) in _COLUMNS.items():
+        entries = report.values.get(key) or []
+        present = [name for name in names if any(name in entry for entry in entries)]
+        if not entries or (key == "targets" and len(entries) == 1 and report.task != "forecasting"):
+            continue
+        heads = (first, *(_HEADS.get(name, metric(name)) for name in present), *([_HEADS["support"]] if last else []))
+        lines = [
+            (
+                str(entry["name"]),
+                *(score(entry.get(name)) for name in present),
+                *([count(entry[last])] if last else []),
+            )
+            for entry in entries
         ]
-        first = f"{self.run_id}: test accuracy {accuracy(self.accuracy)}, F1 {accuracy(self.f1)}"
-        return f"{first}, {count(self.values['rows'])} rows\n{table(head, rows)}"
+        tables.append((title, heads, lines))
+    return tables
 
 
 def report_of(run: Run, session: Session) -> Report:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError, RunFailed, SpecError
 from lepton_lab.session.keeping import Kept
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import accuracy, seconds
+from lepton_lab.session.texts import metric, score, seconds
 from lepton_lab.session.waiting import queued_words
 
 if TYPE_CHECKING:
@@ -203,9 +203,9 @@ class Run(Kept, Shown):
 def sentence(summary: RunSummary) -> str:
     """A run in one line: its name, its state and the figures that matter in it."""
     state = str(summary.state)
-    best = summary.test_accuracy if summary.test_accuracy is not None else summary.val_accuracy
-    kind = "test accuracy" if summary.test_accuracy is not None else "validation accuracy"
-    figures = f", {kind} {accuracy(best)}" if best is not None else ""
+    best = summary.test_metric if summary.test_metric is not None else summary.val_metric
+    part = "test" if summary.test_metric is not None else "validation"
+    figures = f", {part} {metric(summary.metric)} {score(best)}" if best is not None else ""
     if state == "failed":
         return f"{summary.run_id}: failed: {summary.message or summary.reason}"
     if state == "queued":

@@ -8,9 +8,36 @@ from datetime import datetime
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+METRICS = {
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "mae": "MAE",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "perplexity": "perplexity",
+    "hit_rate": "hit rate @10",
+    "map50": "mAP@0.5",
+}
+"""How the figures that tasks are judged by are written."""
+
+
 def accuracy(value: float | None) -> str:
     """Four digits after the point ("0.9812"), or a dash."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def score(value: float | None) -> str:
+    """The figure that a task is judged by: four decimals below 2, else about four digits; or a dash."""
+    if value is None:
+        return "-"
+    size = abs(value)
+    decimals = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 10 else 3 if size >= 2 else 4
+    return f"{value:,.{decimals}f}"
+
+
+def metric(name: str) -> str:
+    """The name of a figure as a person writes it."""
+    return METRICS.get(name, name)
 
 
 def seconds(value: float | None) -> str:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from lepton_lab.session.texts import accuracy, count, seconds, sparkline
+from lepton_lab.session.texts import count, metric, score, seconds, sparkline
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -68,8 +68,8 @@ def progress_text(summary: RunSummary) -> str:
         summary.run_id,
         "━" * filled + "╌" * (_BAR_CELLS - filled),
         f"epoch {int(summary.epoch or 0):>{len(str(epochs))}} of {epochs}",
-        f"training {accuracy(summary.train_accuracy)}",
-        f"validation {accuracy(summary.val_accuracy)}",
+        f"{metric(summary.metric)}: training {score(summary.train_metric)}",
+        f"validation {score(summary.val_metric)}",
         sparkline(summary.sparkline),
         f"{seconds(summary.seconds_left)} left" if state == "running" and summary.seconds_left is not None else state,
     ]

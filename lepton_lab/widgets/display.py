@@ -61,6 +61,6 @@ def show(thing: Any) -> None:
         display(Studio(thing.session, public=thing.public))
     else:
         display(bundle(thing), raw=True)
-        if isinstance(thing, Report):
+        if isinstance(thing, Report) and thing.confusion:
             display(reports.confusion_bundle(thing), raw=True)
     runs.settle()

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from lepton_lab.session.texts import metric, score
+
 if TYPE_CHECKING:
     from lepton_lab.runs import Curve, RunSummary
 
@@ -16,10 +18,12 @@ _MAX_POINTS = 400
 _COLOURS = {"train": "var(--l-train,#0072B2)", "val": "var(--l-val,#D55E00)"}
 _PLAIN = {"train": "#0072B2", "val": "#D55E00"}
 _WORDS = {"train": "training", "val": "validation"}
+_SHARES = frozenset({"accuracy", "f1", "map50", "hit_rate"})
+"""Figures that lie between 0 and 1."""
 
 
 def curve_svg(curve: Curve, summary: RunSummary, *, themed: bool = False) -> str:
-    """Training and validation accuracy by epoch, with the run's id.
+    """The figure that the task is judged by, for training and validation by epoch, with the run's id.
 
     Args:
         curve: The run's points.
@@ -29,23 +33,30 @@ def curve_svg(curve: Curve, summary: RunSummary, *, themed: bool = False) -> str
     colours = _COLOURS if themed else _PLAIN
     text = "var(--l-fg2,#6b7686)" if themed else "#6b7686"
     line = "var(--l-line,#c9cfd9)" if themed else "#9aa3b2"
-    series = {kind: _points(curve, f"{kind}_accuracy") for kind in ("train", "val")}
+    series = {kind: _points(curve, f"{kind}_{summary.metric}") for kind in ("train", "val")}
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     high_x = max([float(summary.epochs or 1), *xs])
-    low_y, high_y, ticks = _range(ys)
+    low_y, high_y, ticks = _range(ys, share=summary.metric in _SHARES)
     place = _Scale(0.0, high_x, low_y, high_y)
     parts = [_grid(ticks, place, text, line), _epochs(high_x, place, text)]
     parts += [_path(points, place, colours[kind]) for kind, points in series.items()]
     parts += [_end(points, place, colours[kind], text) for kind, points in series.items() if kind == "val"]
-    parts.append(_legend("" if themed else summary.run_id, colours, text))
+    title = metric(summary.metric) if themed else f"{summary.run_id}: {metric(summary.metric)}"
+    parts.append(_legend(title, colours, text))
     if not xs:
         parts.append(_text(WIDTH / 2, HEIGHT / 2, "no points yet", text, anchor="middle"))
-    said = escape(f"Accuracy of {summary.run_id} by epoch", {'"': "&quot;"})
+    said = escape(f"{_named(summary.metric)} of {summary.run_id} by epoch", {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="{said}" font-family="system-ui,sans-serif" font-size="11">{"".join(parts)}</svg>'
     )
+
+
+def _named(name: str) -> str:
+    """A figure's name as it begins a sentence."""
+    said = metric(name)
+    return said[:1].upper() + said[1:]
 
 
 def spark_svg(values: Sequence[float], width: int = 74, height: int = 20) -> str:
@@ -92,14 +103,15 @@ def _points(curve: Curve, name: str) -> list[tuple[float, float]]:
     return [points[0], *(point for pair in extremes for point in sorted(pair)), points[-1]]
 
 
-def _range(values: list[float]) -> tuple[float, float, list[float]]:
-    """(low, high, ticks) with round steps; accuracy never leaves 0 to 1."""
+def _range(values: list[float], *, share: bool) -> tuple[float, float, list[float]]:
+    """(low, high, ticks) with round steps; shares such as accuracy never leave 0 to 1, no figure falls below 0."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    step = _round_step(max(high - low, 0.02) / 4)
+    ceiling = 1.0 if share else math.inf
+    step = _round_step(max(high - low, 0.02 if share else abs(high) * 0.02 or 0.02) / 4)
     bottom = max(0.0, math.floor(low / step) * step)
-    top = min(1.0, math.ceil(high / step + 1e-9) * step)
+    top = min(ceiling, math.ceil(high / step + 1e-9) * step)
     if top - bottom < step:
-        bottom, top = max(0.0, top - step), min(1.0, bottom + step)
+        bottom, top = max(0.0, top - step), min(ceiling, bottom + step)
     count = round((top - bottom) / step)
     return bottom, top, [bottom + i * step for i in range(count + 1)]
 
@@ -110,7 +122,8 @@ def _round_step(rough: float) -> float:
 
 
 def _grid(ticks: list[float], place: _Scale, text: str, line: str) -> str:
-    digits = 2 if len(ticks) < 2 or ticks[1] - ticks[0] >= 0.0099 else 3
+    between = ticks[1] - ticks[0] if len(ticks) > 1 else 0.1
+    digits = 0 if between >= 1 and between == int(between) else 2 if between >= 0.0099 else 3
     return "".join(
         f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{place.y(tick):.1f}" y2="{place.y(tick):.1f}" stroke="{line}" '
         f'stroke-width="0.7"/>{_text(_LEFT - 8, place.y(tick) + 4, f"{tick:.{digits}f}", text, anchor="end")}'
@@ -137,12 +150,12 @@ def _end(points: list[tuple[float, float]], place: _Scale, colour: str, text: st
         return ""
     x, y = place.x(points[-1][0]), place.y(points[-1][1])
     below = y + 18 if y + 18 < HEIGHT - _BOTTOM else y - 9
-    label = _text(x, below, f"{points[-1][1]:.4f}", text, anchor="end")
+    label = _text(x, below, score(points[-1][1]), text, anchor="end")
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.6" fill="{colour}"/>{label}'
 
 
-def _legend(run_id: str, colours: dict[str, str], text: str) -> str:
-    parts = [_text(_LEFT, 16, run_id, text, weight="600")]
+def _legend(title: str, colours: dict[str, str], text: str) -> str:
+    parts = [_text(_LEFT, 16, title, text, weight="600")]
     for index, (kind, word) in enumerate(_WORDS.items()):
         x = WIDTH - _RIGHT - 190 + index * 100
         parts.append(f'<line x1="{x}" x2="{x + 18}" y1="12" y2="12" stroke="{colours[kind]}" stroke-width="2.4"/>')

@@ -6,8 +6,24 @@ import base64
 from typing import Any
 
 from lepton_lab.session import Report
-from lepton_lab.session.texts import count
+from lepton_lab.session.report import report_tables
+from lepton_lab.session.texts import count, metric, score
 from lepton_lab.widgets.html import Markup, card, figures, join, page, png, table, tag
+
+_FIGURES = {
+    "precision_macro": "precision",
+    "recall_macro": "recall",
+    "f1_macro": "F1",
+    "f1_weighted": "F1, weighted",
+    "subset_accuracy": "all labels right",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R²",
+    "bits_per_token": "bits per token",
+    "ndcg": "NDCG @10",
+    "map": "mAP",
+}
+"""What a report shows besides the figure that its task is judged by."""
 
 MAX_MATRIX = 20
 """Classes up to which the confusion matrix is also written as a table."""
@@ -19,32 +35,33 @@ _LIGHTEST, _DARKEST = (238, 243, 248), (0, 114, 178)
 def report_html(report: Report) -> Markup:
     """The report as cards."""
     values = report.values
-    top = figures(
-        [
-            ("test accuracy", f"{report.accuracy:.4f}"),
-            ("precision", f"{values['precision_macro']:.4f}"),
-            ("recall", f"{values['recall_macro']:.4f}"),
-            ("F1", f"{values['f1_macro']:.4f}"),
-            ("F1, weighted", f"{values['f1_weighted']:.4f}"),
-            ("test loss", f"{values['loss']:.3f}"),
-        ]
-    )
-    classes = table(
-        ("class", "precision", "recall", "F1", "rows"),
-        [
-            (c["name"], f"{c['precision']:.4f}", f"{c['recall']:.4f}", f"{c['f1']:.4f}", count(c["support"]))
-            for c in report.classes
-        ],
-        "Figures by class",
-    )
+    shown = [(f"test {metric(report.metric)}", score(report.score))]
+    shown += [
+        (said, score(values[name])) for name, said in _FIGURES.items() if name in values and name != report.metric
+    ]
+    tables = [table(head, rows, title) for title, head, rows in report_tables(report)]
+    mistakes = [tag("h4", "Worst mistakes"), mistakes_html(report)] if report.confusion else worst_html(report)
     return card(
         f"Evaluation of {report.run_id}",
-        top,
-        classes,
-        tag("h4", "Worst mistakes"),
-        mistakes_html(report),
+        figures([*shown, ("test loss", f"{values['loss']:.3f}")]),
+        *tables,
+        *mistakes,
         aside=f"{report.dataset.name}, {count(values['rows'])} test rows",
     )
+
+
+def worst_html(report: Report) -> list[Markup]:
+    """The rows whose numbers are furthest off, as a table; nothing where answers are no numbers."""
+    worst = report.values.get("worst") or []
+    if not worst:
+        return []
+    rows = [(count(item["row"]), _numbers(item["truth"]), _numbers(item["prediction"])) for item in worst[:12]]
+    head = ("test row", "truth", "prediction")
+    return [tag("h4", "Rows that are furthest off"), table(head, rows, "Rows that are furthest off")]
+
+
+def _numbers(value: float | list[float]) -> str:
+    return ", ".join(map(score, value if isinstance(value, list) else [value]))
 
 
 def mistakes_html(report: Report) -> Markup:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lepton_lab.session import Run
 from lepton_lab.session.run import sentence
-from lepton_lab.session.texts import accuracy, seconds
+from lepton_lab.session.texts import metric, score, seconds
 from lepton_lab.widgets.html import Markup, card, code, figures, note, state_chip
 from lepton_lab.widgets.picture import curve_svg
 from lepton_lab.widgets.static_files import NotBuilt
@@ -43,13 +43,13 @@ def run_html(run: Run) -> Markup:
     """The still form of a run, as a saved notebook shows it without a kernel."""
     summary, curve = run.summary, run.curve
     tops = [
-        ("validation accuracy", accuracy(summary.val_accuracy)),
-        ("training accuracy", accuracy(summary.train_accuracy)),
+        (f"validation {metric(summary.metric)}", score(summary.val_metric)),
+        (f"training {metric(summary.metric)}", score(summary.train_metric)),
         ("epoch", f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
         ("trained", seconds(summary.elapsed_seconds)),
     ]
-    if summary.test_accuracy is not None:
-        tops.insert(0, ("test accuracy", accuracy(summary.test_accuracy)))
+    if summary.test_metric is not None:
+        tops.insert(0, (f"test {metric(summary.metric)}", score(summary.test_metric)))
     parts: list[Any] = [figures(tops), Markup(curve_svg(curve, summary, themed=True))]
     if str(summary.state) == "failed":
         parts.append(note(summary.message or summary.reason or "", tone="bad"))

@@ -8,6 +8,7 @@ import { drawBest, drawMarks } from './overlay';
 import { type Palette, readPalette } from './theme';
 import { PictureChart } from './picture-chart';
 import { logTickText, tickDigits } from './ticks';
+import { decimals } from './score';
 
 const EPOCH_STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000
@@ -202,14 +203,14 @@ export class CurveChart implements Chart {
       .filter(line => !line.faint)
       .map(line => ({ line, index: nearestAtOrBefore(line.x, epoch) }))
       .filter(({ index }) => index >= 0);
-    this._fillTooltip(rows, figure.metric === 'accuracy' ? 4 : 3);
+    this._fillTooltip(rows, figure.metric === 'score' ? null : 3);
     this._tooltip.hidden = rows.length === 0;
     const over = plot.over.offsetLeft + left;
     const flip = over + this._tooltip.offsetWidth + 20 > this._host.clientWidth;
     this._tooltip.style.left = `${flip ? over - this._tooltip.offsetWidth - 12 : over + 12}px`;
   }
 
-  private _fillTooltip(rows: { line: Line; index: number }[], digits: number): void {
+  private _fillTooltip(rows: { line: Line; index: number }[], digits: number | null): void {
     const epochs = rows.map(({ line, index }) => line.x[index] as number);
     const head = h('div', { class: 'lp-tooltip-head' });
     setText(head, this._text.epoch(Math.max(0, ...epochs)));
@@ -220,7 +221,7 @@ export class CurveChart implements Chart {
           'div',
           { class: `lp-tooltip-row lp-${line.kind}` },
           h('span', {}, line.kind === 'train' ? this._text.training : this._text.validation),
-          h('b', {}, (line.y[index] as number).toFixed(digits))
+          h('b', {}, (line.y[index] as number).toFixed(digits ?? decimals(line.y[index] as number)))
         )
       )
     );

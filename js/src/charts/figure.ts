@@ -2,9 +2,11 @@ import type { Points, RunHistory } from '../history';
 import type { Mark } from '../protocol';
 import { ACTIVE_STATES } from '../protocol';
 import { decimate } from './decimate';
+import { scoreOf } from './score';
 import { Smoother } from './smooth';
 
-export type Metric = 'accuracy' | 'loss';
+/** What the vertical axis shows: the figure that the task is judged by (accuracy, MAE, ...), or the loss. */
+export type Metric = 'score' | 'loss';
 export type LineKind = 'train' | 'validation';
 
 export interface FigureOptions {
@@ -15,7 +17,7 @@ export interface FigureOptions {
   max_points: number;
 }
 
-export const DEFAULT_OPTIONS: FigureOptions = { metric: 'accuracy', smooth: false, log: false, max_points: 4000 };
+export const DEFAULT_OPTIONS: FigureOptions = { metric: 'score', smooth: false, log: false, max_points: 4000 };
 
 export interface Line {
   kind: LineKind;
@@ -28,6 +30,8 @@ export interface Line {
 /** Everything that a drawing of a curve needs, whoever draws it (canvas or SVG). */
 export interface Figure {
   metric: Metric;
+  /** Whether the greater value is the better one. */
+  higher: boolean;
   log: boolean;
   lines: Line[];
   marks: Mark[];
@@ -38,12 +42,15 @@ export interface Figure {
 
 /** Turns a run's history into figures; keeps what smoothing has computed between two figures of the same run. */
 export class FigureMaker {
-  private readonly _smoothers: Record<Metric, Smoother> = { accuracy: new Smoother(), loss: new Smoother() };
+  private readonly _smoothers: Record<Metric, Smoother> = { score: new Smoother(), loss: new Smoother() };
 
   make(history: RunHistory, options: FigureOptions): Figure {
     const { metric, smooth, max_points } = options;
-    const train = history.points(`train_${metric}`);
-    const validation = history.points(`val_${metric}`);
+    const score = scoreOf(history.summary);
+    const name = metric === 'loss' ? 'loss' : score.name;
+    const higher = metric === 'score' && score.higher;
+    const train = history.points(`train_${name}`);
+    const validation = history.points(`val_${name}`);
     const lines: Line[] = [];
     if (smooth && train.length > 1) {
       lines.push(lineOf('train', true, train.x, train.y, max_points));
@@ -55,12 +62,13 @@ export class FigureMaker {
     const log = options.log && metric === 'loss';
     return {
       metric,
+      higher,
       log,
       lines,
       marks: history.marks,
-      best: bestPoint(validation, metric),
+      best: bestPoint(validation, higher),
       x_range: [0, lastEpoch(history)],
-      y_range: valueRange(lines, metric, log)
+      y_range: valueRange(lines, metric === 'score' && score.share, log)
     };
   }
 }
@@ -75,9 +83,9 @@ function lineOf(kind: LineKind, faint: boolean, x: Float64Array, y: Float64Array
   };
 }
 
-/** The validation point with the highest accuracy or the lowest loss; the first of several equal ones. */
-export function bestPoint(points: Points, metric: Metric): { epoch: number; value: number } | null {
-  const sign = metric === 'accuracy' ? 1 : -1;
+/** The validation point with the highest (or lowest) value; the first of several equal ones. */
+export function bestPoint(points: Points, higher: boolean): { epoch: number; value: number } | null {
+  const sign = higher ? 1 : -1;
   const { x, y } = points;
   let best = -1;
   for (let index = 0; index < y.length; index++) {
@@ -114,7 +122,8 @@ function lastEpoch(history: RunHistory): number {
   return Math.max(end, last, 1);
 }
 
-function valueRange(lines: Line[], metric: Metric, log: boolean): [number, number] {
+/** `share`: the values are shares and never leave 0 to 1. */
+function valueRange(lines: Line[], share: boolean, log: boolean): [number, number] {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const line of lines) {
@@ -126,12 +135,12 @@ function valueRange(lines: Line[], metric: Metric, log: boolean): [number, numbe
     }
   }
   if (low > high) {
-    return metric === 'accuracy' ? [0, 1] : [log ? 0.01 : 0, 1];
+    return share ? [0, 1] : [log ? 0.01 : 0, 1];
   }
   if (log) {
     return [low / 1.3, high * 1.3];
   }
-  const pad = Math.max((high - low) * 0.06, metric === 'accuracy' ? 0.005 : 0.001);
-  const top = metric === 'accuracy' ? Math.min(1, high + pad) : high + pad;
+  const pad = Math.max((high - low) * 0.06, share ? 0.005 : (high - low) * 0.06 || Math.abs(high) * 0.01 || 0.001);
+  const top = share ? Math.min(1, high + pad) : high + pad;
   return [Math.max(0, low - pad), top];
 }

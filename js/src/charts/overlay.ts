@@ -6,6 +6,7 @@ import type { Mark } from '../protocol';
 import type { Figure } from './figure';
 import { freeLevel, type Label } from './labels';
 import type { Palette } from './theme';
+import { decimals } from './score';
 
 const LABEL_PX = 10.5;
 const LINE_PX = 14;
@@ -52,7 +53,7 @@ function strokeMark(
   ctx.stroke();
 }
 
-/** A dot on the best validation point with its value: under it for accuracy, above it for loss. */
+/** A dot on the best validation point with its value: under it where the greater is the better, else above it. */
 export function drawBest(plot: uPlot, figure: Figure, palette: Palette): void {
   if (!figure.best) {
     return;
@@ -64,8 +65,8 @@ export function drawBest(plot: uPlot, figure: Figure, palette: Palette): void {
   if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) {
     return;
   }
-  const below = figure.metric === 'accuracy';
-  const text = figure.best.value.toFixed(below ? 4 : 3);
+  const below = figure.higher;
+  const text = figure.best.value.toFixed(figure.metric === 'score' ? decimals(figure.best.value) : 3);
   ctx.save();
   ctx.textAlign = 'left';
   ctx.textBaseline = 'alphabetic';

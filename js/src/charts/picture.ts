@@ -4,6 +4,7 @@ import type { Figure, Line } from './figure';
 import { freeLevel, type Label } from './labels';
 import type { Palette } from './theme';
 import { logTickText, logTicks, tickDigits, ticks } from './ticks';
+import { decimals } from './score';
 
 export interface PictureText {
   title: string;
@@ -129,8 +130,8 @@ function bestMark(figure: Figure, palette: Palette, x: Scale, y: Scale): string[
     return [];
   }
   const [left, top] = [x(figure.best.epoch), y(figure.best.value)];
-  const below = figure.metric === 'accuracy';
-  const digits = below ? 4 : 3;
+  const below = figure.higher;
+  const digits = figure.metric === 'score' ? decimals(figure.best.value) : 3;
   const anchor = left > BOX.right - 30 ? 'end' : 'middle';
   return [
     `<circle cx="${at(left)}" cy="${at(top)}" r="4.5" fill="${palette.validation}"/>`,

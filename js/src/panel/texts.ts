@@ -1,5 +1,7 @@
+import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
+import { scoreText } from '../view/words';
 import type { EndpointSummary } from './board';
 
 /** The line under a run's name: where it stands, in the words that matter in its state. */
@@ -17,10 +19,8 @@ export function runText(run: RunSummary, locale: Locale): string {
     case 'stopped':
       return [state, run.epochs ? epochOf(run, locale) : ''].filter(Boolean).join(' · ');
     case 'finished': {
-      const accuracy = run.test_accuracy ?? run.best_val_accuracy;
-      return typeof accuracy === 'number'
-        ? locale.t('panel.accuracy', { state, accuracy: locale.fixed(accuracy, 4) })
-        : state;
+      const score = partScore(run, 'test') ?? partScore(run, 'best_val');
+      return score === null ? state : locale.t('panel.score', { state, score: scoreText(score, locale) });
     }
     case 'failed':
       return run.message ? locale.t('panel.failed', { message: run.message }) : state;

@@ -14,11 +14,12 @@ const MOST_CLASSES = 30;
  * predictions. A cell with mistakes is a button that chooses them.
  */
 export function confusionTable(report: Report, locale: Locale, choose: (cell: Cell) => void): HTMLElement {
-  const names = report.classes.slice(0, MOST_CLASSES).map(each => each.name);
+  const classes = report.classes ?? [];
+  const names = classes.slice(0, MOST_CLASSES).map(each => each.name);
   const corner = h('th', { scope: 'col', class: 'lp-corner' }, locale.t('evaluate.corner'));
   const head = h('tr', {}, corner, ...names.map(name => h('th', { scope: 'col', title: name }, h('span', {}, name))));
   const rows = names.map((truth, row) => {
-    const counts = report.confusion[row] ?? [];
+    const counts = report.confusion?.[row] ?? [];
     const total = counts.reduce((sum, count) => sum + count, 0) || 1;
     const cells = names.map((prediction, column) => {
       const count = counts[column] ?? 0;
@@ -29,7 +30,7 @@ export function confusionTable(report: Report, locale: Locale, choose: (cell: Ce
     return h('tr', {}, h('th', { scope: 'row', title: truth }, truth), ...cells);
   });
   const table = h('table', { class: 'lp-confusion' }, h('thead', {}, head), h('tbody', {}, ...rows));
-  const more = report.classes.length - names.length;
+  const more = classes.length - names.length;
   return h(
     'div',
     {},

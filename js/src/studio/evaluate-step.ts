@@ -3,6 +3,7 @@ import type { RunSummary } from '../protocol';
 import { type Cell, confusionTable } from './confusion';
 import type { StepView, StudioContext } from './context';
 import { block, empty, facts, figures, table } from './parts';
+import { reportFigures, reportTables } from './report-parts';
 import type { Mistake, Report } from './traits';
 
 /** The report on the test rows: numbers, classes, confusions, and the mistakes themselves. */
@@ -52,7 +53,10 @@ export class EvaluateStep implements StepView {
       ? [
           [locale.t('train.run'), report.run_id],
           [locale.t('evaluate.rows'), locale.count(report.rows)],
-          [locale.t('evaluate.wrong'), locale.count(Math.round(report.rows * (1 - report.accuracy)))],
+          [
+            locale.t('evaluate.wrong'),
+            report.accuracy === undefined ? null : locale.count(Math.round(report.rows * (1 - report.accuracy)))
+          ],
           [
             locale.t('evaluate.f1_weighted'),
             report.f1_weighted === undefined ? null : locale.fixed(report.f1_weighted, 4)
@@ -65,17 +69,14 @@ export class EvaluateStep implements StepView {
 
   private _draw(report: Report): void {
     const { locale } = this._context;
-    const number = (value: number): string => locale.fixed(value, 4);
     this._drawOptions(report);
+    if (!report.confusion) {
+      this.view.replaceChildren(figures(reportFigures(report, locale)), ...reportTables(report, locale));
+      return;
+    }
     this._drawMistakes(report, null);
     this.view.replaceChildren(
-      figures([
-        [locale.t('evaluate.accuracy'), number(report.accuracy)],
-        [locale.t('evaluate.precision'), number(report.precision_macro)],
-        [locale.t('evaluate.recall'), number(report.recall_macro)],
-        ['F1', number(report.f1_macro)],
-        [locale.t('evaluate.loss'), locale.fixed(report.loss, 3)]
-      ]),
+      figures(reportFigures(report, locale)),
       h(
         'div',
         { class: 'lp-columns' },
@@ -98,9 +99,9 @@ export class EvaluateStep implements StepView {
       'evaluate.f1',
       'evaluate.support'
     ] as const;
-    const rows = report.classes.map(each => [
+    const rows = (report.classes ?? []).map(each => [
       each.name,
-      ...[each.precision, each.recall, each.f1].map(value => locale.fixed(value, 3)),
+      ...[each.precision, each.recall, each.f1].map(value => locale.fixed(value ?? 0, 3)),
       locale.count(each.support)
     ]);
     return table(
@@ -111,7 +112,7 @@ export class EvaluateStep implements StepView {
 
   private _drawMistakes(report: Report, cell: Cell | null): void {
     const { locale } = this._context;
-    const shown = report.mistakes.filter(
+    const shown = (report.mistakes ?? []).filter(
       mistake => !cell || (mistake.truth === cell.truth && mistake.prediction === cell.prediction)
     );
     const title = cell ? locale.t('evaluate.mistakes_of', { ...cell }) : locale.t('evaluate.mistakes');

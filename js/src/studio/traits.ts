@@ -93,18 +93,48 @@ export interface Mistake {
   image?: string;
 }
 
+export interface ClassFigures {
+  name: string;
+  support: number;
+  precision?: number;
+  recall?: number;
+  f1?: number;
+  map50?: number | null;
+}
+
 export interface Report {
   run_id?: string;
+  task?: string;
+  /** The figure that the task is judged by; its value stands under that name. */
+  metric?: string;
   rows: number;
-  accuracy: number;
+  accuracy?: number;
   loss: number;
-  precision_macro: number;
-  recall_macro: number;
-  f1_macro: number;
+  /** Classification. */
+  precision_macro?: number;
+  recall_macro?: number;
+  f1_macro?: number;
   f1_weighted?: number;
-  classes: { name: string; precision: number; recall: number; f1: number; support: number }[];
-  confusion: number[][];
-  mistakes: Mistake[];
+  subset_accuracy?: number;
+  classes?: ClassFigures[];
+  confusion?: number[][];
+  mistakes?: Mistake[];
+  /** Numbers and forecasts. */
+  f1?: number;
+  mae?: number;
+  mse?: number;
+  rmse?: number;
+  r2?: number;
+  targets?: { name: string; mae?: number; rmse?: number; r2?: number; mse?: number; mae_units?: number }[];
+  worst?: { row: number; truth: number | number[]; prediction: number | number[] }[];
+  horizon?: { step: number; mse: number; mae: number }[];
+  /** Language, ranking, detection. */
+  perplexity?: number;
+  bits_per_token?: number;
+  hit_rate?: number;
+  ndcg?: number;
+  map?: number;
+  map50?: number;
   seconds?: number;
 }
 

@@ -16,7 +16,7 @@ import { SamplesRow } from './samples';
 import { Stats } from './stats';
 import { valuesTable } from './table';
 import { Toolbar, type ViewOptions } from './toolbar';
-import { curveText, markText, originText } from './words';
+import { chartLabel, curveText, markText, metricName, originText } from './words';
 
 export interface RunViewHost {
   locale: Locale;
@@ -50,7 +50,7 @@ export class RunView {
   private readonly _spoken = h('p', { class: 'lp-spoken', role: 'status', 'aria-live': 'polite' });
   private readonly _table = h('div', { class: 'lp-table', hidden: true });
   private readonly _unfollowTheme: () => void;
-  private _options: ViewOptions = { metric: 'accuracy', smooth: false, log: false, table: false };
+  private _options: ViewOptions = { metric: 'score', smooth: false, log: false, table: false };
   private _history: RunHistory | null = null;
   private _link: Link = 'connecting';
   private _frame = 0;
@@ -164,6 +164,7 @@ export class RunView {
     this._stats.update(summary);
     this._samples.update(history.samples);
     this._chart.draw(this._figure(history));
+    this._toolbar.name(history.summary);
     this._describe(history);
     if (this._options.table) {
       this._table.replaceChildren(valuesTable(history, this._host.locale));
@@ -173,7 +174,7 @@ export class RunView {
   private _describe(history: RunHistory): void {
     const { locale } = this._host;
     const { summary } = history;
-    const label = locale.t(`chart.label.${this._options.metric}`, { run: summary.run_id });
+    const label = chartLabel(summary, this._options.metric, locale);
     const text = curveText(summary, locale);
     setAttribute(this._chartBox, 'aria-label', `${label}. ${text}`);
     const now = performance.now();
@@ -205,7 +206,7 @@ export class RunView {
     const { locale } = this._host;
     const { summary } = history;
     return figureSvg(this._figure(history, PICTURE_POINTS), palette, {
-      title: `${summary.name || summary.run_id} · ${locale.t(`chart.${this._options.metric}`)}`,
+      title: `${summary.name || summary.run_id} · ${this._options.metric === 'loss' ? locale.t('chart.loss') : metricName(summary, locale)}`,
       training: locale.t('chart.training'),
       validation: locale.t('chart.validation'),
       epoch: locale.t('table.epoch')

@@ -4,7 +4,7 @@ import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { StateChip } from './chip';
 import { Stats } from './stats';
-import { originText } from './words';
+import { chartLabel, originText } from './words';
 
 /** A run whose record cannot be reached: its last known numbers, and its picture if the output has kept one. */
 export class StaticRunView {
@@ -41,7 +41,7 @@ export class StaticRunView {
 
 /** An SVG document as an image: as such it runs no script and loads nothing. */
 function pictureOf(svg: string, summary: RunSummary, locale: Locale): HTMLImageElement {
-  const alt = locale.t('chart.label.accuracy', { run: summary.run_id });
+  const alt = chartLabel(summary, 'score', locale);
   return h('img', {
     class: 'lp-saved-picture',
     alt,

@@ -1,11 +1,13 @@
 import { h, setAttribute, setText } from '../dom';
-import type { Key, Locale } from '../i18n';
+import { partScore, scoreOf } from '../charts/score';
+import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type RunSummary } from '../protocol';
+import { metricName, scoreText } from './words';
 
 const NONE = '–';
 
 interface Stat {
-  key: Key;
+  name: string;
   value: string;
   note: string;
 }
@@ -23,7 +25,7 @@ export class Stats {
   update(summary: RunSummary): void {
     runStats(summary, this._locale).forEach((stat, index) => {
       const cell = this._cells[index] ?? this._addCell();
-      setText(cell.name, this._locale.t(stat.key));
+      setText(cell.name, stat.name);
       setText(cell.value, stat.value);
       setText(cell.note, stat.note);
       setAttribute(cell.note, 'hidden', stat.note === '');
@@ -42,20 +44,25 @@ export class Stats {
 export function runStats(summary: RunSummary, locale: Locale): Stat[] {
   const number = (value: number | null | undefined, digits: number): string =>
     value === null || value === undefined ? NONE : Number.isFinite(value) ? locale.fixed(value, digits) : 'NaN';
+  const score = (part: 'train' | 'val'): string => {
+    const value = partScore(summary, part);
+    return value === null ? NONE : scoreText(value, locale);
+  };
+  const metric = metricName(summary, locale);
   const active = ACTIVE_STATES.has(summary.state);
   const time = active ? summary.seconds_left : summary.elapsed_seconds;
   return [
-    { key: 'stat.val_accuracy', value: number(summary.val_accuracy, 4), note: bestNote(summary, locale) },
-    { key: 'stat.train_accuracy', value: number(summary.train_accuracy, 4), note: '' },
-    { key: 'stat.val_loss', value: number(summary.val_loss, 3), note: '' },
-    { key: 'stat.epoch', value: epochText(summary), note: '' },
+    { name: locale.t('stat.val_score', { metric }), value: score('val'), note: bestNote(summary, locale) },
+    { name: locale.t('stat.train_score', { metric }), value: score('train'), note: '' },
+    { name: locale.t('stat.val_loss'), value: number(summary.val_loss, 3), note: '' },
+    { name: locale.t('stat.epoch'), value: epochText(summary), note: '' },
     {
-      key: 'stat.speed',
+      name: locale.t('stat.speed'),
       value: summary.samples_per_second ? locale.count(summary.samples_per_second) : NONE,
       note: ''
     },
     {
-      key: active ? 'stat.left' : 'stat.took',
+      name: locale.t(active ? 'stat.left' : 'stat.took'),
       value: time === null || time === undefined ? NONE : locale.duration(time),
       note: ''
     }
@@ -69,9 +76,10 @@ export function epochText(summary: RunSummary): string {
 }
 
 function bestNote(summary: RunSummary, locale: Locale): string {
-  const { val_accuracy: now, best_val_accuracy: best } = summary;
-  if (now === null || now === undefined || best === null || best === undefined) {
+  const [now, best] = [partScore(summary, 'val'), partScore(summary, 'best_val')];
+  if (now === null || best === null) {
     return '';
   }
-  return now >= best ? locale.t('stat.best') : locale.t('stat.best_was', { value: locale.fixed(best, 4) });
+  const isBest = scoreOf(summary).higher ? now >= best : now <= best;
+  return isBest ? locale.t('stat.best') : locale.t('stat.best_was', { value: scoreText(best, locale) });
 }

@@ -1,25 +1,34 @@
-import { COLUMNS, type Column, type TableRow, tableRows } from '../charts/table';
+import { type Column, columnsOf, type TableRow, tableRows } from '../charts/table';
 import { h } from '../dom';
 import type { RunHistory } from '../history';
-import type { Key, Locale } from '../i18n';
+import type { Locale } from '../i18n';
+import type { RunSummary } from '../protocol';
+import { metricName } from './words';
 
 const MOST_ROWS = 200;
 
-const NAMES: Record<Column, Key> = {
-  train_accuracy: 'stat.train_accuracy',
-  val_accuracy: 'stat.val_accuracy',
-  train_loss: 'stat.train_loss',
-  val_loss: 'stat.val_loss'
-};
+function columnName(column: Column, summary: RunSummary, locale: Locale): string {
+  const training = column.part === 'train';
+  return column.metric === 'loss'
+    ? locale.t(training ? 'stat.train_loss' : 'stat.val_loss')
+    : locale.t(training ? 'stat.train_score' : 'stat.val_score', { metric: metricName(summary, locale) });
+}
 
 /** The curve's values as a table: those with a validation value, and the newest of the others. */
 export function valuesTable(history: RunHistory, locale: Locale): HTMLElement {
   const all = tableRows(history);
-  const shown = chooseRows(all);
+  const shown = chooseRows(all, history);
   const caption = h('caption', {}, locale.t('table.caption', { run: history.summary.run_id }));
-  const head = h('tr', {}, th(locale.t('table.epoch')), ...COLUMNS.map(column => th(locale.t(NAMES[column]))));
+  const columns = columnsOf(history);
+  const names = columns.map(column => columnName(column, history.summary, locale));
+  const head = h('tr', {}, th(locale.t('table.epoch')), ...names.map(th));
   const rows = shown.map(row =>
-    h('tr', {}, h('td', {}, locale.fixed(row.epoch, 2)), ...COLUMNS.map(column => cell(row.values[column], locale)))
+    h(
+      'tr',
+      {},
+      h('td', {}, locale.fixed(row.epoch, 2)),
+      ...columns.map(column => cell(row.values[column.series], locale))
+    )
   );
   const note =
     shown.length < all.length
@@ -38,11 +47,12 @@ export function valuesTable(history: RunHistory, locale: Locale): HTMLElement {
   );
 }
 
-function chooseRows(rows: TableRow[]): TableRow[] {
+function chooseRows(rows: TableRow[], history: RunHistory): TableRow[] {
   if (rows.length <= MOST_ROWS) {
     return rows;
   }
-  const epochs = rows.filter(row => row.values.val_accuracy !== undefined || row.values.val_loss !== undefined);
+  const validated = columnsOf(history).filter(column => column.part === 'val');
+  const epochs = rows.filter(row => validated.some(column => row.values[column.series] !== undefined));
   return epochs.slice(-MOST_ROWS);
 }
 

@@ -1,7 +1,9 @@
 import type { FigureOptions, Metric } from '../charts/figure';
-import { button, h, setAttribute } from '../dom';
+import { button, h, setAttribute, setText } from '../dom';
 import type { Key, Locale } from '../i18n';
+import type { RunSummary } from '../protocol';
 import { icon } from './icons';
+import { metricName } from './words';
 
 /** What the toolbar shows and changes. */
 export interface ViewOptions extends Pick<FigureOptions, 'metric' | 'smooth' | 'log'> {
@@ -32,7 +34,7 @@ export class Toolbar {
     this._actions = actions;
     this._options = options;
     this._metrics = {
-      accuracy: this._toggle('chart.accuracy', null, () => actions.change({ metric: 'accuracy' })),
+      score: this._toggle('metric.accuracy', null, () => actions.change({ metric: 'score' })),
       loss: this._toggle('chart.loss', null, () => actions.change({ metric: 'loss' }))
     };
     this._smooth = this._toggle('chart.smooth', 'chart.smooth_help', () =>
@@ -50,12 +52,17 @@ export class Toolbar {
 
   update(options: ViewOptions): void {
     this._options = options;
-    press(this._metrics.accuracy, options.metric === 'accuracy');
+    press(this._metrics.score, options.metric === 'score');
     press(this._metrics.loss, options.metric === 'loss');
     press(this._smooth, options.smooth);
     press(this._log, options.log);
     press(this._table, options.table);
     this._log.hidden = options.metric !== 'loss';
+  }
+
+  /** Names the figure that the run is judged by. */
+  name(summary: RunSummary): void {
+    setText(this._metrics.score, metricName(summary, this._locale));
   }
 
   setZoomed(zoomed: boolean): void {
@@ -75,7 +82,7 @@ export class Toolbar {
 
   private _switches(): HTMLElement {
     const show = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': this._locale.t('chart.show') });
-    show.append(this._metrics.accuracy, this._metrics.loss, this._smooth, this._log, this._table, this._whole);
+    show.append(this._metrics.score, this._metrics.loss, this._smooth, this._log, this._table, this._whole);
     const save = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': this._locale.t('chart.export') });
     save.append(
       this._saver('PNG', 'chart.png_help', () => this._actions.savePng()),

@@ -1,27 +1,55 @@
+import type { Metric } from '../charts/figure';
+import { decimals, partScore, scoreOf } from '../charts/score';
 import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type Mark, type RunSummary } from '../protocol';
 
 /** The curve in one or two sentences, for those who do not see it. */
 export function curveText(summary: RunSummary, locale: Locale): string {
-  const { val_accuracy: val, train_accuracy: train } = summary;
-  if (val === null || val === undefined) {
+  const [val, train, best] = [partScore(summary, 'val'), partScore(summary, 'train'), partScore(summary, 'best_val')];
+  const metric = metricName(summary, locale);
+  if (val === null) {
     return locale.t('text.nothing');
   }
   const parts = [
     locale.t('text.running', {
       epoch: (summary.epoch ?? 0).toFixed(0),
       epochs: summary.epochs ?? '?',
-      val: locale.fixed(val, 4),
-      train: train === null || train === undefined ? '–' : locale.fixed(train, 4)
+      metric,
+      val: scoreText(val, locale),
+      train: train === null ? '–' : scoreText(train, locale)
     })
   ];
-  if (summary.best_val_accuracy !== null && summary.best_val_accuracy !== undefined) {
-    parts.push(locale.t('text.best', { best: locale.fixed(summary.best_val_accuracy, 4) }));
+  if (best !== null) {
+    parts.push(locale.t('text.best', { metric, best: scoreText(best, locale) }));
   }
   if (ACTIVE_STATES.has(summary.state) && summary.seconds_left !== null && summary.seconds_left !== undefined) {
     parts.push(locale.t('text.left', { time: locale.duration(summary.seconds_left) }));
   }
   return parts.join(' ');
+}
+
+/** What the run is judged by, in the reader's language: "accuracy", "MAE". */
+export function metricName(summary: RunSummary, locale: Locale): string {
+  const { name } = scoreOf(summary);
+  return locale.word('metric', name, name);
+}
+
+/** A value of the figure that a run is judged by. */
+export function scoreText(value: number, locale: Locale): string {
+  return Number.isFinite(value) ? locale.fixed(value, decimals(value)) : 'NaN';
+}
+
+/** What a chart shows, for those who do not see it. */
+export function chartLabel(summary: RunSummary, metric: Metric, locale: Locale): string {
+  const run = summary.run_id;
+  return metric === 'loss'
+    ? locale.t('chart.label.loss', { run })
+    : locale.t('chart.label.score', { run, metric: capital(metricName(summary, locale)) });
+}
+
+/** A word as it begins a sentence. */
+export function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** "digits · cnn · cpu": where a run stands, in short. */
