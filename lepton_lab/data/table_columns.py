@@ -19,7 +19,8 @@ MIN_ROWS_TO_JUDGE = 20
 _STRAY_FRACTION = 0.01
 _MOSTLY_DIFFERENT = 0.5
 _FEW_DIFFERENT = 0.05
-_WORDS_OF_A_TEXT = 3.0
+WORDS_OF_A_TEXT = 3.0
+"""Different texts of more words than this on average are learnt from by their words."""
 _MAX_CATEGORIES_ALWAYS = 64
 _ID_NAME = re.compile(r"(?i)(^|[_ .-])(id|idx|index|uuid|guid|key|row|no|nr|unnamed.*)$|^$|[a-z]I[dD]$")
 _DECIMAL_COMMA = r"^[+-]?\d+(,\d+)?([eE][+-]?\d+)?$"
@@ -224,7 +225,7 @@ def _judged(column: Column) -> Column:
 
 def _judge_texts(column: Column, held: pl.Series, num_distinct: int) -> None:
     """Many different texts: sentences are learnt from by their words, names and numbers of things are not."""
-    if num_words(held) > _WORDS_OF_A_TEXT:
+    if num_words(held) > WORDS_OF_A_TEXT:
         column.kind = "text"
     elif num_distinct == len(held):
         column.reason, column.remark = "is different in every row", "id_column"

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from lepton_lab.data.labels import MAX_CLASSES
 from lepton_lab.data.material import Material, Remark
-from lepton_lab.data.table_columns import Column, read_column
-from lepton_lab.data.table_labels import Labels, choose_targets, read_labels
+from lepton_lab.data.table_columns import WORDS_OF_A_TEXT, Column, num_words, read_column
+from lepton_lab.data.table_labels import TARGET_NAMES, Labels, choose_targets, read_labels
 from lepton_lab.data.table_material import TableMaterial
 from lepton_lab.data.table_warnings import about, leaks
 from lepton_lab.data.text_material import TextMaterial
+from lepton_lab.data.text_preparation import joined
 from lepton_lab.errors import DataError, UnknownName
 from lepton_lab.specs import DataSpec
 
@@ -79,7 +82,7 @@ def material_from_table(
 
     if found := find_interactions(table, spec, roles):
         return interactions_from_table(table, spec, title, found, remarks)
-    targets = choose_targets(table.columns, spec.target, roles, title)
+    targets = _choose(table, spec, roles, title)
     labels = read_labels([table[name] for name in targets], spec.task, classes, title)
     if parts is None:
         parts = _read_parts(table, roles, targets)
@@ -173,29 +176,36 @@ class _Builder:
             table.columns, table.targets, table.missing = self.columns, self.targets, self.spec.missing
             table.task_reason = self.labels.reason
             return table
-        cells = texts.cells.fill_null("").to_list()
+        cells = [column.cells.to_list() for column in texts]
+        rows_of_cells = list(zip(*cells, strict=True))
+        names = tuple(column.name for column in texts)
         details = {"task_reason": self.labels.reason, "target": self.targets[0], "targets": list(self.targets)}
         listed = TableMaterial([], common["labels"], rows, columns=self.columns, targets=self.targets).describe()
-        return TextMaterial(**common, texts=cells, field_name=texts.name, columns=listed["columns"], details=details)
+        return TextMaterial(
+            **common,
+            texts=[joined(row) for row in rows_of_cells],
+            raw_texts=_as_json(names, rows_of_cells) if len(names) > 1 else None,
+            fields=names,
+            columns=listed["columns"],
+            details=details,
+        )
 
     @property
     def _drops(self) -> bool:
         return self.spec.missing == "drop"
 
-    def _only_text(self) -> Column | None:
-        """The one column of texts where there is nothing else to learn from: then the words in order are learnt."""
+    def _only_text(self) -> list[Column] | None:
+        """The columns of texts where there is nothing else to learn from: then the words in order are learnt."""
         used = self._used
-        if len(used) == 1 and used[0].kind == "text":
-            return used[0]
         if used:
-            return None
+            return used if all(column.kind == "text" for column in used) else None
         ignored = [column for column in self.columns if column.remark in ("id_column", "text_column")]
         texts = [column for column in ignored if not column.cells.dtype.is_numeric()]
         if len(texts) != 1:
             return None
         texts[0].kind, texts[0].reason, texts[0].remark = "text", None, None
         self.remarks = [one for one in self.remarks if not one.message.startswith(f"The column {texts[0].name!r} ")]
-        return texts[0]
+        return texts
 
     def _kept(self) -> np.ndarray:
         """Which of the labelled rows stay (M,), bool."""
@@ -252,3 +262,22 @@ class _Builder:
         ranked = column.cells.rank("dense").cast(pl.Int64)
         numbers: np.ndarray = (column.cells if role == "time" else ranked).to_numpy()
         return numbers
+
+
+def _as_json(names: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
+    return [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) for row in rows]
+
+
+def _choose(table: Table, spec: DataSpec, roles: dict[str, str], title: str) -> list[str]:
+    """The targets; where nothing names one and the last column is a text, the column with the fewest values."""
+    import polars as pl
+
+    targets = choose_targets(table.columns, spec.target, roles, title)
+    is_named = spec.target is not None or "target" in roles.values() or targets[0] != table.columns[-1]
+    if is_named or targets[0].strip().lower() in TARGET_NAMES or table[targets[0]].dtype != pl.String:
+        return targets
+    if num_words(table[targets[0]]) <= WORDS_OF_A_TEXT:
+        return targets
+    values = {name: table[name].n_unique() for name in table.columns[:-1] if name not in roles}
+    few = [name for name, number in values.items() if 2 <= number <= min(MAX_CLASSES, max(2, table.height // 2))]
+    return [min(few, key=lambda name: values[name])] if few else targets

@@ -29,19 +29,21 @@ class TextMaterial(Material):
 
     Attributes:
         texts: N texts.
-        field: What the texts' column is called.
+        fields: What the texts' columns are called.
+        raw_texts: What a person would send for each row, where that is not the text itself.
         columns: What the card says of the columns, where the texts are a table's.
         details: Further facts for the description.
     """
 
     texts: list[str] = field(default_factory=list)
-    field_name: str = "text"
+    fields: tuple[str, ...] = ("text",)
+    raw_texts: list[str] | None = None
     columns: list[dict[str, Any]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     _tokens: Ragged | None = None
 
     def __post_init__(self) -> None:
-        self.raw = text_rows(self.texts)
+        self.raw = text_rows(self.texts if self.raw_texts is None else self.raw_texts)
 
     @property
     def modality(self) -> str:
@@ -60,7 +62,7 @@ class TextMaterial(Material):
             )
             self.remarks.append(Remark("texts_cut", "note", message))
         self._tokens = cut(tokens, length)
-        return TextPreparation(tokenizer, length, self.field_name)
+        return TextPreparation(tokenizer, length, self.fields)
 
     def write(self, path: Path, rows: np.ndarray) -> None:
         if self._tokens is None:

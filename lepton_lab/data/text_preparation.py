@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,13 +25,13 @@ class TextPreparation(RaggedPreparation):
     Attributes:
         tokenizer: What a token is.
         max_length: Tokens after which a text is cut.
-        field: Name of the texts' column; a row may be a dict with it.
+        fields: Names of the texts' columns; a row may be a dict with them. Several are joined by a line break.
     """
 
     kind: ClassVar[str] = "text"
     tokenizer: Tokenizer
     max_length: int
-    field: str = "text"
+    fields: tuple[str, ...] = ("text",)
 
     @property
     def vocabulary(self) -> int:
@@ -48,20 +49,24 @@ class TextPreparation(RaggedPreparation):
         return np.array(stored, np.int64)
 
     def read(self, items: Sequence[Any]) -> Ragged:
-        return self.encode([read_text(item, f"Item {number}", self.field) for number, item in enumerate(items)])
+        return self.encode([read_text(item, f"Item {number}", self.fields) for number, item in enumerate(items)])
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """Tokens of texts, int32, cut to `max_length`."""
         return cut(self.tokenizer.encode(texts), self.max_length)
 
     def _fields(self) -> dict[str, Any]:
-        return {"tokenizer": self.tokenizer.to_dict(), "max_length": self.max_length, "field": self.field}
+        return {"tokenizer": self.tokenizer.to_dict(), "max_length": self.max_length, "fields": list(self.fields)}
 
     @classmethod
     def _from_fields(cls, fields: dict[str, Any]) -> TextPreparation:
         if int(fields["max_length"]) < 1:
             raise ValueError("its longest text has no token")
-        return cls(Tokenizer.from_dict(fields["tokenizer"]), int(fields["max_length"]), str(fields["field"]))
+        names = tuple(str(name) for name in fields["fields"])
+        return cls(Tokenizer.from_dict(fields["tokenizer"]), int(fields["max_length"]), names)
+
+    def raw_item(self, raw: str, stored: np.ndarray) -> Any:
+        return json.loads(raw) if len(self.fields) > 1 else raw
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class LanguagePreparation(Preparation):
 
     def read(self, items: Sequence[Any]) -> np.ndarray:
         """The last tokens of each text, int32 (N, T), T at most `window`; shorter ones are followed by padding."""
-        rows = self.tokenizer.encode([read_text(item, f"Item {number}", "text") for number, item in enumerate(items)])
+        rows = self.tokenizer.encode([read_text(item, f"Item {number}") for number, item in enumerate(items)])
         last = Ragged.of([row[-self.window :] for row in rows])
         return last.padded(np.arange(len(last)))
 
@@ -122,18 +127,25 @@ def cut(rows: Ragged, max_length: int) -> Ragged:
     return Ragged.of([row[:max_length] for row in rows])
 
 
-def read_text(item: Any, where: str, field: str) -> str:
-    """The text of an item: a text, or a dict that has it under `field` (or as its only value).
+def joined(texts: Sequence[str | None]) -> str:
+    """Texts of several columns as one; a missing one leaves nothing behind."""
+    return "\n".join(text for text in texts if text)
+
+
+def read_text(item: Any, where: str, fields: tuple[str, ...] = ("text",)) -> str:
+    """The text of an item: a text, or a dict or list that has the texts of all fields.
 
     Raises:
         DataError: Names the item and what it is instead.
     """
+    names = " and ".join(repr(field) for field in fields)
     if isinstance(item, Mapping):
-        if field not in item and len(item) != 1:
-            raise DataError(f"{where} has no {field!r}; expected a text, or a dict with the text as {field!r}.")
-        item = item[field] if field in item else next(iter(item.values()))
-    if isinstance(item, list | tuple) and len(item) == 1:
-        item = item[0]
+        if not any(field in item for field in fields) and len(item) != 1:
+            raise DataError(f"{where} has no {names}; expected a text, or a dict with {names}.")
+        item = [item.get(field) for field in fields] if any(field in item for field in fields) else [*item.values()]
+    if isinstance(item, list | tuple) and len(item) in (1, len(fields)) and any(cell is not None for cell in item):
+        strange = next((cell for cell in item if cell is not None and not isinstance(cell, str)), "")
+        item = joined(item) if strange == "" else strange
     if not isinstance(item, str):
         raise DataError(f"{where} is a {type(item).__name__}; expected a text.")
     if len(item) > MAX_CHARACTERS:
