@@ -24,7 +24,7 @@ from lepton_lab.specs import DataSpec
 
 _LENGTH = 32
 _SETTLED_NANOSECONDS = 2_000_000_000
-_IRRELEVANT = {"name", "mirror", "fingerprint"}
+_IRRELEVANT = {"name", "mirror", "fingerprint", "connection", "query", "parameters"}
 
 
 def of_values(*values: Any) -> str:
@@ -79,6 +79,11 @@ def _entry(file: Path, known: dict[str, Any] | None) -> dict[str, Any]:
 def _mark(file: Path) -> list[int]:
     state = file.stat()
     return [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+
+
+def of_content(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    return _hash(file)
 
 
 def _hash(file: Path) -> str:

@@ -54,6 +54,10 @@ def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progres
     """
     store = store or storage.default_store()
     progress = progress or _silent
+    if spec.connection is not None and spec.fingerprint is None:
+        from lepton_lab.data.sql import snapshot
+
+        spec = snapshot(spec, store, progress)
     source = find_source(spec, store)
     refuse_meaningless(source)
     name = fingerprint.of_prepared(source.identity(store), source.spec, _VERSION)

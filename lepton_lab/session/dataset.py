@@ -78,7 +78,7 @@ def dataset_from(source: Any, store: Store, namespace: dict[str, Any], options: 
     """
     if isinstance(source, Dataset):
         return Dataset(source.spec.changed(**options), store) if options else source
-    if isinstance(source, str) and source in namespace and not _is_known(source):
+    if isinstance(source, str) and source in namespace and not _is_known(source) and "connection" not in options:
         return dataset_from(namespace[source], store, namespace, {"name": _as_name(source), **options})
     if isinstance(source, str | Path):
         return _named(str(source), store, namespace, options)
@@ -92,7 +92,7 @@ def _is_known(name: str) -> bool:
 
 
 def _named(name: str, store: Store, namespace: dict[str, Any], options: dict[str, Any]) -> Dataset:
-    if not _is_known(name) and not _looks_like_a_path(name):
+    if not _is_known(name) and not _looks_like_a_path(name) and options.get("connection") is None:
         from lepton_lab.data import known_names
 
         raise UnknownName("dataset", name, [*known_names(), *(n for n, v in namespace.items() if is_frame(v))])

@@ -59,7 +59,49 @@ def write_roles(roles: dict[str, str]) -> str:
     return ",".join(f"{name}={role}" for name, role in ordered.items())
 
 
+def _values_text(given: Any) -> Any:
+    """Values by name as one JSON text: a dict, JSON, or "name=value,name=value"."""
+    if given is None or given == "" or given == {}:
+        return None
+    if isinstance(given, str) and not given.strip().startswith("{"):
+        pairs = [part.partition("=") for part in given.split(",") if part.strip()]
+        if any(not sign or not name.strip() for name, sign, _ in pairs):
+            raise ValueError("parameters are to be name=value,name=value, or JSON.")
+        given = {name.strip(): _plain(value.strip()) for name, _, value in pairs}
+    elif isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            raise ValueError(f"parameters cannot be read as JSON ({error}).") from None
+    if not isinstance(given, dict) or not all(isinstance(value, _PLAIN) or value is None for value in given.values()):
+        raise ValueError("parameters are to be texts, numbers, true, false or null by name.")
+    return json.dumps(given, ensure_ascii=False, sort_keys=True)
+
+
+_PLAIN = (str, int, float, bool)
+
+
+def _plain(text: str) -> Any:
+    """A value as JSON has it, or the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, _PLAIN) or value is None else text
+
+
+def _no_address(given: Any) -> Any:
+    if isinstance(given, str) and ("://" in given or "@" in given):
+        raise ValueError(
+            "connection looks like an address, which could hold a password; put it into an environment variable or a "
+            "keyring and give that name."
+        )
+    return given
+
+
 RolesText = Annotated[str, BeforeValidator(_roles_text)]
+ValuesText = Annotated[str, BeforeValidator(_values_text)]
+ConnectionName = Annotated[str, BeforeValidator(_no_address)]
 
 
 class DataSpec(Spec):
@@ -157,6 +199,11 @@ class DataSpec(Spec):
         "(default: by the shares of the parts)",
         advanced=True,
     )
+    connection: ConnectionName | None = option(
+        None, "SQL: the environment variable or keyring entry that holds a database's SQLAlchemy address"
+    )
+    query: str | None = option(None, "SQL: one SELECT statement; its parameters are written :name")
+    parameters: ValuesText | None = option(None, "SQL: values of the parameters, as name=value,name=value or JSON")
     fingerprint: str | None = option(
         None, "Set for arrays and frames from a notebook: the content's fingerprint in the cache", advanced=True
     )
@@ -169,6 +216,19 @@ class DataSpec(Spec):
                 f"validation_fraction and test_fraction add up to {total:g}; leave at least 0.05 for training."
             )
         return self
+
+    @model_validator(mode="after")
+    def _asks_the_database_whole(self) -> Self:
+        if (self.connection is None) != (self.query is None):
+            lacking = "query" if self.query is None else "connection"
+            raise ValueError(f"{lacking} is missing; a database needs connection (a name, never an address) and query.")
+        if self.parameters is not None and self.query is None:
+            raise ValueError("parameters belong to a query; there is none.")
+        return self
+
+    def parameter_by_name(self) -> dict[str, Any]:
+        """The values of the query's parameters."""
+        return dict(json.loads(self.parameters)) if self.parameters else {}
 
     def role_by_column(self) -> dict[str, str]:
         """The roles that were set, by column."""

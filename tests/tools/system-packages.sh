@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sees to Chromium, a Chinese font and strace for the tests: installs them as root on Debian, else says how to.
+# Sees to Chromium, a Chinese font, strace and PostgreSQL for the tests: installs them as root on Debian, else says how to.
 set -euo pipefail
 missing=$(bash "$(dirname "$0")/what-is-missing.sh" --packages)
 [ -n "$missing" ] || exit 0

@@ -13,6 +13,8 @@ has_chromium() {
 }
 
 has_chromium || need chromium "Chromium: the browser tests drive a real one and are skipped without it"
+has_postgresql() { command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
+has_postgresql || need postgresql "PostgreSQL: the tests of SQL sources start a real server and are skipped without it"
 if [ "$(uname)" = Linux ]; then
   { command -v fc-list >/dev/null && fc-list | grep 'Noto Sans CJK' >/dev/null; } ||
     need fonts-noto-cjk "a Chinese font: screenshots of the Chinese interface show boxes without it"

@@ -50,7 +50,8 @@ class NotebookSource(Source):
     def _table(self) -> Material:
         import polars as pl
 
+        from lepton_lab.data.readers import LazyTable
         from lepton_lab.data.tabular import material_from_table
 
-        frame = pl.read_ipc(self._path / "frame.arrow")
-        return material_from_table(frame, self.spec, self.title, classes=self._meta["classes"])
+        frame = pl.scan_ipc(self._path / "frame.arrow")
+        return material_from_table(LazyTable(frame, self.title), self.spec, self.title, classes=self._meta["classes"])
