@@ -79,8 +79,8 @@ bench: setup ## measure first point, import time, training and serving speed; wr
 bench-accuracy: setup ## test accuracy on real sets with default options; goes on where it ended; writes bench-accuracy.json
 	$(PY) -m tests.benchmarks.accuracy $(ARGS)
 
-faults: setup system ## the fault tests in their long form: kills, full disks, torn files; writes faults.json
-	$(PY) -m pytest -q -s --run-slow --figures faults.json tests/runs tests/training tests/test_spine_faults.py
+faults: setup system ## the fault tests in their long form: kills, full disks, bit rot, races; writes faults.json
+	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/test_spine_faults.py
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import LeptonError, RunError, StoreError
-from lepton_lab.runs.atomic import write_json
+from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.control import done, pending_commands, wait_for_commands
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
 from lepton_lab.runs.launch import ensure_supervisor
@@ -162,13 +162,23 @@ def _attempt(record: RunRecord, events: EventWriter) -> int:
         from lepton_lab.training.failures import as_run_failed
 
         own_network = spec is not None and spec.model.source is not None
-        failed = as_run_failed(error, batch_size=spec.train.batch_size if spec else None, own_network=own_network)
+        failed = as_run_failed(error, batch_size=_batch_size(record, spec), own_network=own_network)
         events.append("RunFailed", reason=failed.reason, message=str(failed), step=events.fold.summary().step)
         return 1
     if finished is not None:
         outcome, dataset = finished
         _export(record, events, outcome.module, outcome.best_val_metric, dataset)
     return 0
+
+
+def _batch_size(record: RunRecord, spec: RunSpec | None) -> int | None:
+    """The rows of a step: as asked for, else as the plan chose them, where there is one yet."""
+    if spec is None or spec.train.batch_size is not None:
+        return spec.train.batch_size if spec else None
+    try:
+        return int(read_json(record.dir / "plan.json")["batch_size"])
+    except (StoreError, KeyError, TypeError, ValueError):
+        return None
 
 
 def export_again(store: Store, run_id: str) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.rows import Row, row, write
+from tests.ledger import Ledger
 from tests.processes import end_processes_of
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
@@ -70,6 +71,23 @@ def figure(pytestconfig: pytest.Config) -> Iterator[Callable[..., None]]:
     if path and rows:
         print()
         write(rows, Path(path))
+
+
+@pytest.fixture(scope="session")
+def repeat(pytestconfig: pytest.Config) -> Callable[[int, int], int]:
+    """How often a fault is tried: `repeat(few, many)` is many in the long form, `make faults`, few in each test run."""
+    is_long = bool(pytestconfig.getoption("--run-slow"))
+    return lambda few, many: many if is_long else few
+
+
+@pytest.fixture(scope="session")
+def faults(pytestconfig: pytest.Config, figure: Callable[..., None]) -> Iterator[Ledger]:
+    """Takes note of every fault that is tried; the long form ends with the table of all of them."""
+    ledger = Ledger()
+    yield ledger
+    if pytestconfig.getoption("--figures"):
+        print(f"\n{ledger.table()}")
+        ledger.report(figure)
 
 
 @dataclass

@@ -24,11 +24,13 @@ import pytest
 import websocket
 
 from lepton_lab.runs.checkpoints import latest_checkpoint
+from lepton_lab.runs.control import send_command
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord, list_runs, submit
 from lepton_lab.runs.states import ENDED, RunState
 from lepton_lab.specs import RunSpec
 from tests.browser.servers import environment, free_port
+from tests.ledger import Ledger
 from tests.processes import end_processes_of, processes_of
 from tests.waiting import wait_until
 
@@ -139,8 +141,10 @@ def weights_of(run: RunRecord) -> str:
     return hashlib.sha256((found[1] / "model.safetensors").read_bytes()).hexdigest()
 
 
+@pytest.mark.fault
+@pytest.mark.timeout(600)
 def test_a_run_survives_the_kill_of_every_process_around_it(
-    store: Store, tmp_path: Path, figure: Callable[..., None]
+    store: Store, tmp_path: Path, figure: Callable[..., None], faults: Ledger
 ) -> None:
     jupyter = Jupyter(tmp_path / "jupyter", store.root)
     jupyter.run_cell(CELL)
@@ -181,12 +185,46 @@ def test_a_run_survives_the_kill_of_every_process_around_it(
     figure("spine", "kill -9 of worker (twice), kernel, server, supervisor: gaps in the curve", [gaps], "== 0")
     figure("spine", "kill -9 of worker (twice), kernel, server, supervisor: duplicate points", [duplicates], "== 0")
     assert (epochs, steps) == (sorted(epochs), sorted(steps))
+    faults.add("F1 F3 F4 worker, kernel, Jupyter server, supervisor killed around one run", 5, gaps + duplicates)
 
     undisturbed = submit(store, run.spec(), name="undisturbed")
     wait_until(lambda: ended(undisturbed), "the run that nobody kills", 90.0)
     assert list(undisturbed.curve().series["val_loss"].y) == list(curve.series["val_loss"].y)
     differing = int(weights_of(undisturbed) != weights_of(run))
     figure("spine", "weights that differ from those of a run nobody killed (0: bit-equal)", [differing], "== 0")
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_kernel_and_server_killed_again_and_again_leave_the_run_alone(
+    store: Store, tmp_path: Path, repeat: Callable[[int, int], int], faults: Ledger
+) -> None:
+    """F3, F4: each round a new Jupyter server, a kernel that looks at the run, and the end of both."""
+    spec = RunSpec.parse(
+        {
+            "data": {"name": "digits"},
+            "model": {"name": "cnn"},
+            "train": {"epochs": 5000, "threads": 1, "checkpoint_every_seconds": 1.0},
+        }
+    )
+    run = submit(store, spec)
+    wait_until(lambda: run.summary().epoch > 1, "the first epoch", 60.0)
+    worker, rounds = pid_of(run.dir / "worker.json"), repeat(1, 8)
+    for number in range(rounds):
+        jupyter = Jupyter(tmp_path / f"jupyter-{number}", store.root)
+        jupyter.run_cell(f"import lepton_lab as lab\nassert lab.run({run.run_id!r}).state == 'running'")
+        kernel = jupyter.kernel_pid()
+        kill(kernel)
+        kill(jupyter.process.pid)
+        moves_on(run, 1)
+    assert pid_of(run.dir / "worker.json") == worker and run.summary().restarts == 0
+    epochs = list(run.curve().series["val_accuracy"].x)
+    lost = int(epochs != [float(epoch) for epoch in range(1, len(epochs) + 1)])
+    faults.add("F3 F4 kernel and Jupyter server killed", 2 * rounds, lost)
+    assert not lost
+    send_command(run.dir, "stop", {"hard": True}, by="test")
+    wait_until(lambda: ended(run), "the end of the run", 60.0)
 
 
 def test_two_servers_on_one_store_start_one_supervisor(store: Store, tmp_path: Path) -> None:

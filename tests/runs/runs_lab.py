@@ -24,6 +24,23 @@ def wait_until(condition, what, seconds=30.0):
     return value
 
 
+def overlapping(run):
+    """Whether two of the run's toy workers were ever at work at the same time: each looks for others as it begins."""
+    return any(line.startswith("met") for line in (run.dir / "witness.txt").read_text().splitlines())
+
+
+def repeated_intervals(run, *, checkpoint_every):
+    """The most work that one restart had to repeat, in checkpoint intervals."""
+    reached, worst = 0, 0.0
+    for event in run.events():
+        if event["type"] == "MetricsRecorded":
+            reached = event["step"]
+        elif event["type"] == "RunStarted":
+            worst = max(worst, (reached - event["from_step"]) / checkpoint_every)
+            reached = event["from_step"]
+    return worst
+
+
 class Lab:
     """A store with toy workers: submits, waits, kills, and looks for the processes of this store alone."""
 
@@ -68,6 +85,9 @@ class Lab:
         os.kill(process["pid"], signal.SIGKILL)
         wait_until(lambda: not alive(process), "the supervisor's death")
         return process["pid"]
+
+    def known_worker(self, run):
+        return read_identity(run.dir / "worker.json")
 
     def worker(self, run):
         return wait_until(lambda: read_identity(run.dir / "worker.json"), "a worker")

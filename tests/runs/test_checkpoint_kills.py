@@ -16,7 +16,6 @@ import pytest
 from lepton_lab.runs.atomic import Disk
 from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 
-NUM_KILLS = 30
 SIZE_BYTES = 1 << 20
 
 
@@ -70,11 +69,11 @@ def kill_while_saving(run_dir, save, first_step, seconds):
     return struct.unpack("<I", told[-4:])[0]
 
 
-def losses(run_dir, save):
+def losses(run_dir, save, num_kills):
     """How often there was, after a kill, no whole checkpoint at least as new as the last one reported."""
     run_dir.mkdir()
     rng, lost, step = random.Random(0), 0, 1
-    for _ in range(NUM_KILLS):
+    for _ in range(num_kills):
         reported = kill_while_saving(run_dir, save, step, rng.uniform(0, 0.02))
         found = latest_checkpoint(run_dir)
         weights = (found[1] / "weights.bin").read_bytes() if found else b""
@@ -84,14 +83,23 @@ def losses(run_dir, save):
     return lost
 
 
-def test_nothing_reported_as_saved_is_lost(tmp_path):
-    assert losses(tmp_path / "run", save_whole) == 0
+@pytest.mark.fault
+@pytest.mark.timeout(600)
+def test_nothing_reported_as_saved_is_lost(tmp_path, repeat, faults):
+    num_kills = repeat(30, 400)
+    lost = losses(tmp_path / "run", save_whole, num_kills)
+    faults.add("F1 killed while it saves a checkpoint", num_kills, lost)
+    assert lost == 0
     left = [path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if not path.name.startswith(".")]
     assert 1 <= len(left) <= 3
 
 
-def test_the_harness_sees_an_overwrite_in_place_lose_something(tmp_path):
-    assert losses(tmp_path / "run", save_in_place) > 0, "the harness proves nothing"
+@pytest.mark.fault
+def test_the_harness_sees_an_overwrite_in_place_lose_something(tmp_path, repeat, figure):
+    """F2, the negative control: the same kills over a save that overwrites in place."""
+    num_kills = repeat(30, 200)
+    lost = losses(tmp_path / "run", save_in_place, num_kills)
+    figure("runs", f"negative control: {num_kills} kills over a save in place, checkpoints lost", [lost], ">= 1")
 
 
 @pytest.mark.parametrize("bit", range(8))

@@ -111,8 +111,9 @@ def test_any_damage_is_seen_and_the_one_before_is_used(tmp_path, seed):
     assert "0000000002" in told[0][1]
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("step", [20, 10], ids=["next step", "same step again"])
-def test_killed_at_any_call_a_valid_checkpoint_is_there(tmp_path, step):
+def test_killed_at_any_call_a_valid_checkpoint_is_there(tmp_path, step, faults):
     """F1 at named points: before each write, fsync and rename."""
     for calls in range(12):
         run_dir = tmp_path / str(calls)
@@ -131,6 +132,7 @@ def test_killed_at_any_call_a_valid_checkpoint_is_there(tmp_path, step):
         if os.WIFEXITED(status):
             assert found[0] == step
             return
+        faults.add("F1 killed before each write, fsync and rename")
     raise AssertionError("the save was never allowed to end")
 
 

@@ -66,8 +66,12 @@ def fill(folder, leave_bytes):
     (folder / "filling").write_bytes(bytes(max(0, free - leave_bytes)))
 
 
-@pytest.mark.parametrize("leave_bytes", [0, 24_000])
-def test_a_run_on_a_disk_that_fills_up_fails_with_a_name_and_resumes_with_space(small, leave_bytes):
+LEVELS = [0, 24_000, *(pytest.param(level, marks=pytest.mark.slow) for level in (4_000, 9_000, 16_000, 40_000, 70_000))]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("leave_bytes", LEVELS)
+def test_a_run_on_a_disk_that_fills_up_fails_with_a_name_and_resumes_with_space(small, leave_bytes, faults):
     run = small.submit(epochs=400, step_seconds=0.002, max_restarts=2)
     small.wait_step(run, 12)
     fill(small.store.root, leave_bytes)
@@ -76,6 +80,7 @@ def test_a_run_on_a_disk_that_fills_up_fails_with_a_name_and_resumes_with_space(
     assert "disk is full" in summary.message
     step, _ = latest_checkpoint(run.dir)
     assert step >= 10
+    faults.add("F5 disk full, at several fill levels")
     assert "Traceback" not in small.store.supervisor_log.read_text()
     (small.store.root / "filling").unlink()
     resume_run(small.store, run.run_id)

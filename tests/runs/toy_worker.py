@@ -7,12 +7,15 @@ kills itself) and `die_times`.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 from lepton_lab.errors import RunError, StoreError
 from lepton_lab.runs.atomic import read_json
@@ -42,11 +45,23 @@ class Toy:
         os.write(fd, f"{word} {os.getpid()}\n".encode())
         os.close(fd)
 
+    def look_for_others(self):
+        """Writes down if another worker of this run is at work, which must never be."""
+        path = self.dir / "witness.txt"
+        lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        ended = {pid for word, pid in lines if word == "end"}
+        for pid in {pid for word, pid in lines if word == "begin"} - ended - {str(os.getpid())}:
+            with contextlib.suppress(psutil.Error):
+                other = psutil.Process(int(pid))
+                if other.status() != psutil.STATUS_ZOMBIE and self.dir.name in other.cmdline():
+                    self.witness("met")
+
     def note_broken(self, step, message):
         self.writer.append("CheckpointBroken", step=step, message=message)
 
     def work(self):
         with take_seat(self.dir) as self.writer:
+            self.look_for_others()
             self.witness("begin")
             found = latest_checkpoint(
                 self.dir, lambda step, said: self.writer.append("CheckpointBroken", step=step, message=said)

@@ -23,6 +23,7 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord, create_run
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec
 from lepton_lab.training.loop import train
+from tests.ledger import Ledger
 from tests.training.training_lab import Script
 from tests.waiting import wait_until
 
@@ -42,6 +43,13 @@ class Own(nn.Module):
     def forward(self, x):
         self.num_steps += self.training
         if self.num_steps >= 5:
+            if self.ends == "gpu":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            if self.ends == "limit":
+                import resource
+                used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+                resource.setrlimit(resource.RLIMIT_AS, (used + 2**27, resource.RLIM_INFINITY))
+                self.filled = [torch.ones(2**22) for _ in range(2**16)]
             if self.ends == "memory":
                 torch.empty(2**58)
             if self.ends == "nan":
@@ -113,12 +121,15 @@ def last_tensors(run_dir: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in found[1].glob("*.safetensors")}
 
 
+@pytest.mark.fault
+@pytest.mark.timeout(600)
 def test_a_worker_killed_with_kill_9_leaves_the_bits_and_the_curve_of_one_that_was_not(
-    store: Store, data: DataSpec, tmp_path: Path
+    store: Store, data: DataSpec, tmp_path: Path, repeat: Callable[[int, int], int], faults: Ledger
 ) -> None:
-    options = {"epochs": 60, "batch_size": 16, "checkpoint_every_seconds": 0.2}
+    num_deaths = repeat(2, 15)
+    options = {"epochs": repeat(60, 500), "batch_size": 16, "checkpoint_every_seconds": 0.2}
     record = start(store, data, CNN, **options)
-    for deaths in range(2):
+    for deaths in range(num_deaths):
         before = len(of(record, "CheckpointSaved"))
         process = spawn(store, "--run", record.run_id)
         # Between two checkpoints: the steps since the last one are lost and made again.
@@ -136,7 +147,8 @@ def test_a_worker_killed_with_kill_9_leaves_the_bits_and_the_curve_of_one_that_w
     assert last_tensors(record.dir) == last_tensors(whole)
     assert curve_of(record.dir) == curve_of(whole)
     starts = [event["from_step"] for event in of(record, "RunStarted")]
-    assert len(starts) == 3 and 0 == starts[0] < starts[1] < starts[2]
+    assert starts[0] == 0 and starts == sorted(set(starts)) and len(starts) == num_deaths + 1
+    faults.add("F1 training worker (torch) killed, ends bit-equal", num_deaths)
     types = [event["type"] for event in read_events(record.dir)]
     assert types[types.index("ReportWritten") :] == ["ReportWritten", "RunFinished", "BundleWritten"]
 
@@ -160,12 +172,13 @@ def test_a_spare_that_nobody_needs_leaves_in_peace(store: Store) -> None:
     ("model", "reason", "said"),
     [
         (own("nan"), "nan_loss", "at step 4"),
-        (own("memory"), "out_of_memory", "The computer's memory is full; use a smaller batch_size"),
+        (own("memory"), "out_of_memory", "The computer's memory is full; use a batch_size below"),
+        (own("gpu"), "gpu_out_of_memory", "The GPU's memory is full; use a batch_size below"),
         (own("index"), "model_error", "Your network raised IndexError"),
         (ModelSpec(name="own", source=OWN.replace("64", "60"), class_name="Own"), "model_error", "layer by layer"),
         (ModelSpec(name="own", source="1 / 0", class_name="Own"), "model_error", "division by zero"),
     ],
-    ids=["nan", "memory", "index", "shape", "source"],
+    ids=["nan", "memory", "gpu", "index", "shape", "source"],
 )
 def test_a_failure_is_the_last_word_of_the_record(
     store: Store, data: DataSpec, model: ModelSpec, reason: str, said: str
@@ -176,6 +189,27 @@ def test_a_failure_is_the_last_word_of_the_record(
     assert (summary.state, summary.reason) == ("failed", reason)
     assert said in (summary.message or "")
     assert read_events(record.dir)[-1]["type"] == "RunFailed"
+
+
+@pytest.mark.slow
+@pytest.mark.fault
+@pytest.mark.parametrize(("ends", "reason"), [("limit", "out_of_memory"), ("gpu", "gpu_out_of_memory")])
+def test_memory_that_is_refused_ends_the_run_with_a_name_and_nothing_else(
+    store: Store, data: DataSpec, faults: Ledger, ends: str, reason: str
+) -> None:
+    """F8 with a limit that the kernel keeps (RLIMIT_AS), F9 with the error that torch raises; others train on."""
+    other = start(store, data, CNN, epochs=30)
+    beside = spawn(store, "--run", other.run_id)
+    record = start(store, data, own(ends))
+    process = spawn(store, "--run", record.run_id)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    summary = record.summary()
+    assert (summary.state, summary.reason) == ("failed", reason), output
+    assert "batch_size" in (summary.message or "")
+    output, _ = beside.communicate(timeout=120)
+    assert other.summary().state == "finished", output
+    faults.add("F8 F9 memory refused")
 
 
 def test_data_that_is_gone_is_a_data_error(store: Store) -> None:
