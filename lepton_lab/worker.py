@@ -1,8 +1,9 @@
-"""The process that trains: `python -m lepton_lab.worker --store PATH (--run ID | --spare | --export ID | --replay ID)`.
+"""The process that trains: `python -m lepton_lab.worker --store PATH JOB`.
 
-A spare imports torch and the kernel, warms them up without touching a GPU, and then waits for one line on its
-standard input, `{"run": ID, "environment": {...}}`; when the input ends it goes. Whoever has a run takes its seat,
-trains, evaluates the best weights on the test part, says `RunFinished` and then exports the bundle.
+JOB is `--run ID`, `--spare`, `--export ID`, `--replay ID` or `--compress ID`. A spare imports torch and the kernel,
+warms them up without touching a GPU, and then waits for one line on its standard input,
+`{"run": ID, "environment": {...}}`; when the input ends it goes. Whoever has a run takes its seat, trains, evaluates
+the best weights on the test part, says `RunFinished` and then exports the bundle.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job.add_argument("--export", metavar="ID", help="a finished run whose worker died before its bundle was written")
     job.add_argument("--replay", metavar="ID", help="a finished run to train again from a checkpoint, for comparison")
     parser.add_argument("--answer", type=Path, help="with --replay: the file for what came out")
+    job.add_argument("--compress", metavar="ID", help="a finished run whose variants are wanted")
     options = parser.parse_args(arguments)
     _quiet_threads()
     store = Store(options.store)
@@ -65,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay_again(store, options.replay, options.answer)
     if options.export:
         return export_again(store, options.export)
+    if options.compress:
+        return compress_run(store, options.compress)
     if not options.spare:
         return work(store, options.run)
     warm_up()
@@ -222,6 +226,28 @@ def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
     return 0
 
 
+def compress_run(store: Store, run_id: str) -> int:
+    """Makes and measures the variants that a finished run's `compression/spec.json` asks for; returns the exit status.
+
+    One worker compresses a run at a time; a second one leaves at once.
+    """
+    from lepton_lab.compression.record import Table, compression_lock, write_table
+
+    record = RunRecord(store, run_id)
+    with compression_lock(record.dir) as is_mine:
+        if not is_mine:
+            return 0
+        try:
+            from lepton_lab.compression.job import compress
+
+            compress(record)
+        except Exception as error:
+            traceback.print_exc()
+            write_table(record.dir, Table(run_id, "failed", message=_said(error, "The compression")))
+            return 1
+    return 0
+
+
 def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outcome, PreparedDataset] | None:
     """Trains and evaluates; None when somebody stopped the run."""
     from lepton_lab.data import load
@@ -293,8 +319,8 @@ def _test_metrics(record: RunRecord) -> dict[str, float]:
     )
 
 
-def _said(error: Exception) -> str:
-    return str(error) if isinstance(error, LeptonError) else f"The export failed: {error!r}"
+def _said(error: Exception, what: str = "The export") -> str:
+    return str(error) if isinstance(error, LeptonError) else f"{what} failed: {error!r}"
 
 
 class RunControl:

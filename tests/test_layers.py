@@ -24,6 +24,7 @@ ORDER = [
     "training",
     "evaluation",
     "serving",
+    "compression",
     "worker",
     "session",
     "verbs",
@@ -53,6 +54,7 @@ FORBIDDEN = {
     "training": DRAWING,
     "evaluation": DRAWING,
     "serving": TORCH | DRAWING,
+    "compression": DRAWING,
     "worker": DRAWING,
     **dict.fromkeys(["session", "verbs", "widgets", "magics", "api", "demo", "cli", "__main__", DOOR], TORCH),
 }

@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lepton_lab.errors import LeptonError, SpecError, StoreError
+from lepton_lab.runs.devices import device_slots
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.runs.launch import poke
 from lepton_lab.runs.ordering import waiting_order
@@ -116,7 +117,7 @@ class BoardScan:
 
     @functools.cached_property
     def _slots(self) -> list[str]:
-        return ["cpu:0"]
+        return device_slots()
 
     def _queue(self) -> tuple[dict[str, str], dict[str, int]]:
         """Which slot is leased to which run, and the place of each run that waits."""
@@ -125,5 +126,8 @@ class BoardScan:
         except StoreError:  # a board without places in the queue is better than none
             return {}, {}
         waiting = [entry.run_id for entry in waiting_order(entries)]
-        leases = {entry.slot: entry.run_id for entry in entries if entry.slot is not None}
+        leases: dict[str, str] = {}
+        for entry in entries:
+            if entry.slot is not None:  # a GPU may be shared
+                leases[entry.slot] = ", ".join(filter(None, [leases.get(entry.slot), entry.run_id]))
         return leases, {run_id: place for place, run_id in enumerate(waiting, 1)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton_lab.jupyter import rest, sockets
+from lepton_lab.jupyter import kept_rest, rest, sockets
 from lepton_lab.jupyter.hub import StoreHub
 
 BASE = r"/lepton-lab/api"
@@ -21,6 +21,17 @@ def routes(hub: StoreHub) -> list[tuple[str, type, dict[str, Any]]]:
         rf"{BASE}/runs/{NAME}/report": rest.ReportHandler,
         rf"{BASE}/runs/{NAME}/curve.json": rest.CurveHandler,
         rf"{BASE}/runs/{NAME}/commands": rest.CommandsHandler,
+        rf"{BASE}/runs/{NAME}/details": kept_rest.DetailsHandler,
+        rf"{BASE}/runs/{NAME}/labels": kept_rest.LabelsHandler,
+        rf"{BASE}/runs/{NAME}/retry": kept_rest.RetryHandler,
+        rf"{BASE}/runs/{NAME}/continue": kept_rest.ContinueHandler,
+        rf"{BASE}/runs/{NAME}/fork": kept_rest.ForkHandler,
+        rf"{BASE}/runs/{NAME}/queue": kept_rest.QueueHandler,
+        rf"{BASE}/runs/{NAME}/delete": kept_rest.DeleteHandler,
+        rf"{BASE}/runs/{NAME}/monitor": kept_rest.RunMonitorHandler,
+        rf"{BASE}/compare": kept_rest.CompareHandler,
+        rf"{BASE}/space": kept_rest.SpaceHandler,
+        rf"{BASE}/monitor": kept_rest.MonitorHandler,
         rf"{BASE}/endpoints": rest.EndpointsHandler,
         rf"{BASE}/endpoints/{NAME}/stop": rest.EndpointStopHandler,
         rf"{BASE}/ws": sockets.BoardSocket,

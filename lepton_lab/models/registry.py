@@ -15,6 +15,7 @@ from lepton_lab.models.cnn1d import Cnn1d
 from lepton_lab.models.custom import build_custom
 from lepton_lab.models.detector import Detector
 from lepton_lab.models.factorisation import Factorisation
+from lepton_lab.models.finetune import freeze, load_weights
 from lepton_lab.models.forecast import Forecaster, as_rows
 from lepton_lab.models.language import Language
 from lepton_lab.models.linear import Linear
@@ -56,8 +57,8 @@ FORECASTERS = ("linear",)
 """Networks that make forecasts themselves; others are put into a `Forecaster`."""
 
 
-def build(spec: ModelSpec, problem: Problem) -> nn.Module:
-    """The network that a spec asks for, with fresh weights; one of one's own is checked with a batch.
+def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True) -> nn.Module:
+    """The network that a spec asks for, with fresh weights or those of a file; one of one's own is checked.
 
     It is called with a batch's inputs (B, *input_shape), and with the rows' lengths too where the problem has them,
     and returns (B, *output_shape).
@@ -65,11 +66,21 @@ def build(spec: ModelSpec, problem: Problem) -> nn.Module:
     Args:
         spec: Name and options, or source and class.
         problem: What a row is, and what its answer.
+        starts_anew: Take the weights that the spec names; False where those of a checkpoint will be put in.
 
     Raises:
         ModelError: The network cannot be built, or does not suit the problem.
         UnknownName: No network has that name.
     """
+    module = _fresh(spec, problem)
+    if spec.weights and starts_anew:
+        load_weights(module, spec.weights)
+    if spec.freeze:
+        freeze(module, spec.freeze)
+    return module
+
+
+def _fresh(spec: ModelSpec, problem: Problem) -> nn.Module:
     if spec.source is not None:
         module = build_custom(spec, problem)
         check(module, problem, name=spec.class_name or spec.name)

@@ -44,6 +44,10 @@ class Programs:
             self.worker_module, "--store", str(store.root), "--replay", run_id, "--answer", str(answer)
         )
 
+    def compress(self, store: Store, run_id: str) -> list[str]:
+        """The command line of a worker that makes the variants of a finished run."""
+        return python_command(self.worker_module, "--store", str(store.root), "--compress", run_id)
+
     def server(self, store: Store, name: str) -> list[str]:
         """The command line of an endpoint's server."""
         return python_command(self.server_module, "--store", str(store.root), "--name", name)

@@ -232,7 +232,7 @@ class Fold:
         self.has_points = self.awaits_worker = self.was_paused = False
 
     def _on_RunStarted(self, event: Event) -> None:
-        self._set(event, "device", "steps_total", "learning_rate", "metric", "higher_is_better")
+        self._set(event, "device", "epochs", "steps_total", "learning_rate", "metric", "higher_is_better")
         self._summary.started = self._summary.started or event.get("time")
         self.steps_per_epoch = event.get("steps_per_epoch") or self.steps_per_epoch
         self._rewind(int(_number(event.get("from_step"), 0)))

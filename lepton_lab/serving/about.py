@@ -10,7 +10,7 @@ from lepton_lab.serving.requests import MAX_BODY_BYTES, MAX_ROWS
 
 MAX_CHOICES = 200
 MAX_CLASSES = 1000
-SHOWN_FIELDS = {"run_id", "dataset", "model", "modality", "metrics", "created"}
+SHOWN_FIELDS = {"task", "run_id", "dataset", "model", "modality", "metrics", "created"}
 
 
 def describe(name: str, version: int, bundle: Bundle) -> dict[str, Any]:
@@ -29,7 +29,11 @@ def describe(name: str, version: int, bundle: Bundle) -> dict[str, Any]:
         "classes": manifest.classes[:MAX_CLASSES],
         "columns": columns_of(bundle),
         "choices": choices_of(bundle),
-        "example": {"row": manifest.example, "picture": bundle.example_png is not None},
+        "example": {
+            "row": manifest.example,
+            "picture": manifest.modality == "image" and bundle.example is not None,
+            "sound": manifest.modality == "audio" and bundle.example is not None,
+        },
         "limits": {"max_body_bytes": MAX_BODY_BYTES, "max_rows": MAX_ROWS},
     }
 

@@ -15,6 +15,8 @@ from starlette.routing import Route, Router
 
 from lepton_lab.serving import codec_predict, codec_v2
 from lepton_lab.serving.about import columns_of, describe
+from lepton_lab.serving.answers import present
+from lepton_lab.serving.engine import Inputs, ValuesRefused
 from lepton_lab.serving.gate import Gate
 from lepton_lab.serving.host import Host, Served
 from lepton_lab.serving.openapi import document
@@ -85,7 +87,8 @@ class Routes:
         """Inputs and outputs of the model."""
         served = self._served(request)
         manifest = served.bundle.manifest
-        inputs, outputs = ([entry.model_dump(mode="json")] for entry in (manifest.input, manifest.output))
+        inputs = [entry.model_dump(mode="json") for entry in manifest.inputs]
+        outputs = [manifest.output.model_dump(mode="json")]
         versions = [str(served.version.version)]
         names = {"name": self._host.name, "versions": versions, "platform": "onnx_onnxv1"}
         return _json({**names, "inputs": inputs, "outputs": outputs})
@@ -103,8 +106,8 @@ class Routes:
         body = await read_body(request.receive, headers)
         length = headers.get(codec_v2.HEADER_LENGTH.lower().encode())
         output = manifest.output.name
-        asked = await self._off_loop(len(body), codec_v2.decode, body, length, manifest.input, output)
-        scores = await self._scores(request, served, asked.rows)
+        asked = await self._off_loop(len(body), codec_v2.decode, body, length, manifest.inputs, output)
+        scores = await self._scores(request, served, asked.inputs)
         content, out = codec_v2.encode(
             scores, asked, model=self._host.name, version=served.version.version, output=output
         )
@@ -118,9 +121,9 @@ class Routes:
         body = await read_body(request.receive, dict(request.scope["headers"]))
         items = await codec_predict.decode(body, request.headers, columns_of(served.bundle))
         small = len(body) if isinstance(items[0], dict | list) else INLINE_BYTES + 1
-        rows = await self._off_loop(small, codec_predict.prepare, items, served.bundle)
-        scores = await self._scores(request, served, rows)
-        answers = codec_predict.present(scores, served.bundle, top)
+        inputs = await self._off_loop(small, codec_predict.prepare, items, served.bundle)
+        scores = await self._scores(request, served, inputs)
+        answers = present(scores, served.bundle, top)
         milliseconds = (time.perf_counter() - started) * 1000
         content = codec_predict.encode(
             answers, model=self._host.name, version=served.version.version, milliseconds=milliseconds
@@ -133,11 +136,11 @@ class Routes:
         return _json(describe(self._host.name, served.version.version, served.bundle))
 
     async def example(self, request: Request) -> Response:
-        """A real picture to try."""
-        picture = self._host.active.bundle.example_png
-        if picture is None:
-            raise RequestError(404, "This model has no example picture; /info may have an example row.")
-        return Response(picture, media_type="image/png")
+        """A real picture or sound to try."""
+        example = self._host.active.bundle.example
+        if example is None:
+            raise RequestError(404, "This model has no example file; /info may have an example row.")
+        return Response(example[0], media_type=example[1])
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format."""
@@ -150,11 +153,14 @@ class Routes:
         """The description of all this for machines."""
         return _json(document(self._host.name, self._host.active.bundle, columns_of(self._host.active.bundle)))
 
-    async def _scores(self, request: Request, served: Served, rows: np.ndarray) -> np.ndarray:
+    async def _scores(self, request: Request, served: Served, inputs: Inputs) -> np.ndarray:
         """Runs prepared rows, and puts them on the bill."""
-        answer = await served.batcher.submit(rows)
+        try:
+            answer = await served.batcher.submit(inputs)
+        except ValuesRefused as error:
+            raise RequestError(422, str(error), "inputs") from None
         ticket: Ticket = request.scope["lepton"]
-        ticket.rows, ticket.compute_seconds = len(rows), answer.compute_seconds
+        ticket.rows, ticket.compute_seconds = len(inputs[0]), answer.compute_seconds
         return answer.scores
 
     async def _off_loop(self, num_bytes: int, work: Callable[..., Any], *arguments: Any) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lepton_lab.serving.engine import Engine
+from lepton_lab.serving.engine import Engine, Inputs, joined
 from lepton_lab.serving.metrics import Metrics
 
 MAX_BATCH_ROWS = 1024
@@ -32,8 +32,11 @@ class Answer:
 class _Job:
     """One request's rows, waiting for their turn."""
 
-    rows: np.ndarray
+    inputs: Inputs
     answer: asyncio.Future[Answer]
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
 
 
 class Batcher:
@@ -54,10 +57,10 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._busy = False
 
-    def submit(self, rows: np.ndarray) -> asyncio.Future[Answer]:
-        """Queues the rows of one request, float32 (N, *row shape); the future gives their scores."""
+    def submit(self, inputs: Inputs) -> asyncio.Future[Answer]:
+        """Queues the prepared rows of one request; the future gives their scores."""
         loop = asyncio.get_running_loop()
-        job = _Job(rows, loop.create_future())
+        job = _Job(inputs, loop.create_future())
         self._waiting.append(job)
         if not self._busy:
             self._busy = True
@@ -78,38 +81,44 @@ class Batcher:
         num_rows = 0
         while self._waiting and len(jobs) < self._max_batch:
             job = self._waiting[0]
-            if jobs and num_rows + len(job.rows) > MAX_BATCH_ROWS:
+            if jobs and num_rows + len(job) > MAX_BATCH_ROWS:
                 break
             self._waiting.popleft()
             if not job.answer.done():
                 jobs.append(job)
-                num_rows += len(job.rows)
+                num_rows += len(job)
         return jobs
 
     def _run(self, jobs: list[_Job], loop: asyncio.AbstractEventLoop) -> None:
         """On the engine's thread: one run for all jobs."""
         started = time.perf_counter()
-        outcome: np.ndarray | Exception
+        outcomes = self._outcomes(jobs)
+        loop.call_soon_threadsafe(self._finish, jobs, outcomes, time.perf_counter() - started, loop)
+
+    def _outcomes(self, jobs: list[_Job]) -> list[np.ndarray | Exception]:
+        """Scores of each job; where a batch fails, each job runs alone, so that one costs the others nothing."""
         try:
-            rows = jobs[0].rows if len(jobs) == 1 else np.concatenate([job.rows for job in jobs])
-            outcome = self._engine.run(rows)
+            scores = self._engine.run(joined([job.inputs for job in jobs]))
         except Exception as error:  # whatever the engine raises belongs to the requests, not to this thread
-            outcome = error
-        loop.call_soon_threadsafe(self._finish, jobs, outcome, time.perf_counter() - started, loop)
+            return [error] if len(jobs) == 1 else [self._outcomes([job])[0] for job in jobs]
+        ends = np.cumsum([len(job) for job in jobs])
+        return [scores[end - len(job) : end] for job, end in zip(jobs, ends, strict=True)]
 
     def _finish(
-        self, jobs: list[_Job], outcome: np.ndarray | Exception, seconds: float, loop: asyncio.AbstractEventLoop
+        self,
+        jobs: list[_Job],
+        outcomes: list[np.ndarray | Exception],
+        seconds: float,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Hands the scores out and goes on."""
         self._start(loop)
-        num_rows = sum(len(job.rows) for job in jobs)
+        num_rows = sum(len(job) for job in jobs)
         self._metrics.observe_batch(num_rows, seconds)
-        start = 0
-        for job in jobs:
-            stop = start + len(job.rows)
-            if not job.answer.done():
-                if isinstance(outcome, Exception):
-                    job.answer.set_exception(outcome)
-                else:
-                    job.answer.set_result(Answer(outcome[start:stop], seconds * len(job.rows) / num_rows))
-            start = stop
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if job.answer.done():
+                continue
+            if isinstance(outcome, Exception):
+                job.answer.set_exception(outcome)
+            else:
+                job.answer.set_result(Answer(outcome, seconds * len(job) / num_rows))

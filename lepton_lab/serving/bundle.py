@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lepton_lab.data.preparation import Preparation
+from lepton_lab.data.targets import Target
 from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.serving.folders import publish_folder
-from lepton_lab.serving.manifest import EXAMPLE_FILE, MANIFEST_FILE, MODEL_FILE, PACKED_FILE, FileEntry, Manifest
+from lepton_lab.serving.manifest import EXAMPLE_FILES, MANIFEST_FILE, MODEL_FILE, PACKED_FILE, FileEntry, Manifest
 from lepton_lab.serving.onnx_guard import check_model
 from lepton_lab.serving.packed import unpack
 
@@ -40,6 +41,11 @@ class Bundle:
     model: bytes
 
     @property
+    def target(self) -> Target:
+        """Reads a network's numbers back into the source's units."""
+        return Target.from_dict(self.manifest.target) if self.manifest.target else Target(self.manifest.task)
+
+    @property
     def sha256(self) -> str:
         """The bundle's address: two bundles with the same address are the same."""
         return self.manifest.sha256
@@ -50,9 +56,9 @@ class Bundle:
         return sum(map(len, self.files.values())) + len(self.manifest.to_json())
 
     @property
-    def example_png(self) -> bytes | None:
-        """A real picture to try, where the bundle has one."""
-        return self.files.get(EXAMPLE_FILE)
+    def example(self) -> tuple[bytes, str] | None:
+        """A real file to try and its media type, where the bundle has one."""
+        return next(((self.files[name], kind) for name, kind in EXAMPLE_FILES.items() if name in self.files), None)
 
     def copy_to(self, folder: Path) -> None:
         """Writes the verified bytes as a folder of their own, whole or not at all."""

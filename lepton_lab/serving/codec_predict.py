@@ -1,13 +1,14 @@
-"""`/predict`: what a person has goes in (a picture, a row), labels with their confidence come out.
+"""`/predict`: what a person has goes in (a picture, a sentence, a sound, a row), answers come out (see `answers`).
 
 | Content-Type | body |
 |---|---|
 | `application/json` | `{"instances": [...]}`, or one row as an object |
-| `image/*`, `application/octet-stream` | one picture file; the file itself decides its format, never the header |
+| `image/*`, `audio/*`, `application/octet-stream` | one file; the file itself decides its format, never the header |
+| `text/plain` | one sentence |
 | `multipart/form-data` | picture files, or the fields of one row |
 | `text/csv` | rows, with or without a line of column names |
 
-An instance is a nested list of numbers, a row as an object, or `{"b64": "..."}`, a picture file.
+An instance is a nested list of numbers, a sentence, a row as an object, or `{"b64": "..."}`, a file.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from lepton_lab.errors import LeptonError
 from lepton_lab.serving.bundle import Bundle
+from lepton_lab.serving.engine import DTYPES, Inputs
 from lepton_lab.serving.requests import MAX_BODY_BYTES, MAX_ROWS, RequestError, check_num_rows, loads
 
 MAX_FIELDS = 4096
-MAX_SHOWN_SCORES = 100
-ACCEPTED = "application/json, image/png, image/jpeg, multipart/form-data or text/csv"
+ACCEPTED = "application/json, image/png, image/jpeg, audio/wav, text/plain, multipart/form-data or text/csv"
 
 
 async def decode(body: bytes, headers: Headers, columns: list[str]) -> list[Any]:
@@ -42,8 +43,10 @@ async def decode(body: bytes, headers: Headers, columns: list[str]) -> list[Any]
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("application/json", ""):
         items = _from_json(loads(body))
-    elif kind.startswith("image/") or kind == "application/octet-stream":
+    elif kind.startswith("image/") or kind == "application/octet-stream" or kind.startswith("audio/"):
         items = [body]
+    elif kind == "text/plain":
+        items = [_text(body)]
     elif kind == "multipart/form-data":
         items = await _from_multipart(body, headers)
     elif kind == "text/csv":
@@ -54,43 +57,29 @@ async def decode(body: bytes, headers: Headers, columns: list[str]) -> list[Any]
     return items
 
 
-def prepare(items: list[Any], bundle: Bundle) -> np.ndarray:
-    """Raw items to prepared rows, float32 (N, *row shape), by the very code that training used.
+def prepare(items: list[Any], bundle: Bundle) -> Inputs:
+    """Raw items to what the network is called with, by the very code that training used.
 
     Raises:
         RequestError: 422 with the preparation's own sentence.
     """
     try:
-        rows = bundle.preparation.from_raw(items)
+        found = bundle.preparation.from_raw(items)
     except LeptonError as error:
         raise RequestError(422, str(error), "instances") from None
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError, AttributeError) as error:
         raise RequestError(422, f"instances cannot be read as input of this model ({error}).", "instances") from None
-    rows = np.ascontiguousarray(rows, np.float32)
-    if rows.shape != (len(items), *bundle.manifest.input.shape[1:]) or not np.isfinite(rows).all():
-        expected = list(bundle.manifest.input.shape[1:])
-        raise RequestError(422, f"instances do not give finite rows of shape {expected}.", "instances")
-    return rows
-
-
-def present(scores: np.ndarray, bundle: Bundle, top: int | None = None) -> list[dict[str, Any]]:
-    """Scores (N, classes) as labels: the best one, its confidence, and the scores by class."""
-    classes = bundle.manifest.classes
-    if not np.isfinite(scores).all():
-        raise RequestError(422, "The network gives no finite score for these instances.", "instances")
-    shown = min(top or MAX_SHOWN_SCORES, len(classes))
-    answers = []
-    for row in scores:
-        best = int(row.argmax())
-        order = range(len(classes)) if shown == len(classes) and top is None else (-row).argsort(kind="stable")[:shown]
-        answers.append(
-            {
-                "label": classes[best],
-                "confidence": float(row[best]),
-                "scores": {classes[index]: float(row[index]) for index in order},
-            }
-        )
-    return answers
+    expected = bundle.manifest.inputs
+    given = found if isinstance(found, tuple) else (found,)
+    inputs = tuple(
+        np.ascontiguousarray(each, DTYPES[entry.datatype]) for each, entry in zip(given, expected, strict=True)
+    )
+    wanted = expected[0].shape[1:]
+    fits = len(inputs[0]) == len(items) and len(inputs[0].shape) == len(wanted) + 1
+    fits = fits and all(size in (-1, given) for size, given in zip(wanted, inputs[0].shape[1:], strict=True))
+    if not fits or not np.isfinite(inputs[0]).all():
+        raise RequestError(422, f"instances do not give finite rows of shape {list(wanted)}.", "instances")
+    return inputs
 
 
 def parse_top(text: str | None) -> int | None:
@@ -106,6 +95,14 @@ def encode(answers: list[dict[str, Any]], *, model: str, version: int, milliseco
     """The answer's JSON."""
     meta = {"model": model, "version": version, "milliseconds": round(milliseconds, 3)}
     return orjson.dumps({"predictions": answers, **meta})
+
+
+def _text(body: bytes) -> str:
+    """A sentence as it came."""
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(400, f"The body is not text in UTF-8: {error}.", "body") from None
 
 
 def _from_json(content: Any) -> list[Any]:

@@ -8,14 +8,16 @@ in place, without a copy.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 
+from lepton_lab.serving.engine import DTYPES, Inputs
 from lepton_lab.serving.manifest import TensorSignature
-from lepton_lab.serving.requests import RequestError, check_finite, check_num_rows, loads, to_float32
+from lepton_lab.serving.requests import RequestError, check_finite, check_num_rows, loads, to_float32, to_int64
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 MAX_ID_CHARACTERS = 256
@@ -24,20 +26,22 @@ MAX_DIMENSION = 2**31 - 1
 
 @dataclass(frozen=True)
 class InferRequest:
-    """A decoded request: prepared rows, float32 (N, *row shape), and how to answer."""
+    """A decoded request: prepared rows, with their lengths where they have any, and how to answer."""
 
-    rows: np.ndarray
+    inputs: Inputs
     id: str | None
     binary: bool
 
 
-def decode(body: bytes, header_length: bytes | None, expected: TensorSignature, output: str) -> InferRequest:
+def decode(
+    body: bytes, header_length: bytes | None, expected: tuple[TensorSignature, ...], output: str
+) -> InferRequest:
     """Reads an inference request.
 
     Args:
         body: The whole body.
         header_length: The value of `Inference-Header-Content-Length`, where the request has one.
-        expected: The model's one input.
+        expected: The model's inputs; the first one holds the rows.
         output: The name of its one output.
 
     Raises:
@@ -45,10 +49,18 @@ def decode(body: bytes, header_length: bytes | None, expected: TensorSignature, 
     """
     head, tail = _split(body, header_length)
     request = _object(loads(head), "body")
-    entry = _only_input(request, expected)
-    shape = _shape(entry, expected)
-    rows = _rows(entry, tail, shape, expected).reshape(shape)
-    return InferRequest(rows, _id(request), _wants_binary(request, output))
+    found: dict[str, np.ndarray] = {}
+    for number, (entry, signature) in enumerate(_entries(request, expected)):
+        where = f"inputs[{number}]"
+        shape = _shape(entry, signature, where)
+        values, tail = _values(entry, tail, shape, signature, where)
+        found[signature.name] = values.reshape(shape)
+    if len(tail):
+        raise RequestError(422, f"The body holds {len(tail)} bytes more than its tensors.", "inputs")
+    inputs = tuple(found[signature.name] for signature in expected)
+    if len({len(each) for each in inputs}) > 1:
+        raise RequestError(422, "inputs have different numbers of rows; expected the same for all.", "inputs")
+    return InferRequest(inputs, _id(request), _wants_binary(request, output))
 
 
 def encode(
@@ -89,60 +101,66 @@ def _split(body: bytes, header_length: bytes | None) -> tuple[bytes, memoryview]
     return body[:length], memoryview(body)[length:]
 
 
-def _only_input(request: dict[str, Any], expected: TensorSignature) -> dict[str, Any]:
-    """The entry of the one input."""
+def _entries(
+    request: dict[str, Any], expected: tuple[TensorSignature, ...]
+) -> Iterator[tuple[dict[str, Any], TensorSignature]]:
+    """The entry of each input, in the order of the request."""
     inputs = request.get("inputs")
-    if not isinstance(inputs, list) or len(inputs) != 1:
+    names = {signature.name: signature for signature in expected}
+    if not isinstance(inputs, list) or len(inputs) != len(expected):
         given = f"{len(inputs)} tensors" if isinstance(inputs, list) else "missing or not a list"
-        raise RequestError(422, f"inputs is {given}; expected one tensor, {expected.name!r}.", "inputs")
-    entry = _object(inputs[0], "inputs[0]")
-    if entry.get("name") != expected.name:
-        raise RequestError(
-            422, f"inputs[0].name is {_shown(entry.get('name'))}; expected {expected.name!r}.", "inputs[0].name"
-        )
-    if entry.get("datatype") != expected.datatype:
-        raise RequestError(
-            422,
-            f"inputs[0].datatype is {_shown(entry.get('datatype'))}; expected {expected.datatype!r}.",
-            "inputs[0].datatype",
-        )
-    return entry
+        raise RequestError(422, f"inputs is {given}; expected {' and '.join(map(repr, names))}.", "inputs")
+    for number, given in enumerate(inputs):
+        where = f"inputs[{number}]"
+        entry = _object(given, where)
+        name = entry.get("name")
+        signature = names.pop(name, None) if isinstance(name, str) else None
+        if signature is None:
+            wanted = " or ".join(map(repr, names)) or "no further tensor"
+            raise RequestError(422, f"{where}.name is {_shown(name)}; expected {wanted}.", f"{where}.name")
+        datatype = entry.get("datatype")
+        if datatype != signature.datatype:
+            said = f"{where}.datatype is {_shown(datatype)}; expected {signature.datatype!r}."
+            raise RequestError(422, said, f"{where}.datatype")
+        yield entry, signature
 
 
-def _shape(entry: dict[str, Any], expected: TensorSignature) -> tuple[int, ...]:
+def _shape(entry: dict[str, Any], expected: TensorSignature, where: str) -> tuple[int, ...]:
     """The tensor's shape, if it fits the model."""
-    shape = entry.get("shape")
-    wanted = ["batch", *expected.shape[1:]]
+    shape, where = entry.get("shape"), f"{where}.shape"
+    wanted = ["batch", *("any" if size == -1 else size for size in expected.shape[1:])]
     if not isinstance(shape, list) or not all(type(size) is int and 0 <= size <= MAX_DIMENSION for size in shape):
-        raise RequestError(
-            422, f"inputs[0].shape is {_shown(shape)}; expected whole numbers {wanted}.", "inputs[0].shape"
-        )
-    if tuple(shape[1:]) != expected.shape[1:]:
-        raise RequestError(422, f"inputs[0].shape is {_shown(shape)}; expected {wanted}.", "inputs[0].shape")
-    check_num_rows(shape[0], "inputs[0].shape[0]")
+        raise RequestError(422, f"{where} is {_shown(shape)}; expected whole numbers {wanted}.", where)
+    fits = len(shape) == len(expected.shape) and all(
+        given == size or (size == -1 and given > 0) for given, size in zip(shape[1:], expected.shape[1:], strict=True)
+    )
+    if not fits:
+        raise RequestError(422, f"{where} is {_shown(shape)}; expected {wanted}.", where)
+    check_num_rows(shape[0], f"{where}[0]")
     return tuple(shape)
 
 
-def _rows(entry: dict[str, Any], tail: memoryview, shape: tuple[int, ...], expected: TensorSignature) -> np.ndarray:
-    """The tensor's numbers, from the JSON or from the bytes behind it."""
-    num_values = math.prod(shape)
-    parameters = _object(entry.get("parameters", {}), "inputs[0].parameters")
-    size = parameters.get("binary_data_size")
+def _values(
+    entry: dict[str, Any], tail: memoryview, shape: tuple[int, ...], expected: TensorSignature, where: str
+) -> tuple[np.ndarray, memoryview]:
+    """The tensor's numbers, from the JSON or from the bytes behind it, and the bytes that are left."""
+    num_values, dtype = math.prod(shape), DTYPES[expected.datatype]
+    size = _object(entry.get("parameters", {}), f"{where}.parameters").get("binary_data_size")
     if size is None:
         if "data" not in entry:
-            raise RequestError(422, "inputs[0].data is missing; expected the tensor's numbers.", "inputs[0].data")
-        values = to_float32(entry["data"], "inputs[0].data")
+            raise RequestError(422, f"{where}.data is missing; expected the tensor's numbers.", f"{where}.data")
+        given = entry["data"]
+        values = to_int64(given, f"{where}.data") if dtype.kind == "i" else to_float32(given, f"{where}.data")
         if values.size != num_values:
-            raise RequestError(
-                422, f"inputs[0].data has {values.size} numbers; its shape needs {num_values}.", "inputs[0].data"
-            )
-        return values
-    where = "inputs[0].parameters.binary_data_size"
-    if type(size) is not int or size != 4 * num_values or size != len(tail):
-        raise RequestError(
-            422, f"{where} is {_shown(size)}; its shape needs {4 * num_values}, the body holds {len(tail)}.", where
-        )
-    return check_finite(np.frombuffer(tail, "<f4"), "inputs[0]")
+            said = f"{where}.data has {values.size} numbers; its shape needs {num_values}."
+            raise RequestError(422, said, f"{where}.data")
+        return values, tail
+    num_bytes, place = dtype.itemsize * num_values, f"{where}.parameters.binary_data_size"
+    if type(size) is not int or size != num_bytes or size > len(tail):
+        said = f"{place} is {_shown(size)}; its shape needs {num_bytes}, the body holds {len(tail)}."
+        raise RequestError(422, said, place)
+    values = np.frombuffer(tail[:size], dtype)
+    return (values if dtype.kind == "i" else check_finite(values, where)), tail[size:]
 
 
 def _wants_binary(request: dict[str, Any], output: str) -> bool:

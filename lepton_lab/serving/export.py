@@ -1,9 +1,10 @@
 """From a trained network to a bundle: ONNX with a dynamic batch, checked against torch on real samples.
 
-The exported graph ends in a softmax, so that every client gets probabilities. torch.export is asked first; a
-network that it cannot follow (control flow that depends on the data) goes through the tracing exporter. Which of
-the two it was, the operator set and the largest difference stand in the bundle's record. This is the only module
-of the room that uses torch; it runs in the worker, after training.
+The exported graph of a classifier ends in a softmax, so that every client gets probabilities; rows with lengths of
+their own give the graph a second input. torch.export is asked first; a network that it cannot follow (control flow
+that depends on the data) goes through the tracing exporter. Which of the two it was, the operator set and the largest
+difference stand in the bundle's record. This is the only module of the room that uses torch; it runs in the worker,
+after training.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ import numpy as np
 
 from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.serving import bundle as bundles
-from lepton_lab.serving.engine import open_session
-from lepton_lab.serving.manifest import EXAMPLE_FILE, MODEL_FILE, Manifest, TensorSignature, Verification
+from lepton_lab.serving.answers import SERVED_TASKS
+from lepton_lab.serving.engine import Inputs, open_session
+from lepton_lab.serving.manifest import EXAMPLE_FILE, EXAMPLE_SOUND, MODEL_FILE, Manifest, TensorSignature, Verification
 from lepton_lab.serving.onnx_guard import opset_of
 
 if TYPE_CHECKING:
@@ -38,7 +40,9 @@ OPSET = 18
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a probability that rounding explains; more means a wrong export."""
 NUM_CHECKED_SAMPLES = 64
+INPUT_NAMES = ["input", "lengths"]
 OUTPUT_NAME = "scores"
+MAX_EXAMPLE_CHARACTERS = 500
 
 
 def export_bundle(
@@ -60,7 +64,7 @@ def export_bundle(
         MissingExtra: If onnx, onnxscript or onnxruntime is not installed.
     """
     started = time.perf_counter()
-    exported = export_model(module, samples_of(dataset))
+    exported = export_model(module, samples_of(dataset), dataset.task)
     return write_bundle(exported, {MODEL_FILE: exported.model}, dataset, run_info, out_dir, started=started)
 
 
@@ -79,17 +83,22 @@ class Exported:
     verification: Verification
 
 
-def export_model(module: torch.nn.Module, samples: np.ndarray) -> Exported:
+def export_model(module: torch.nn.Module, samples: Inputs, task: str) -> Exported:
     """Exports a network and checks the export.
 
     Args:
-        module: Gives logits of shape (N, classes). It is copied, not changed.
-        samples: Real prepared rows to check with, float32 (N, *row shape).
+        module: A network as it was trained. It is copied, not changed.
+        samples: Real prepared rows to check with, as `samples_of` gives them.
+        task: A name of `specs.TASKS`.
 
     Raises:
         ServingError: If it cannot be exported, or the export does not agree with it.
     """
-    network = _with_softmax(module)
+    if task not in SERVED_TASKS:
+        raise ServingError(
+            f"Networks for {task} are not served yet; expected one of {', '.join(sorted(SERVED_TASKS))}."
+        )
+    network = answering(module, task)
     model, exporter = _to_onnx(network, samples)
     return Exported(model, exporter, _verify(network, model, samples))
 
@@ -116,18 +125,20 @@ def write_bundle(
     Returns:
         The content of `bundle.json`.
     """
-    example, picture = _example(dataset)
-    if picture:
-        files = {**files, EXAMPLE_FILE: picture}
-    signature = dataset.preparation.signature()
+    example, example_files = _example(dataset)
+    files = {**files, **example_files}
+    takes = _signatures(dataset)
     manifest = Manifest(
         name=str(run_info.get("name") or run_info["run_id"]),
         run_id=str(run_info["run_id"]),
         dataset=dataset.name,
         model=str(run_info.get("model", "")),
+        task=dataset.task,
         modality=dataset.modality,
-        input=TensorSignature(name="input", shape=(-1, *dataset.input_shape), datatype=signature["datatype"]),
-        output=TensorSignature(name=OUTPUT_NAME, shape=(-1, len(dataset.classes))),
+        input=takes[0],
+        lengths=takes[1] if len(takes) > 1 else None,
+        output=TensorSignature(name=OUTPUT_NAME, shape=(-1, *dataset.problem.output_shape)),
+        target=dataset.target.to_dict() if dataset.target.is_scaled else None,
         preparation=dataset.preparation.to_dict(),
         classes=tuple(str(name) for name in dataset.classes),
         metrics=dict(run_info.get("metrics") or {}),
@@ -148,36 +159,60 @@ def warm_up() -> None:
     """Exports a tiny network into nothing: two thirds of a first export go into loading the exporter."""
     import torch
 
-    _to_onnx(_with_softmax(torch.nn.Linear(4, 2)), np.zeros((2, 4), np.float32))
+    _to_onnx(answering(torch.nn.Linear(4, 2), "classification"), (np.zeros((2, 4), np.float32),))
 
 
-def samples_of(dataset: PreparedDataset) -> np.ndarray:
-    """Prepared rows of the most honest part there is: test, else validation, else training. (N, *row shape)."""
+def samples_of(dataset: PreparedDataset) -> Inputs:
+    """Prepared rows of the most honest part there is: test, else validation, else training; lengths beside them."""
+    import torch
+
+    from lepton_lab.training.resident import place
+
     for name in ("test", "validation", "train"):
         split = dataset.splits.get(name)
-        if split is not None and len(split.inputs):
-            rows = dataset.preparation.apply(np.asarray(split.inputs[:NUM_CHECKED_SAMPLES]))
-            return np.ascontiguousarray(rows, np.float32)
+        if split is not None and len(split):
+            rows = place(dataset, name, torch.device("cpu"), free_bytes=0)
+            batch = rows.batch(torch.arange(min(NUM_CHECKED_SAMPLES, len(split))))
+            return tuple(np.ascontiguousarray(each.numpy()) for each in batch.inputs)
     raise ServingError(f"The dataset {dataset.name} has no rows to check the export with.")
 
 
-def _with_softmax(module: torch.nn.Module) -> torch.nn.Module:
-    """A copy of the network on the CPU, in evaluation mode, that ends in probabilities."""
+def answering(module: torch.nn.Module, task: str) -> torch.nn.Module:
+    """A copy of the network on the CPU, in evaluation mode, that gives what clients get: probabilities, or numbers."""
     import torch
 
+    ends = {"classification": torch.nn.Softmax(dim=-1), "multilabel": torch.nn.Sigmoid()}
     copied = copy.deepcopy(module).to(device="cpu", dtype=torch.float32)
-    return torch.nn.Sequential(copied, torch.nn.Softmax(dim=-1)).eval().requires_grad_(False)
+
+    class Answering(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.end = copied, ends.get(task, torch.nn.Identity())
+
+        def forward(self, rows: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+            answers = self.network(rows) if lengths is None else self.network(rows, lengths)
+            ended: torch.Tensor = self.end(answers)
+            return ended
+
+    return Answering().eval().requires_grad_(False)
 
 
-def _to_onnx(network: torch.nn.Module, samples: np.ndarray) -> tuple[bytes, str]:
+def _signatures(dataset: PreparedDataset) -> list[TensorSignature]:
+    """The network's inputs as the preparation describes them."""
+    described = dataset.preparation.signature()
+    entries = described if isinstance(described, list) else [described]
+    return [TensorSignature(name=e["name"], shape=tuple(e["shape"]), datatype=e["datatype"]) for e in entries]
+
+
+def _to_onnx(network: torch.nn.Module, samples: Inputs) -> tuple[bytes, str]:
     """The network as ONNX, and the name of the exporter that could do it."""
     import torch
 
-    probe = torch.from_numpy(np.resize(samples, (2, *samples.shape[1:])))
+    probes = tuple(torch.from_numpy(np.resize(each, (2, *each.shape[1:]))) for each in samples)
     problems = []
     ways: list[tuple[str, Callable[[], bytes]]] = [
-        ("torch.export", lambda: _by_torch_export(network, probe)),
-        ("tracing", lambda: _by_tracing(network, probe)),
+        ("torch.export", lambda: _by_torch_export(network, probes)),
+        ("tracing", lambda: _by_tracing(network, probes)),
     ]
     for name, way in ways:
         try:
@@ -190,17 +225,21 @@ def _to_onnx(network: torch.nn.Module, samples: np.ndarray) -> tuple[bytes, str]
     raise ServingError("The network cannot be exported to ONNX. " + "; ".join(problems))
 
 
-def _by_torch_export(network: torch.nn.Module, probe: torch.Tensor) -> bytes:
+def _by_torch_export(network: torch.nn.Module, probes: tuple[torch.Tensor, ...]) -> bytes:
     """Exports the captured graph; recurrent layers stay single ONNX operators."""
     import torch
 
+    batch = torch.export.Dim("batch", min=1)
+    shapes: list[dict[int, Any]] = [{0: batch} for _ in probes]
+    if len(probes) > 1:
+        shapes[0][1] = torch.export.Dim.DYNAMIC
     program = torch.onnx.export(
         network,
-        (probe,),
+        probes,
         dynamo=True,
-        input_names=["input"],
+        input_names=INPUT_NAMES[: len(probes)],
         output_names=[OUTPUT_NAME],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        dynamic_shapes=tuple(shapes),
         opset_version=OPSET,
         external_data=False,
         verbose=False,
@@ -211,52 +250,81 @@ def _by_torch_export(network: torch.nn.Module, probe: torch.Tensor) -> bytes:
     return content
 
 
-def _by_tracing(network: torch.nn.Module, probe: torch.Tensor) -> bytes:
+def _by_tracing(network: torch.nn.Module, probes: tuple[torch.Tensor, ...]) -> bytes:
     """Exports what the network does to two rows; for code that torch.export cannot follow."""
     import torch
 
     buffer = io.BytesIO()
+    names = INPUT_NAMES[: len(probes)]
+    axes = {name: {0: "batch"} for name in (*names, OUTPUT_NAME)}
+    if len(probes) > 1:
+        axes[names[0]][1] = "steps"
     torch.onnx.export(
         network,
-        (probe,),
+        probes,
         buffer,  # type: ignore[arg-type]  # torch takes a file object here, whatever its annotation says
         dynamo=False,
-        input_names=["input"],
+        input_names=names,
         output_names=[OUTPUT_NAME],
-        dynamic_axes={"input": {0: "batch"}, OUTPUT_NAME: {0: "batch"}},
+        dynamic_axes=axes,
         opset_version=OPSET,
     )
     return buffer.getvalue()
 
 
-def _verify(network: torch.nn.Module, model: bytes, samples: np.ndarray) -> Verification:
-    """Compares ONNX Runtime with torch, one row at a time and all at once."""
+def _verify(network: torch.nn.Module, model: bytes, samples: Inputs) -> Verification:
+    """Compares ONNX Runtime with torch, and refuses what rounding does not explain."""
+    found = _compare(network, model, samples)
+    if not found.largest_difference <= MAX_DIFFERENCE:
+        raise ServingError(
+            f"The exported network differs from the trained one by {found.largest_difference:.2g} in an answer; "
+            f"expected at most {MAX_DIFFERENCE:g}. Operations that behave differently in ONNX are the usual cause."
+        )
+    return found
+
+
+def compare(module: torch.nn.Module, model: bytes, samples: Inputs, task: str) -> Verification:
+    """How far an ONNX model, which may be a compressed one, is from a network.
+
+    Args:
+        module: A network as it was trained.
+        model: What was made of it.
+        samples: Real prepared rows.
+        task: A name of `specs.TASKS`.
+    """
+    return _compare(answering(module, task), model, samples)
+
+
+def _compare(network: torch.nn.Module, model: bytes, samples: Inputs) -> Verification:
+    """ONNX Runtime against torch, one row at a time and all at once."""
     import torch
 
     session = open_session(model, threads=1)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(samples)).numpy()
-    together = session.run([OUTPUT_NAME], {"input": samples})[0]
-    single = session.run([OUTPUT_NAME], {"input": samples[:1]})[0]
+        expected = network(*map(torch.from_numpy, samples)).numpy()
+    feeds = [dict(zip(INPUT_NAMES, (each[:count] for each in samples), strict=False)) for count in (len(expected), 1)]
+    together, single = (session.run([OUTPUT_NAME], feed)[0] for feed in feeds)
     if together.shape != expected.shape:
         raise ServingError(f"The exported network gives {together.shape}; the trained one {expected.shape}.")
     difference = float(max(np.abs(together - expected).max(), np.abs(single - expected[:1]).max()))
-    if not difference <= MAX_DIFFERENCE:
-        raise ServingError(
-            f"The exported network differs from the trained one by {difference:.2g} in a probability; "
-            f"expected at most {MAX_DIFFERENCE:g}. Operations that behave differently in ONNX are the usual cause."
-        )
-    agreement = float((together.argmax(1) == expected.argmax(1)).mean())
-    return Verification(num_samples=len(samples), largest_difference=difference, agreement_fraction=agreement)
+    if expected.ndim == 2 and expected.shape[1] > 1:
+        agreement = float((together.argmax(1) == expected.argmax(1)).mean())
+    else:
+        agreement = float(np.isclose(together, expected, rtol=1e-2, atol=1e-2).reshape(len(expected), -1).all(1).mean())
+    return Verification(num_samples=len(expected), largest_difference=difference, agreement_fraction=agreement)
 
 
-def _example(dataset: PreparedDataset) -> tuple[dict[str, Any] | None, bytes | None]:
-    """One real thing to try: a row for a table, a PNG for pictures; sequences have none."""
-    split = next(name for name in ("test", "validation", "train") if len(dataset.splits[name].inputs))
+def _example(dataset: PreparedDataset) -> tuple[dict[str, Any] | None, dict[str, bytes]]:
+    """One real thing to try: a row or a sentence as values, a picture or a sound as a file; else nothing."""
+    split = next(name for name in ("test", "validation", "train") if len(dataset.splits[name]))
     if dataset.modality == "image":
-        return None, dataset.sample_png(split, 0)
-    row = dataset.raw_sample(split, 0) if dataset.modality == "table" else None
-    return (dict(row), None) if isinstance(row, dict) else (None, None)
+        return None, {EXAMPLE_FILE: dataset.sample_png(split, 0)}
+    raw = dataset.raw_sample(split, 0)
+    if isinstance(raw, bytes):
+        return None, {EXAMPLE_SOUND: raw} if dataset.modality == "audio" else {}
+    if isinstance(raw, str):
+        return {"text": raw[:MAX_EXAMPLE_CHARACTERS]}, {}
+    return (dict(raw), {}) if isinstance(raw, dict) else (None, {})
 
 
 def _versions() -> dict[str, str]:

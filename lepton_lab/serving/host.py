@@ -154,9 +154,9 @@ class Host:
             raise ServingError(f"Version {version.version} is not the bundle that was deployed; deploy it again.")
         engine = Engine(bundle, record.threads)
         engine.warm_up()
-        if bundle.example_png is not None:
-            with contextlib.suppress(LeptonError):  # only to have the picture decoder loaded before the first request
-                bundle.preparation.from_raw([bundle.example_png])
+        if bundle.example is not None:
+            with contextlib.suppress(LeptonError):  # only to have the decoder loaded before the first request
+                bundle.preparation.from_raw([bundle.example[0]])
         return Served(
             version, bundle, Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics)
         )

@@ -9,17 +9,21 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lepton_lab.errors import ServingError
+from lepton_lab.specs import TASKS
 
 FORMAT = 1
 MANIFEST_FILE = "bundle.json"
 MODEL_FILE = "model.onnx"
 PACKED_FILE = "model.packed"
 EXAMPLE_FILE = "example.png"
+EXAMPLE_SOUND = "example.wav"
+EXAMPLE_FILES = {EXAMPLE_FILE: "image/png", EXAMPLE_SOUND: "audio/wav"}
+"""Files of a real row to try, with their media types."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _VOLATILE = ("sha256", "created", "export_seconds")
-_LATER = ("compression",)
+_LATER = ("compression", "lengths", "target")
 """Fields that came after the first release: left out of the address while empty, so that older bundles keep theirs."""
 
 
@@ -30,16 +34,16 @@ class _Strict(BaseModel):
 
 
 class TensorSignature(_Strict):
-    """Name, datatype (Open Inference Protocol) and shape of a tensor; -1 is the batch."""
+    """Name, datatype (Open Inference Protocol) and shape of a tensor; -1 is the batch, or steps of any number."""
 
     name: str = Field(min_length=1, max_length=64)
-    datatype: Literal["FP32"] = "FP32"
-    shape: tuple[int, ...] = Field(min_length=2, max_length=8)
+    datatype: Literal["FP32", "INT64"] = "FP32"
+    shape: tuple[int, ...] = Field(min_length=1, max_length=8)
 
     @model_validator(mode="after")
     def _batch_comes_first(self) -> Self:
-        if self.shape[0] != -1 or any(size < 1 for size in self.shape[1:]):
-            raise ValueError(f"shape is {list(self.shape)}; expected [-1, ...] with positive sizes.")
+        if self.shape[0] != -1 or any(size < 1 and size != -1 for size in self.shape[1:]):
+            raise ValueError(f"shape is {list(self.shape)}; expected [-1, ...] with positive sizes, or -1 for any.")
         return self
 
 
@@ -66,12 +70,14 @@ class Manifest(_Strict):
     run_id: str
     dataset: str = ""
     model: str = ""
-    task: Literal["classification"] = "classification"
-    modality: Literal["image", "sequence", "table"]
+    task: str = "classification"
+    modality: str
     input: TensorSignature
+    lengths: TensorSignature | None = None
     output: TensorSignature
     preparation: dict[str, Any]
-    classes: tuple[str, ...] = Field(min_length=1, max_length=100_000)
+    target: dict[str, Any] | None = None
+    classes: tuple[str, ...] = Field(max_length=1_000_000)
     metrics: dict[str, Any] = {}
     example: dict[str, Any] | None = None
     opset: int = 0
@@ -88,13 +94,20 @@ class Manifest(_Strict):
     def _fits_together(self) -> Self:
         if (MODEL_FILE in self.files) == (PACKED_FILE in self.files):
             raise ValueError(f"files has neither {MODEL_FILE} nor {PACKED_FILE}, or both.")
-        if self.output.shape != (-1, len(self.classes)):
+        if self.task not in TASKS:
+            raise ValueError(f"task is {self.task!r}; expected one of {', '.join(TASKS)}.")
+        if self.task in ("classification", "multilabel") and self.output.shape != (-1, len(self.classes)):
             raise ValueError(
                 f"output.shape is {list(self.output.shape)}; expected [-1, {len(self.classes)}] (classes)."
             )
         if len(set(self.classes)) != len(self.classes):
             raise ValueError("two classes have the same name.")
         return self
+
+    @property
+    def inputs(self) -> tuple[TensorSignature, ...]:
+        """What the network is called with: rows, and their lengths where they have any."""
+        return (self.input,) if self.lengths is None else (self.input, self.lengths)
 
     def address(self) -> str:
         """SHA-256 of everything that makes the bundle what it is; times do not count."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.codec_v2 import HEADER_LENGTH, MAX_DIMENSION, MAX_ID_CHARACTERS
+from lepton_lab.serving.manifest import TensorSignature
 from lepton_lab.serving.requests import MAX_ROWS
 
 Schema = dict[str, Any]
@@ -35,6 +36,11 @@ def document(name: str, bundle: Bundle, columns: list[str]) -> Schema:
     }
 
 
+TEXTS = frozenset({"text"})
+FILES = {"image": ("image/png", "image/jpeg"), "audio": ("audio/wav",)}
+"""What a person sends as a file, by modality."""
+
+
 def _paths(name: str, bundle: Bundle, columns: list[str]) -> Schema:
     """Every path with its operations."""
     model = f"/v2/models/{name}"
@@ -49,9 +55,9 @@ def _paths(name: str, bundle: Bundle, columns: list[str]) -> Schema:
     paths: Schema = {path: {"get": _operation(path, text)} for path, text in plain.items()}
     paths["/metrics"] = {"get": _operation("/metrics", "Prometheus metrics", answer="text/plain")}
     paths["/openapi.json"] = {"get": _operation("/openapi.json", "This document")}
-    if bundle.example_png is not None:
-        paths["/example"] = {"get": _operation("/example", "A real picture to try", answer="image/png")}
-    paths["/predict"] = {"post": _predict(columns)}
+    if bundle.example is not None:
+        paths["/example"] = {"get": _operation("/example", "A real file to try", answer=bundle.example[1])}
+    paths["/predict"] = {"post": _predict(bundle, columns)}
     paths[model + "/infer"] = {"post": _infer(model)}
     return paths
 
@@ -71,16 +77,20 @@ def _operation(path: str, summary: str, *, answer: str = "application/json", sch
     }
 
 
-def _predict(columns: list[str]) -> Schema:
+def _predict(bundle: Bundle, columns: list[str]) -> Schema:
     """`/predict` with the content types that fit the model."""
     binary = {"type": "string", "contentMediaType": "application/octet-stream"}
     content: Schema = {"application/json": {"schema": _ref("PredictRequest")}}
+    modality = bundle.manifest.modality
     if columns:
         content["text/csv"] = {"schema": {"type": "string"}}
-    else:
-        content["image/png"] = content["image/jpeg"] = {"schema": binary}
+    if modality in TEXTS:
+        content["text/plain"] = {"schema": {"type": "string"}}
+    if modality in FILES:
+        for kind in FILES[modality]:
+            content[kind] = {"schema": binary}
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"file": binary}}}
-    operation = _operation("/predict", "Pictures or rows in, labels out", schema=_ref("PredictResponse"))
+    operation = _operation("/predict", "What a person has in, answers out", schema=_ref("PredictResponse"))
     top = {"name": "top", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 999_999}}
     return {**operation, "parameters": [top], "requestBody": {"required": True, "content": content}}
 
@@ -100,37 +110,54 @@ def _infer(model: str) -> Schema:
 
 def _schemas(bundle: Bundle, columns: list[str]) -> Schema:
     """The bodies."""
-    takes, gives = bundle.manifest.input, bundle.manifest.output
-    dimensions = [
-        {"type": "integer", "minimum": 1, "maximum": MAX_ROWS},
-        *({"const": size} for size in takes.shape[1:]),
-    ]
-    shape = {"type": "array", "prefixItems": dimensions, "minItems": len(dimensions), "maxItems": len(dimensions)}
-    tensor = {"name": {"const": takes.name}, "datatype": {"const": takes.datatype}, "shape": shape}
-    takes_tensor = _object({**tensor, "data": _NUMBERS}, tensor)
+    gives, entries = bundle.manifest.output, [_tensor(entry) for entry in bundle.manifest.inputs]
     request = {
         "id": {"type": "string", "maxLength": MAX_ID_CHARACTERS},
-        "inputs": {"type": "array", "minItems": 1, "maxItems": 1, "items": takes_tensor},
+        "inputs": {"type": "array", "prefixItems": entries, "minItems": len(entries), "maxItems": len(entries)},
     }
     scored = {"name": {"const": gives.name}, "datatype": {"const": "FP32"}, "shape": _SHAPE, "data": _NUMBERS}
     answer = {"model_name": _TEXT, "model_version": _TEXT, "outputs": {"type": "array", "items": _object(scored)}}
     scores = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
-    prediction = _object({"label": _TEXT, "confidence": {"type": "number"}, "scores": scores})
+    prediction = {
+        "type": "object",
+        "properties": {"label": _TEXT, "confidence": {"type": ["number", "null"]}, "scores": scores},
+        "required": ["label", "confidence"],
+    }
     meta = {"model": _TEXT, "version": {"type": "integer"}, "milliseconds": {"type": "number"}}
     return {
         "Error": _object({"error": _TEXT, "field": {"type": ["string", "null"]}}),
-        "PredictRequest": {"anyOf": [_object({"instances": _instances(columns)}), *_row(columns)]},
+        "PredictRequest": {"anyOf": [_object({"instances": _instances(bundle, columns)}), *_row(columns)]},
         "PredictResponse": _object({"predictions": {"type": "array", "items": prediction}, **meta}),
         "InferRequest": _object(request, {"inputs": ...}),
         "InferResponse": _object(answer, {"outputs": ...}),
     }
 
 
-def _instances(columns: list[str]) -> Schema:
-    """The list of instances: rows for tables, nested numbers or picture files for the rest."""
+def _tensor(takes: TensorSignature) -> Schema:
+    """An input of the v2 inference call."""
+    dimensions: list[Schema] = [{"type": "integer", "minimum": 1, "maximum": MAX_ROWS}]
+    for size in takes.shape[1:]:
+        dimensions.append(
+            {"const": size} if size != -1 else {"type": "integer", "minimum": 1, "maximum": MAX_DIMENSION}
+        )
+    shape = {"type": "array", "prefixItems": dimensions, "minItems": len(dimensions), "maxItems": len(dimensions)}
+    tensor = {"name": {"const": takes.name}, "datatype": {"const": takes.datatype}, "shape": shape}
+    numbers: Schema = {"type": "array", "items": {"type": "number" if takes.datatype == "FP32" else "integer"}}
+    return _object({**tensor, "data": numbers}, tensor)
+
+
+def _instances(bundle: Bundle, columns: list[str]) -> Schema:
+    """The list of instances: rows for tables, sentences for texts, nested numbers or files for the rest."""
     nested = {"type": "array"}
-    picture = _object({"b64": {"type": "string", "contentEncoding": "base64"}})
-    items = _row(columns)[0] if columns else {"anyOf": [nested, picture]}
+    file = _object({"b64": {"type": "string", "contentEncoding": "base64"}})
+    if columns:
+        items = _row(columns)[0]
+    elif bundle.manifest.modality in TEXTS:
+        items = _TEXT
+    elif bundle.manifest.modality in FILES:
+        items = {"anyOf": [nested, file]}
+    else:
+        items = {"anyOf": [nested, {"type": "object"}]}
     return {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": items}
 
 

@@ -1,10 +1,11 @@
 """`model.packed`: an ONNX model in few bytes, and the way back to the very same tensors.
 
 Packing is lossless. It finds the structure that pruning, weight sharing and 4-bit rounding leave in a model's
-tensors: few different values (a codebook and coded indices), few steps of a scale in each row (coded steps and one
-scale a row), whole numbers of eight bits (coded as they are), halves (two bytes each). What has none of these is kept
-as it is, sorted by significance and deflated. A model is unpacked once, when a bundle is loaded; ONNX Runtime gets
-plain ONNX. Layout: magic, length of the head, head (LZMA: model without its tensors, and one record a tensor), bodies.
+tensors: few different values (a codebook and coded indices), many zeros (their places coded), few steps of a scale in
+each row (coded steps and one scale a row), whole numbers of eight bits (coded as they are), halves (two bytes each).
+What has none of these is kept as it is, sorted by significance and deflated. A model is unpacked once, when a bundle
+is loaded; ONNX Runtime gets plain ONNX. Layout: magic, length of the head, head (LZMA: the model without its tensors,
+and one record a tensor), bodies.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MAX_UNPACKED_BYTES = 2**31
 MAX_HEAD_BYTES = 64 * 2**20
 SMALLEST = 16
 """Tensors with fewer numbers stay in the model's own record."""
+LARGEST_PRESENT_SHARE = 0.7
+"""With fewer numbers that are not zero than this, it pays to say where the zeros are."""
 ROW_STEPS = 15
 """4-bit rounding leaves at most -7 to 7 steps of a row's scale."""
 _FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9, "lc": 3, "dict_size": 2**20}]
@@ -146,7 +149,7 @@ def _pack_array(array: np.ndarray) -> tuple[str, bytes, dict[str, Any]]:
     if array.dtype in (np.int8, np.uint8):
         found.append(("bytes", entropy.encode(array.reshape(-1).view(np.uint8).astype(np.intp)), {}))
     if array.dtype == np.float32:
-        found += [form for form in (_as_codebook(array), _as_rows(array), _as_halves(array)) if form]
+        found += [form for form in (way(array) for way in _WAYS) if form]
     return min(found, key=lambda form: len(form[1]))
 
 
@@ -183,24 +186,42 @@ def _from_codebook(body: bytes, size: int, dtype: np.dtype[Any], record: dict[st
     return found
 
 
+def _as_sparse(array: np.ndarray) -> tuple[str, bytes, dict[str, Any]] | None:
+    """Many zeros: where they are, coded, and the other numbers as they are."""
+    bits = array.reshape(-1).view(np.uint32)
+    present = bits != 0
+    if present.mean() > LARGEST_PRESENT_SHARE or not present.any():
+        return None
+    where = entropy.encode(present.astype(np.intp))
+    return "sparse", where + _as_raw(bits[present])[1], {"where": len(where)}
+
+
+def _from_sparse(body: bytes, size: int, dtype: np.dtype[Any], record: dict[str, Any]) -> np.ndarray:
+    num_where = int(record["where"])
+    present = _decoded(body[:num_where], size) == 1
+    bits = np.zeros(size, "<u4")
+    bits[present] = _from_raw(body[num_where:], int(present.sum()), np.dtype("<u4"), record)
+    return bits.view(np.float32)
+
+
 def _as_rows(array: np.ndarray) -> tuple[str, bytes, dict[str, Any]] | None:
     """Steps of a scale, one scale (a float16) for each of the rows that the first dimensions make."""
-    for rows in _ways_to_see_rows(array):
-        matrix = array.reshape(rows, -1)
+    for matrix, is_turned in _ways_to_see_rows(array):
         scales = row_scales(matrix)
         if scales is None:
             continue
         steps = np.round(matrix / np.where(scales == 0, 1, scales)[:, None]).astype(np.int64)
         body = scales.astype("<f2").tobytes() + entropy.encode((steps + ROW_STEPS).reshape(-1))
-        return "rows", body, {"rows": rows}
+        return "rows", body, {"rows": len(matrix), "turned": is_turned}
     return None
 
 
-def _ways_to_see_rows(array: np.ndarray) -> list[int]:
-    """Numbers of rows that an array can be cut into: by its first dimension, or by all but its last."""
+def _ways_to_see_rows(array: np.ndarray) -> list[tuple[np.ndarray, bool]]:
+    """The array cut into rows: by its first dimension, by all but its last, and (turned) a matrix by its columns."""
     if array.ndim < 2:
         return []
-    return sorted({array.shape[0], array.size // array.shape[-1]} - {0})
+    counts = sorted({array.shape[0], array.size // array.shape[-1]})
+    return [*((array.reshape(count, -1), False) for count in counts), *([(array.T, True)] if array.ndim == 2 else [])]
 
 
 def row_scales(matrix: np.ndarray) -> np.ndarray | None:
@@ -225,7 +246,8 @@ def _from_rows(body: bytes, size: int, dtype: np.dtype[Any], record: dict[str, A
         raise ValueError("its rows do not fit")
     scales = np.frombuffer(body, "<f2", rows).astype(np.float32)
     steps = _decoded(body[2 * rows :], size).astype(np.float32) - np.float32(ROW_STEPS)
-    return steps.reshape(rows, -1) * scales[:, None]
+    matrix: np.ndarray = steps.reshape(rows, -1) * scales[:, None]
+    return matrix.T if record["turned"] else matrix
 
 
 def _as_halves(array: np.ndarray) -> tuple[str, bytes, dict[str, Any]] | None:
@@ -248,10 +270,12 @@ def _decoded(body: bytes, size: int) -> np.ndarray:
     return symbols
 
 
+_WAYS = (_as_codebook, _as_sparse, _as_rows, _as_halves)
 _KINDS = {
     "raw": _from_raw,
     "bytes": _from_bytes,
     "codebook": _from_codebook,
+    "sparse": _from_sparse,
     "rows": _from_rows,
     "halves": _from_halves,
 }

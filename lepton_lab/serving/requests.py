@@ -93,6 +93,21 @@ def to_float32(data: Any, where: str) -> np.ndarray:
         return check_finite(array.astype(np.float32), where)
 
 
+def to_int64(data: Any, where: str) -> np.ndarray:
+    """Whole numbers, nested or flat, as an int64 array.
+
+    Raises:
+        RequestError: 422 for anything but whole numbers in a regular nest.
+    """
+    try:
+        array = np.array(data)
+    except (ValueError, OverflowError, RecursionError):
+        raise RequestError(422, f"{where} is ragged; expected a regular nest of whole numbers.", where) from None
+    if array.dtype.kind != "i":
+        raise RequestError(422, f"{where} holds something that is not a whole number; expected those only.", where)
+    return array.astype(np.int64)
+
+
 def check_finite(array: np.ndarray, where: str) -> np.ndarray:
     """The array itself, if it holds neither NaN nor infinity."""
     if not np.isfinite(array).all():

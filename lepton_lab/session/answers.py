@@ -37,6 +37,8 @@ class RunDetails(Shown):
     """All that is known about one run without its curve."""
 
     summary: RunSummary
+    hints: list[str]
+    """What slows it down, in words."""
     options: dict[str, Any]
     lineage: list[dict[str, Any]]
     checkpoints: list[int]
@@ -46,6 +48,7 @@ class RunDetails(Shown):
     def to_dict(self) -> dict[str, Any]:
         return {
             "summary": self.summary.to_dict(),
+            "hints": self.hints,
             "options": self.options,
             "lineage": self.lineage,
             "checkpoints": self.checkpoints,
@@ -70,6 +73,7 @@ class RunDetails(Shown):
             ("trained", seconds(s.elapsed_seconds)),
             ("started", moment(s.created)),
             ("waiting for data", waiting_words(s.waiting_fraction)),
+            ("hint", " ".join(self.hints)),
             ("comes from", "; ".join(ancestor_words(each) for each in self.lineage)),
             ("checkpoints", f"at step {steps}" if steps else "none"),
             ("verified", "" if s.verified is None else "yes, bit by bit" if s.verified else "no: a replay differs"),

@@ -80,10 +80,11 @@ class Session(StoreCalls):
         """Selects a network and makes it the current one.
 
         Args:
-            network: "cnn", "rnn", "mlp", a class made from `torch.nn.Module` or the name of one in the notebook;
-                by default the network that suits the dataset.
+            network: "cnn", "rnn", "mlp", ..., a class made from `torch.nn.Module`, the name of one in the notebook,
+                or a .py file that defines one; by default the network that suits the dataset.
             dataset: What it will be trained on; by default the current dataset.
-            **options: The network's options; for a class of your own its keyword arguments.
+            **options: The network's options; for a class of your own its keyword arguments. `weights` names a
+                safetensors file to go on from, `freeze` the layers that stay as they are.
 
         Raises:
             UnknownName: If there is no such network or option.

@@ -26,6 +26,7 @@ class Kept:
         from lepton_lab.errors import LeptonError
         from lepton_lab.runs.branch import flat_options, lineage
         from lepton_lab.runs.checkpoints import all_steps
+        from lepton_lab.runs.hints import run_hints
         from lepton_lab.runs.housekeeping import folder_bytes
         from lepton_lab.runs.labels import read_labels
 
@@ -35,6 +36,7 @@ class Kept:
             options = {}
         return RunDetails(
             self.record.summary(),
+            run_hints(self._session.store, self.record.run_id),
             options,
             lineage(self._session.store, self.record.run_id),
             all_steps(self.record.dir),
@@ -156,6 +158,17 @@ class Kept:
             priority=summary.priority,
             queue_position=summary.queue_position,
         )
+
+    def verify(self) -> Said:
+        """Proves a finished run by training it again from a checkpoint; takes about as long as the run took from there.
+
+        Raises:
+            RunError: If it has not finished, or the replay fails.
+        """
+        from lepton_lab.runs.verification import verify_run
+
+        found = verify_run(self._session.store, self.record.run_id, by=self._who)
+        return Said(str(found), found.to_dict())
 
     def trust(self) -> Said:
         """Says that code which came with this run from elsewhere may be run here."""

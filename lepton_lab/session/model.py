@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import ModelError, RunError, UnknownName
@@ -101,8 +102,12 @@ def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options:
         UnknownName: If no network has that name.
         SpecError: If an option cannot have its value.
     """
+    starting = _starting(network, options)
+    options = {name: value for name, value in options.items() if name not in starting}
     if network is None:
         network = default_network(dataset.prepared.problem)
+    if isinstance(network, str) and network.endswith(".py"):
+        return _from_file(Path(network), options, starting)
     if isinstance(network, str) and network not in MODEL_OPTIONS:
         if not sources.is_network(namespace.get(network)):
             own = [name for name, value in namespace.items() if sources.is_network(value)]
@@ -111,8 +116,8 @@ def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options:
     if isinstance(network, str):
         MODEL_OPTIONS[network].parse(options)
         require_suits(network, dataset.prepared.problem)
-        return ModelSpec.parse({"name": network, "options": options})
-    return _own(network, options)
+        return ModelSpec.parse({"name": network, "options": options, **starting})
+    return _own(network, options, starting)
 
 
 def spec_from_cell(
@@ -123,12 +128,32 @@ def spec_from_cell(
     Raises:
         ModelError: If the cell is not Python, has no class, or uses what cannot travel.
     """
+    starting = _starting(None, options)
+    options = {key: value for key, value in options.items() if key not in starting}
     chosen = sources.class_in(cell, class_name)
-    source = sources.complete(cell, namespace)
-    return ModelSpec.parse({"name": name or chosen, "options": options, "source": source, "class_name": chosen})
+    values = {"source": sources.complete(cell, namespace), "class_name": chosen, **starting}
+    return ModelSpec.parse({"name": name or chosen, "options": options, **values})
 
 
-def _own(network: Any, options: dict[str, Any]) -> ModelSpec:
+def _from_file(path: Path, options: dict[str, Any], starting: dict[str, Any]) -> ModelSpec:
+    try:
+        cell = path.expanduser().read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"The network's file {str(path)!r} cannot be read: {error}.") from None
+    options = dict(options)
+    return spec_from_cell(cell, None, options.pop("class_name", None), {}, {**options, **starting})
+
+
+def _starting(network: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """The options that say what a network starts from, unless its own class has options of these names."""
+    own = inspect.signature(network).parameters if isinstance(network, type) else {}
+    found = {name: options[name] for name in ("weights", "freeze") if options.get(name) and name not in own}
+    if isinstance(found.get("weights"), str | Path):  # a worker has another current folder
+        found["weights"] = str(Path(found["weights"]).expanduser().resolve())
+    return found
+
+
+def _own(network: Any, options: dict[str, Any], starting: dict[str, Any]) -> ModelSpec:
     if not isinstance(network, type):
         hint = f" Give the class itself: select_model({type(network).__name__}, ...), with its arguments as options."
         raise ModelError(f"select_model takes a name or a class, and was given {type(network).__name__} object." + hint)
@@ -136,7 +161,7 @@ def _own(network: Any, options: dict[str, Any]) -> ModelSpec:
         raise ModelError(f"{network.__name__} is not made from torch.nn.Module.")
     _accepts(network, options)
     values = {"name": network.__name__[:64], "options": options, "class_name": network.__name__}
-    return ModelSpec.parse({**values, "source": sources.source_of(network)})
+    return ModelSpec.parse({**values, **starting, "source": sources.source_of(network)})
 
 
 def _accepts(network: type, options: dict[str, Any]) -> None:

@@ -22,6 +22,19 @@ class ModelSpec(Spec):
     source: str | None = option(None, "Python source of a network of your own", advanced=True)
     class_name: str | None = option(None, "The class in `source` to build", advanced=True)
 
+    weights: str | None = option(
+        None, "A safetensors file to go on from; what does not fit by name and shape starts anew", advanced=True
+    )
+    freeze: str | None = option(
+        None, "Layers that stay as they are, as names with * (needs weights): stem,stages.*", advanced=True
+    )
+
+    @model_validator(mode="after")
+    def _freezes_what_is_there(self) -> Self:
+        if self.freeze and not self.weights:
+            raise ValueError("freeze keeps layers as they are and needs weights, the file that they come from.")
+        return self
+
     @model_validator(mode="after")
     def _options_fit_the_network(self) -> Self:
         if self.source is None:

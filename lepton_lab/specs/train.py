@@ -14,7 +14,9 @@ LossName = Literal["auto", "cross_entropy", "focal", "bce", "mse", "huber", "mae
 class TrainSpec(Spec):
     """How a network is trained. `auto` and unset values are chosen for the dataset, and the run's record says how."""
 
-    epochs: int = option(20, "Passes over the training rows", ge=1, le=100_000)
+    epochs: int | None = option(
+        None, "Passes over the training rows (default: 20, more where rows are few)", ge=1, le=100_000
+    )
     batch_size: int | None = option(None, "Rows per step (default: chosen from the number of rows)", ge=1, le=65_536)
     learning_rate: float | None = option(
         None, "Step length at its highest (default: chosen for the optimizer)", gt=0, le=100

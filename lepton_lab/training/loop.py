@@ -348,6 +348,7 @@ class Training:
             threads=plan.threads,
             steps_per_epoch=self._steps_per_epoch,
             steps_total=parts.steps_total,
+            epochs=plan.epochs,
             num_parameters=parts.num_parameters,
             train_rows=len(parts.train_rows),
             val_rows=len(parts.validation_rows) if parts.validation_rows is not None else 0,

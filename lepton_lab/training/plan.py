@@ -21,6 +21,11 @@ WEIGHT_DECAYS = {"adamw": 0.01, "adam": 0.0, "sgd": 5e-4, "muon": 0.01}
 STEPS_WANTED = 40
 """An epoch should make about so many updates, if the rows allow it."""
 
+EPOCHS = 20
+"""Passes over the rows where an epoch makes as many updates as wanted."""
+
+MOST_EPOCHS = 300
+
 SMALLEST_BATCH, LARGEST_BATCH = 16, {"cpu": 64, "cuda": 512}
 
 
@@ -110,7 +115,7 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     if loss == "auto":
         loss = choose("loss", TASKS[problem.task].losses[0], f"that suits {problem.task}")
     return Plan(
-        epochs=spec.epochs,
+        epochs=_own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size)),
         batch_size=batch_size,
         learning_rate=rate,
         weight_decay=weight_decay,
@@ -165,6 +170,14 @@ def _batch_size(num_rows: int, device: str) -> tuple[int, str]:
     wanted = max(SMALLEST_BATCH, num_rows // STEPS_WANTED)
     size = min(LARGEST_BATCH[device], 1 << (wanted.bit_length() - 1), num_rows)
     return size, f"{num_rows:,} training rows make {-(-num_rows // size):,} steps an epoch"
+
+
+def _epochs(num_rows: int, batch_size: int) -> tuple[int, str]:
+    steps = -(-num_rows // batch_size)
+    if steps >= STEPS_WANTED * 0.9:
+        return EPOCHS, f"an epoch makes {steps:,} steps"
+    epochs = min(MOST_EPOCHS, -(-EPOCHS * STEPS_WANTED // steps))
+    return epochs, f"an epoch makes only {steps} step{'s' if steps > 1 else ''}"
 
 
 def _learning_rate(optimizer: str, learning_rates: dict[str, float]) -> tuple[float, str]:

@@ -28,6 +28,6 @@ def trained(record: RunRecord) -> tuple[nn.Module, PreparedDataset]:
         raise RunError(f"No intact checkpoint of {record.run_id} is left; train it again.")
     saved = read(found[1])
     dataset = load(spec.data, record.store)
-    module = build(spec.model, dataset.problem)
+    module = build(spec.model, dataset.problem, starts_anew=False)
     module.load_state_dict(saved.best if saved.best is not None else saved.model)
     return module.eval(), dataset

@@ -77,7 +77,7 @@ def prepare(
     if not num_rows:
         raise DataError(f"The training part of {dataset.name!r} has no rows; lower validation_fraction.")
     seed_everything(train_spec.seed)
-    module = build(model_spec, dataset.problem)
+    module = build(model_spec, dataset.problem, starts_anew=saved is None)
     drawing = describe(module, dataset.problem, name=model_spec.name)
     plan = plan or make_plan(train_spec, dataset.problem, network_of(module, drawing.num_macs), num_rows=num_rows)
     torch.set_num_threads(plan.threads)

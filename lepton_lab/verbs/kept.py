@@ -120,6 +120,12 @@ KEPT = (
         (Positional("folder", "A run's folder", "path", required=True),),
         (_NEW_NAME,),
     ),
+    Verb(
+        "runs verify",
+        "Prove a finished run: train again from a checkpoint in a process of its own, and compare every bit.",
+        calls.verify,
+        (RUN,),
+    ),
     Verb("runs trust", "Say that the code of a run from elsewhere may be run here.", calls.trust, (_ONE,)),
     Verb("checkpoint", "Save a checkpoint of a run now.", calls.checkpoint, (RUN,)),
     Verb("retry", "Try a failed or stopped run again, from its last checkpoint.", calls.retry, (RUN,)),

@@ -67,6 +67,11 @@ def import_run(session: Session, values: Values, cell: str | None) -> Any:
     return session.import_run(values["folder"], name=values.get("name"))
 
 
+def verify(session: Session, values: Values, cell: str | None) -> Any:
+    """A proof."""
+    return session.run(values.get("run")).verify()
+
+
 def trust(session: Session, values: Values, cell: str | None) -> Any:
     """Trust in a run's code."""
     return session.run(values["run"]).trust()

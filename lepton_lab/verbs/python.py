@@ -112,6 +112,7 @@ _METHODS = {
     "runs delete": "delete",
     "runs move": "move",
     "runs trust": "trust",
+    "runs verify": "verify",
     "continue": "train_longer",
 }
 """The method of a run that a verb stands for, where it is called otherwise."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lepton_lab.errors import UnknownName
-from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, TrainSpec
 from lepton_lab.verbs import calls
 from lepton_lab.verbs.kept import KEPT, RUN, every_network_option, prefixed
 from lepton_lab.verbs.options import Option, options_of
@@ -42,10 +42,13 @@ _ALL = (
     ),
     Verb(
         "model",
-        "Select a network for the dataset: cnn, rnn, mlp, or one of your own (its class, or its code in the cell).",
+        "Select a network for the dataset: a built-in one, or one of your own (class, file, or code in the cell).",
         calls.model,
-        (Positional("name", "cnn, rnn, mlp or a class (default: the one that suits the dataset)", "model"),),
-        (Option("class_name", str, "The class to build, where the cell defines several networks", group="advanced"),),
+        (Positional("name", "cnn, rnn, ..., a class or a .py file (default: what suits the data)", "model"),),
+        (
+            Option("class_name", str, "The class to build, where the code defines several networks", group="advanced"),
+            *options_of(ModelSpec, ("name", "class_name", "source")),
+        ),
         takes_cell=True,
     ),
     Verb(

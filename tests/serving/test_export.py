@@ -66,7 +66,7 @@ def test_an_lstm_stays_one_operator_and_takes_any_batch(digits, tmp_path):
     engine = Engine(bundle)
     rows = digits.preparation.apply(np.asarray(digits.splits["test"].inputs))
     for num_rows in (1, 2, 7, CHUNK_ROWS + 3):
-        assert np.allclose(engine.run(rows[:num_rows]), _scores(module, rows[:num_rows]), atol=1e-5)
+        assert np.allclose(engine.run((rows[:num_rows],)), _scores(module, rows[:num_rows]), atol=1e-5)
 
 
 def test_the_trained_module_is_left_as_it_was(digits, tmp_path):
@@ -79,7 +79,7 @@ def test_data_dependent_code_goes_through_tracing(digits, tmp_path):
     module = Branching()
     assert export_bundle(module, digits, {"run_id": "r"}, tmp_path / "b")["exporter"] == "tracing"
     rows = digits.preparation.apply(np.asarray(digits.splits["test"].inputs[:5]))
-    assert np.allclose(Engine(bundles.load(tmp_path / "b")).run(rows), _scores(module, rows), atol=1e-5)
+    assert np.allclose(Engine(bundles.load(tmp_path / "b")).run((rows,)), _scores(module, rows), atol=1e-5)
 
 
 def test_an_export_that_disagrees_is_no_bundle(digits, tmp_path):

@@ -35,6 +35,8 @@ def kinds() -> list[tuple[str, np.ndarray, float]]:
     return [
         ("few values, most of them zero", sparse, 15.0),
         ("4-bit steps of a scale a row", steps.astype(np.float32), 7.5),
+        ("the same by columns", steps.astype(np.float32).T.copy(), 7.5),
+        ("many zeros", np.where(rng.random((80, 90)) < 0.8, 0, rng.normal(size=(80, 90))).astype(np.float32), 3.5),
         ("halves", halves, 1.9),
         ("anything", rng.normal(size=(30, 40)).astype(np.float32), 1.0),
         ("int8", np.clip(rng.normal(0, 10, (40, 90)), -127, 127).astype(np.int8), 1.2),

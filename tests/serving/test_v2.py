@@ -151,16 +151,16 @@ def test_any_request_is_decoded_or_refused_with_a_4xx(body, tail, length):
     head = json.dumps(body).encode()
     header = None if length is None else str(length if length < 300 else len(head)).encode()
     try:
-        decoded = codec_v2.decode(head + tail, header, EXPECTED, "scores")
+        decoded = codec_v2.decode(head + tail, header, (EXPECTED,), "scores")
     except RequestError as refusal:
         assert 400 <= refusal.status < 500 and refusal.body()
     else:
-        assert decoded.rows.dtype == np.float32 and decoded.rows.shape[1:] == (1, 8, 8)
+        assert decoded.inputs[0].dtype == np.float32 and decoded.inputs[0].shape[1:] == (1, 8, 8)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(max_size=200), length=st.none() | st.binary(max_size=5))
 def test_any_bytes_are_refused_with_a_4xx(body, length):
     with pytest.raises(RequestError) as caught:
-        codec_v2.decode(body, length, EXPECTED, "scores")
+        codec_v2.decode(body, length, (EXPECTED,), "scores")
     assert 400 <= caught.value.status < 500

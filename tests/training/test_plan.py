@@ -20,6 +20,7 @@ def plan(spec: TrainSpec | None = None, *, num_rows: int = 1294, num_macs: int =
 def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
     asked = TrainSpec(
         device="cpu",
+        epochs=3,
         batch_size=7,
         learning_rate=0.3,
         threads=3,
@@ -35,7 +36,15 @@ def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
 
 def test_every_choice_says_value_and_reason() -> None:
     made = plan()
-    assert set(made.choices) == {"precision", "batch_size", "threads", "learning_rate", "weight_decay", "loss"}
+    assert set(made.choices) == {
+        "epochs",
+        "precision",
+        "batch_size",
+        "threads",
+        "learning_rate",
+        "weight_decay",
+        "loss",
+    }
     assert made.choices["batch_size"].startswith(f"{made.batch_size} because ")
     assert all(" because " in reason for reason in made.choices.values())
 
@@ -43,6 +52,11 @@ def test_every_choice_says_value_and_reason() -> None:
 @pytest.mark.parametrize(("num_rows", "expected"), [(1294, 32), (54_000, 64), (100, 16), (5, 5)])
 def test_batch_size_follows_the_rows(num_rows: int, expected: int) -> None:
     assert plan(num_rows=num_rows).batch_size == expected
+
+
+@pytest.mark.parametrize(("num_rows", "expected"), [(1294, 20), (54_000, 20), (100, 115), (40, 267), (5, 300)])
+def test_few_rows_are_passed_over_more_often(num_rows: int, expected: int) -> None:
+    assert plan(num_rows=num_rows).epochs == expected
 
 
 def test_a_network_may_name_its_own_learning_rate() -> None:
