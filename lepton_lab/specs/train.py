@@ -24,6 +24,12 @@ class TrainSpec(Spec):
     optimizer: OptimizerName = option("adamw", "Update rule")
     schedule: ScheduleName = option("one_cycle", "How the learning rate moves during the run")
     loss: LossName = option("auto", "What the steps make small (default: the task's usual one)")
+    augment: Literal["auto", "none", "light", "strong"] = option(
+        "auto", "Random changes of the training rows, by what they are: shifts, cuts, masks, left-out words"
+    )
+    flip: bool = option(
+        False, "Mirror pictures left to right at random (not where that changes what they are)", advanced=True
+    )
     weight_decay: float | None = option(
         None, "Pull of the weights towards zero (default: chosen for the optimizer)", advanced=True, ge=0, le=10
     )
@@ -43,6 +49,9 @@ class TrainSpec(Spec):
     accumulate: int = option(
         1, "Parts in which a step's rows go through the network, to save memory", advanced=True, ge=1, le=4096
     )
+    find_learning_rate: bool = option(
+        False, "Look for the learning rate by a short trial before the first step", advanced=True
+    )
     stop_early_epochs: int | None = option(
         None, "Stop when validation has not improved for so many epochs", advanced=True, ge=1
     )
@@ -54,6 +63,9 @@ class TrainSpec(Spec):
     precision: Literal["auto", "float32", "bfloat16"] = option("auto", "Number format of the step", advanced=True)
     threads: int | None = option(
         None, "CPU threads (default: the cores that are free, one for small networks)", advanced=True, ge=1, le=512
+    )
+    tensorboard: bool = option(
+        False, "Write the curves for TensorBoard too, into the folder `tensorboard` of the run", advanced=True
     )
     checkpoint_every_seconds: float = option(
         5.0, "Longest stretch of work that a crash can cost", advanced=True, unit="s", ge=0.05, le=86_400

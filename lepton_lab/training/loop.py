@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,16 +32,19 @@ from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.best import Best
+from lepton_lab.training.callbacks import with_callbacks
 from lepton_lab.training.failures import is_memory_shortage
+from lepton_lab.training.finder import find_learning_rate
 from lepton_lab.training.meter import Meter
 from lepton_lab.training.objective import Scores
 from lepton_lab.training.plan import Plan
 from lepton_lab.training.progress import Events, Progress
 from lepton_lab.training.resident import Batch
 from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
-from lepton_lab.training.setup import environment, prepare
+from lepton_lab.training.setup import environment, make_optimizer, prepare
 from lepton_lab.training.steering import Control, Steering
 from lepton_lab.training.step import NonFiniteLoss, Step
+from lepton_lab.training.tensorboard import TensorBoard
 from lepton_lab.training.validation import samples, score
 
 if TYPE_CHECKING:
@@ -84,6 +87,7 @@ def train(
     events: Events,
     control: Control,
     clock: Callable[[], float] = time.monotonic,
+    callbacks: Iterable[object] = (),
 ) -> Outcome:
     """Trains a network, from the run's latest checkpoint when there is one.
 
@@ -95,12 +99,13 @@ def train(
         events: Where events go.
         control: Where commands come from.
         clock: Seconds, monotonic.
+        callbacks: Objects that are told of events; see `training.callbacks`.
 
     Raises:
         RunFailed: The loss is not finite (reason "nan_loss").
         DataError, ModelError, OSError, MemoryError: As they come; `failures.as_run_failed` names them.
     """
-    return Training(run_dir, dataset, model_spec, train_spec, events, control, clock).run()
+    return Training(run_dir, dataset, model_spec, train_spec, events, control, clock, callbacks).run()
 
 
 class Training:
@@ -115,12 +120,18 @@ class Training:
         events: Events,
         control: Control,
         clock: Callable[[], float],
+        callbacks: Iterable[object] = (),
     ) -> None:
         self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
         self._train_spec = train_spec
         saved = self._load()
         self._parts = parts = prepare(dataset, model_spec, train_spec, plan=self._known_plan(), saved=saved)
         plan = parts.plan
+        own = getattr(parts.module, "callbacks", ())
+        board = [TensorBoard(run_dir / "tensorboard")] if plan.tensorboard else []
+        self._events = events = with_callbacks(events, [*board, *callbacks, *own])
+        if saved is None and plan.find_learning_rate:
+            plan = self._with_found_rate(plan)
         if not (run_dir / PLAN_FILE).exists():
             write_json(run_dir / PLAN_FILE, plan.to_dict())
         metric = parts.objective.metric
@@ -145,6 +156,18 @@ class Training:
         while self._steering.stopped_by is None and not self._is_done():
             self._take_step()
         return self._stop() if self._steering.stopped_by is not None else self._finish()
+
+    def _with_found_rate(self, plan: Plan) -> Plan:
+        """The plan with the learning rate of a short trial."""
+        parts = self._parts
+        found = find_learning_rate(parts.module, parts.objective, parts.feed, plan, make_optimizer)
+        self._events.append(
+            "LearningRateFound", learning_rate=found.learning_rate, rates=found.rates, losses=found.losses
+        )
+        reason = f"{found.learning_rate:.3g} because the loss fell fastest there in a trial of {len(found.rates)} steps"
+        plan = replace(plan, learning_rate=found.learning_rate, choices={**plan.choices, "learning_rate": reason})
+        self._parts = replace(parts, plan=plan)
+        return plan
 
     def _take_step(self) -> None:
         with self._progress.waiting():

@@ -51,9 +51,13 @@ class Muon(Optimizer):
         self.parameters = [p for group in self.groups for p in group.parameters]
         self.num_steps, self.fused = 0, fused
 
+    def _prepare(self) -> None:
+        self._rest.num_steps = self.num_steps
+        if self._rest.parameters:
+            self._rest._prepare()
+
     def _update(self, group: Group, learning_rate: float) -> None:
         if group is not self._matrices:
-            self._rest.num_steps = self.num_steps
             self._rest._update(group, learning_rate)
             return
         parameters, gradients, (velocities,) = group.ready()

@@ -26,9 +26,9 @@ class Group:
     def ready(self) -> tuple[list[torch.Tensor], list[torch.Tensor], list[list[torch.Tensor]]]:
         """Parameters that have a gradient, these gradients, and the slots beside them."""
         gradients = [p.grad for p in self.parameters]
-        kept = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        if len(kept) == len(gradients):
+        if not any(g is None for g in gradients):
             return self.parameters, gradients, self.slots  # type: ignore[return-value]
+        kept = [i for i, gradient in enumerate(gradients) if gradient is not None]
         return (
             [self.parameters[i] for i in kept],
             [gradients[i] for i in kept],  # type: ignore[misc]
@@ -65,8 +65,12 @@ class Optimizer:
     def step(self, learning_rate: float) -> None:
         """One update from the gradients that are there."""
         self.num_steps += 1
+        self._prepare()
         for group in self.groups:
             self._update(group, learning_rate)
+
+    def _prepare(self) -> None:
+        """What all groups of a step share."""
 
     def _update(self, group: Group, learning_rate: float) -> None:
         raise NotImplementedError
@@ -111,6 +115,10 @@ class Adam(Optimizer):
             and dtypes <= {torch.float32, torch.float64}
         )
 
+    def _prepare(self) -> None:
+        if self.fused:
+            self._step = torch.full((), float(self.num_steps), device=self.parameters[0].device)
+
     def _update(self, group: Group, learning_rate: float) -> None:
         parameters, gradients, (means, squares) = group.ready()
         if not parameters:
@@ -130,9 +138,8 @@ class Adam(Optimizer):
         weight_decay: float,
     ) -> None:
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
-        step = torch.full((), float(self.num_steps), device=parameters[0].device)
         kernel(
-            parameters, gradients, means, squares, [], [step] * len(parameters),
+            parameters, gradients, means, squares, [], [self._step] * len(parameters),
             lr=learning_rate, beta1=BETA1, beta2=BETA2, weight_decay=weight_decay, eps=EPSILON,
             amsgrad=False, maximize=False,
         )  # fmt: skip

@@ -26,6 +26,9 @@ EPOCHS = 20
 
 MOST_EPOCHS = 300
 
+AUGMENTED, AUGMENT_FROM_EPOCHS = ("image", "audio", "text"), 10
+"""Rows that are changed at random by themselves, in runs that are long enough to gain from it."""
+
 SMALLEST_BATCH, LARGEST_BATCH = 16, {"cpu": 64, "cuda": 512}
 
 
@@ -44,6 +47,8 @@ class Plan:
     schedule: ScheduleName
     loss: str
     label_smoothing: float
+    augment: Literal["none", "light", "strong"]
+    flip: bool
     class_weights: Literal["none", "balanced"]
     clip_norm: float | None
     ema: float | None
@@ -51,6 +56,8 @@ class Plan:
     stop_early_epochs: int | None
     seed: int
     deterministic: bool
+    find_learning_rate: bool
+    tensorboard: bool
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bfloat16"]
     threads: int
@@ -106,6 +113,7 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device, network))
     batch_size = _own(spec, network, "batch_size", choose) or choose("batch_size", *_batch_size(num_rows, device))
     batch_size = min(batch_size, num_rows)  # an epoch of few rows is one step
+    epochs = _own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size))
     threads = spec.threads or choose("threads", *choose_threads(network.num_macs * batch_size * 3))
     rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, network.learning_rates))
     weight_decay = _own(spec, network, "weight_decay", choose)
@@ -115,7 +123,7 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     if loss == "auto":
         loss = choose("loss", TASKS[problem.task].losses[0], f"that suits {problem.task}")
     return Plan(
-        epochs=_own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size)),
+        epochs=epochs,
         batch_size=batch_size,
         learning_rate=rate,
         weight_decay=weight_decay,
@@ -123,6 +131,8 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
         schedule=spec.schedule,
         loss=loss,
         label_smoothing=_own(spec, network, "label_smoothing", choose) or 0.0,
+        augment=_own(spec, network, "augment", choose) or choose("augment", *_augment(problem, epochs)),
+        flip=spec.flip,
         class_weights=spec.class_weights,
         clip_norm=_own(spec, network, "clip_norm", choose),
         ema=_own(spec, network, "ema", choose),
@@ -130,6 +140,8 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
         stop_early_epochs=spec.stop_early_epochs,
         seed=spec.seed,
         deterministic=spec.deterministic,
+        find_learning_rate=spec.find_learning_rate and spec.learning_rate is None,
+        tensorboard=spec.tensorboard,
         device=device,
         precision=precision,
         threads=threads,
@@ -141,6 +153,7 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
 def _own(spec: TrainSpec, network: Network, option: str, choose: _Choices) -> Any:
     """What was asked, else what suits the network."""
     asked = getattr(spec, option)
+    asked = None if asked == "auto" else asked
     if asked is not None or option not in network.defaults:
         return asked
     return choose(option, network.defaults[option], "it suits this network")
@@ -178,6 +191,14 @@ def _epochs(num_rows: int, batch_size: int) -> tuple[int, str]:
         return EPOCHS, f"an epoch makes {steps:,} steps"
     epochs = min(MOST_EPOCHS, -(-EPOCHS * STEPS_WANTED // steps))
     return epochs, f"an epoch makes only {steps} step{'s' if steps > 1 else ''}"
+
+
+def _augment(problem: Problem, epochs: int) -> tuple[str, str]:
+    if problem.modality not in AUGMENTED or problem.task == "language":
+        return "none", f"rows of this kind ({problem.modality}) are best as they are"
+    if epochs < AUGMENT_FROM_EPOCHS:
+        return "none", f"{epochs} epochs hardly see a row twice"
+    return "light", "rows that change each epoch are harder to learn by heart"
 
 
 def _learning_rate(optimizer: str, learning_rates: dict[str, float]) -> tuple[float, str]:

@@ -15,6 +15,7 @@ from lepton_lab.errors import DataError, ModelError
 from lepton_lab.models.registry import build
 from lepton_lab.models.summary import describe
 from lepton_lab.specs import ModelSpec, TrainSpec
+from lepton_lab.training.augment import make_change
 from lepton_lab.training.averages import Average
 from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
 from lepton_lab.training.feed import Feed
@@ -96,6 +97,7 @@ def prepare(
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
     sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, train_rows.lengths)
+    change = make_change(dataset.problem, plan.augment, plan.seed, flip=plan.flip)
     return Parts(
         module=module,
         plan=plan,
@@ -103,7 +105,7 @@ def prepare(
         optimizer=optimizer,
         average=average,
         sampler=sampler,
-        feed=Feed(train_rows, sampler, 4 * math.prod(dataset.problem.input_shape)),
+        feed=Feed(train_rows, sampler, 4 * math.prod(dataset.problem.input_shape), change=change),
         train_rows=train_rows,
         validation_rows=place(dataset, "validation", device) if has_validation else None,
         num_parameters=drawing.num_parameters,

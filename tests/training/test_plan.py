@@ -28,6 +28,7 @@ def test_what_was_asked_is_kept_and_not_called_a_choice() -> None:
         weight_decay=0.0,
         optimizer="sgd",
         loss="focal",
+        augment="none",
     )
     made = plan(asked)
     assert (made.batch_size, made.learning_rate, made.threads, made.weight_decay) == (7, 0.3, 3, 0.0)
@@ -44,6 +45,7 @@ def test_every_choice_says_value_and_reason() -> None:
         "learning_rate",
         "weight_decay",
         "loss",
+        "augment",
     }
     assert made.choices["batch_size"].startswith(f"{made.batch_size} because ")
     assert all(" because " in reason for reason in made.choices.values())

@@ -231,7 +231,7 @@ def test_each_task_is_learnt_told_and_reported(make: Any, tmp_path: Path, monkey
 
 def start(folder: Path, source: str) -> RunRecord:
     store = Store(folder / "store").prepare()
-    options = spec(epochs=12, learning_rate=0.05, batch_size=16).model_dump(exclude_unset=True)
+    options = spec(epochs=12, learning_rate=0.05, batch_size=16, augment="none").model_dump(exclude_unset=True)
     model = ModelSpec(name="net", source=source, class_name="Net")
     record = create_run(store, RunSpec(data=DataSpec(), model=model, train=TrainSpec(**options)))
     with EventLog.open_writer(record.dir) as events:
