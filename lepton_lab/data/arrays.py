@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lepton_lab.data import fingerprint, storage
+from lepton_lab.data.foreign import is_frame, texts_frame, unpack
 from lepton_lab.data.labels import encode_labels, number_labels
 from lepton_lab.data.preparation import shape_text
 from lepton_lab.errors import DataError, SpecError
@@ -29,8 +30,9 @@ def from_arrays(
     """Keeps arrays or a data frame in the cache and returns the spec that loads them.
 
     Args:
-        inputs: Pictures (N, H, W), (N, C, H, W) or (N, H, W, C), sequences (N, T, F), a table of numbers (N, F),
-            or a pandas or polars frame.
+        inputs: Pictures (N, H, W), (N, C, H, W) or (N, H, W, C), sequences (N, T, F), a table of numbers (N, F), as
+            NumPy arrays or torch tensors; texts; a pandas or polars frame; a dict of columns; whatever speaks the Arrow
+            PyCapsule interface (pyarrow, ...); a `datasets.Dataset`; a `torch.utils.data.Dataset`.
         labels: One label per row, or None for a frame that holds its target column (option `target`).
         classes: Names of the classes, where labels are positions in that list; default: the labels themselves.
         store: Where data is kept; default: the user's store.
@@ -47,7 +49,16 @@ def from_arrays(
     store = store or storage.default_store()
     if modality is not None and modality not in MODALITIES:
         raise SpecError(f"modality is {modality!r}; expected one of {', '.join(MODALITIES)}.")
-    if _is_frame(inputs):
+    if (found := unpack(inputs, options.get("target"))) is not None:
+        inputs, classes = found.inputs, classes or found.classes
+        labels = found.labels if labels is None else labels
+        if found.target is not None:
+            options = {"target": found.target, **options}
+        if found.roles and options.get("roles") is None:
+            options["roles"] = found.roles
+    if _are_texts(inputs):
+        inputs, options = texts_frame(inputs), {"roles": {"text": "text"}, **options}
+    if is_frame(inputs):
         from lepton_lab.data.frames import keep_frame
 
         return keep_frame(inputs, labels, classes, store, {"name": "frame", **options})
@@ -60,12 +71,13 @@ def from_arrays(
         from lepton_lab.data.frames import keep_frame, numbered_frame
 
         return keep_frame(numbered_frame(array), labels, classes, store, {"name": "arrays", **options})
-    return spec.changed(fingerprint=_keep(array, labels, classes, kind, store))
+    return spec.changed(fingerprint=_keep(array, labels, classes, kind, spec.task, store))
 
 
-def _is_frame(inputs: Any) -> bool:
-    """Whether something is a pandas or polars frame, told without importing either."""
-    return type(inputs).__module__.split(".")[0] in ("pandas", "polars") and hasattr(inputs, "columns")
+def _are_texts(inputs: Any) -> bool:
+    if isinstance(inputs, np.ndarray):
+        return inputs.ndim == 1 and inputs.dtype.kind == "U"
+    return isinstance(inputs, list | tuple) and bool(inputs) and all(isinstance(item, str) for item in inputs)
 
 
 def _as_array(inputs: Any) -> np.ndarray:
@@ -104,10 +116,13 @@ def guess_modality(array: np.ndarray) -> str:
     return "image" if pixels or shares else "sequence"
 
 
-def _keep(array: np.ndarray, labels: Any, classes: Sequence[str] | None, kind: str, store: storage.HasRoot) -> str:
+def _keep(
+    array: np.ndarray, labels: Any, classes: Sequence[str] | None, kind: str, task: str, store: storage.HasRoot
+) -> str:
     """Writes pictures or sequences with their labels into the cache; returns the fingerprint."""
-    names, numbers = name_labels(labels, classes, len(array))
-    described: dict[str, Any] = {"kind": "source", "modality": kind, "classes": names}
+    task = task if task != "auto" else ("classification" if classes is not None else _told(labels))
+    names, numbers = _labelled(labels, classes, task, len(array))
+    described: dict[str, Any] = {"kind": "source", "modality": kind, "classes": names, "task": task}
     if kind == "image":
         array, described["pixels"] = to_pictures(array)
     else:
@@ -127,13 +142,62 @@ def _save(path: Path, array: np.ndarray, numbers: np.ndarray) -> None:
     np.save(path / "labels.npy", numbers)
 
 
+def _told(labels: Any) -> str:
+    """The task that labels of arrays pose: decimal numbers regression, several marks a row multi-label."""
+    values = _plain_labels(labels)
+    if values.ndim == 2 and values.shape[1] > 1 and values.dtype.kind in "biuf" and values.size:
+        is_one_hot = bool(np.isin(values, (0, 1)).all()) and bool((values.sum(axis=1) == 1).all())
+        if not is_one_hot:
+            return "multilabel" if bool(np.isin(values, (0, 1)).all()) else "regression"
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values != np.rint(values)).any():
+        return "regression"
+    return "classification"
+
+
+def _plain_labels(labels: Any) -> np.ndarray:
+    return np.asarray(labels.detach().cpu().numpy() if hasattr(labels, "detach") else labels)
+
+
+def _labelled(labels: Any, classes: Sequence[str] | None, task: str, num_rows: int) -> tuple[list[str], np.ndarray]:
+    """Names and labels as the task has them.
+
+    Raises:
+        DataError: When there is not one row of labels per row, or a label does not fit the task.
+        SpecError: When the task is none of labelled arrays.
+    """
+    if task == "classification":
+        return name_labels(labels, classes, num_rows)
+    if task not in ("regression", "multilabel"):
+        raise SpecError(f"data: task is {task!r}; arrays with labels are classification, multilabel or regression.")
+    values = _plain_labels(labels)
+    if len(values) != num_rows or values.dtype.kind not in "biuf" or values.ndim > 2:
+        raise DataError(
+            f"The labels have shape {shape_text(values.shape)} and type {values.dtype}; expected numbers (N,) or "
+            f"(N, K) with N = {num_rows:,}."
+        )
+    values = values.reshape(num_rows, -1).astype(np.float32 if task == "multilabel" else np.float64)
+    if not np.isfinite(values).all() or (task == "multilabel" and not np.isin(values, (0, 1)).all()):
+        raise DataError(f"The labels hold values that {task} has no use for; expected {_EXPECTED[task]}.")
+    names = [str(name) for name in classes] if classes is not None else _numbered(values.shape[1])
+    if len(names) != values.shape[1]:
+        raise DataError(f"There are {len(names)} names and {values.shape[1]} columns of labels; every column has one.")
+    return names, values
+
+
+_EXPECTED = {"regression": "finite numbers", "multilabel": "0 and 1"}
+
+
+def _numbered(num_columns: int) -> list[str]:
+    return ["target"] if num_columns == 1 else [f"target_{place}" for place in range(num_columns)]
+
+
 def name_labels(labels: Any, classes: Sequence[str] | None, num_rows: int) -> tuple[list[str], np.ndarray]:
     """Class names and class numbers of a notebook's labels.
 
     Raises:
         DataError: When there is not one label per row, or a label is no class.
     """
-    values = labels.detach().cpu().numpy() if hasattr(labels, "detach") else np.asarray(labels)
+    values = _plain_labels(labels)
     if values.ndim >= 1 and len(values) != num_rows:
         raise DataError(f"There are {num_rows:,} rows and {len(values):,} labels; every row needs one label.")
     if classes is None:

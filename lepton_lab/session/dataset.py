@@ -107,14 +107,15 @@ def _looks_like_a_path(name: str) -> bool:
 
 def _from_memory(source: Any, store: Store, options: dict[str, Any]) -> Dataset:
     from lepton_lab.data import from_arrays
+    from lepton_lab.data.foreign import holds_labels
 
     labels = options.pop("target", None)
     classes = options.pop("classes", None)
     if isinstance(source, tuple) and len(source) == 2:
         source, labels = source
-    if labels is None and not is_frame(source):
+    if labels is None and not holds_labels(source):
         raise DataError("The labels are missing: load_data((inputs, labels)) or load_data(inputs, target=labels).")
-    if is_frame(source):
+    if holds_labels(source) and (labels is None or isinstance(labels, str)):
         spec = from_arrays(source, None, target=labels, classes=classes, store=store, **options)
     else:
         spec = from_arrays(source, labels, classes=classes, store=store, **options)

@@ -106,7 +106,6 @@ def test_pandas_columns_of_other_kinds(store):
         (BYTES, LABELS[:5], "60 rows and 5 labels"),
         (BYTES, None, "labels are missing"),
         (BYTES, np.eye(3)[LABELS], r"labels.argmax\(axis=1\)"),
-        (BYTES, LABELS + 0.5, "decimal numbers such as 0.5"),
         (BYTES, [*LABELS[:-1].tolist(), None], "no label in row 59"),
         (BYTES, np.where(LABELS == 0, np.nan, LABELS), "no valid label in row 0"),
         (BYTES, np.arange(60), "60 different values in 60 rows"),

@@ -39,9 +39,10 @@ class NotebookSource(Source):
         inputs = storage.open_array(self._path / "inputs.npy")
         labels = np.array(storage.open_array(self._path / "labels.npy"))
         classes, rows = list(self._meta["classes"]), np.arange(len(labels))
+        task = str(self._meta.get("task", "classification"))
         if self._meta["modality"] == "sequence":
-            return SequenceMaterial(classes, labels, rows, sequences=inputs)
-        return ImageMaterial(classes, labels, rows, images=inputs, **self._pixels())
+            return SequenceMaterial(classes, labels, rows, sequences=inputs, task=task)
+        return ImageMaterial(classes, labels, rows, images=inputs, task=task, **self._pixels())
 
     def _pixels(self) -> dict[str, Any]:
         pixels = self._meta["pixels"]
@@ -51,7 +52,10 @@ class NotebookSource(Source):
         import polars as pl
 
         from lepton_lab.data.readers import LazyTable
+        from lepton_lab.data.sources.table_file import as_series
         from lepton_lab.data.tabular import material_from_table
 
-        frame = pl.scan_ipc(self._path / "frame.arrow")
-        return material_from_table(LazyTable(frame, self.title), self.spec, self.title, classes=self._meta["classes"])
+        table = LazyTable(pl.scan_ipc(self._path / "frame.arrow"), self.title)
+        if self.spec.task in ("auto", "forecasting") and (series := as_series(table, self.spec, self.title)):
+            return series
+        return material_from_table(table, self.spec, self.title, classes=self._meta["classes"])

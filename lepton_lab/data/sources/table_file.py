@@ -42,14 +42,12 @@ class TableFile(Source):
         progress(f"Reading {self.title}", None)
         found = read_table(self._path, make_cache(store))
         title = repr(self._path.name)
-        if self.spec.task in ("auto", "forecasting") and (
-            series := _as_series(found.table, self.spec, self._path.name)
-        ):
+        if self.spec.task in ("auto", "forecasting") and (series := as_series(found.table, self.spec, self._path.name)):
             return series
         return material_from_table(found.table, self.spec, title, parts=found.parts, remarks=found.remarks)
 
 
-def _as_series(table: Table, spec: DataSpec, title: str) -> Material | None:
+def as_series(table: Table, spec: DataSpec, title: str) -> Material | None:
     """The table as a series to forecast, where that is asked for, or where it is one by its look."""
     from lepton_lab.data.series_material import looks_like_series, series_from_frame
 
