@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lepton_lab.api import (
         compare,
+        compress,
         deploy,
         endpoint,
         evaluate,
@@ -45,6 +46,8 @@ _HOMES = {
         "free_space",
         "import_run",
         "queue",
+        "compress",
+        "compress",
         "deploy",
         "endpoint",
         "list_endpoints",
@@ -70,6 +73,7 @@ __all__ = [
     "Run",
     "Session",
     "compare",
+    "compress",
     "deploy",
     "endpoint",
     "evaluate",

@@ -8,6 +8,7 @@ from typing import Any
 from lepton_lab import session, widgets
 from lepton_lab.session import (
     ComparisonView,
+    Compression,
     Dataset,
     Endpoint,
     EndpointList,
@@ -71,6 +72,11 @@ def train(wait: bool | None = None, **options: Any) -> Run:
 def evaluate(run_id: str | None = None) -> Report:
     """The report of a run on its test rows (default: the last run); waits for the run to end."""
     return session.current().run(run_id).evaluate()
+
+
+def compress(run_id: str | None = None, wait: bool | None = None, **options: Any) -> Compression:
+    """Small variants of a run's network, by default of the last run; the options are those of `CompressSpec`."""
+    return session.current().run(run_id).compress(wait, **options)
 
 
 def deploy(run_id: str | None = None, **options: Any) -> Endpoint:

@@ -27,10 +27,12 @@ from lepton_lab.runs.programs import Programs
 from lepton_lab.runs.record import RunRecord, list_runs
 from lepton_lab.runs.states import RunState
 from lepton_lab.specs import CompressSpec
+from lepton_lab.specs.compress import normal_recipe
 
 FOLDER = "compression"
 LOG = "compress.log"
 ORIGINAL = "original"
+CHOSEN = "chosen"
 State = Literal["starting", "running", "finished", "failed", "stopped"]
 
 
@@ -132,7 +134,7 @@ def bundle_folder(run_dir: Path, variant: str) -> Path:
 
     Args:
         run_dir: The run's folder.
-        variant: "original" or a recipe in its normal form.
+        variant: "original", "chosen", or a recipe.
 
     Raises:
         EndpointError: If the run has no such variant.
@@ -142,6 +144,12 @@ def bundle_folder(run_dir: Path, variant: str) -> Path:
     table = read_table(run_dir)
     if table is None:
         raise EndpointError(f"The run {run_dir.name} has not been compressed; compress it, then deploy a variant.")
+    if variant == CHOSEN:
+        if table.chosen is None:
+            raise EndpointError(f"{run_dir.name} has no chosen variant yet ({table.state}); wait for the table.")
+        return bundle_folder(run_dir, table.chosen)
+    with contextlib.suppress(ValueError):
+        variant = normal_recipe(variant)
     table.row(variant)
     return variant_folder(run_dir, variant)
 

@@ -33,11 +33,12 @@ def slim(network: nn.Module, material: Material, keep: float, seed: int = 0) -> 
         seed: Seed of the rows.
 
     Raises:
-        ModelError: If the network's channels cannot be followed, or none may go.
+        ModelError: If the network's channels cannot be followed, or all are fixed by its own code.
     """
     channels = Channels.of(network, material.rows.batch(torch.arange(2)).inputs)
     going = _going(channels, _scores(network, channels, material, seed), keep)
-    if not going:
+    fixed = channels.fixed_roots()
+    if all(fixed.issuperset(map(channels.root, layer.made)) for layer in channels.layers):
         raise ModelError("No channel of this network can be taken out; its layers are fixed by its own code.")
     with torch.no_grad():
         for layer in channels.layers:

@@ -35,7 +35,7 @@ from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, read_identity
 from lepton_lab.serving import require_extra
-from lepton_lab.serving.bundle import Bundle
+from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.keys import make_key
 from lepton_lab.serving.ports import PortTaken, choose_port, require_free
 from lepton_lab.serving.usage import Usage, read_usage
@@ -63,7 +63,12 @@ Starter = Callable[[Store], None]
 
 
 def deploy(
-    store: Store, run_id: str, spec: DeploySpec, *, start: Starter = ensure_supervisor
+    store: Store,
+    run_id: str,
+    spec: DeploySpec,
+    *,
+    bundle_folder: Path | None = None,
+    start: Starter = ensure_supervisor,
 ) -> tuple[EndpointSummary, str | None]:
     """Puts a run's network into service under a name.
 
@@ -71,6 +76,7 @@ def deploy(
         store: The run store.
         run_id: The finished run.
         spec: Name, address and limits.
+        bundle_folder: The bundle to serve; by default the run's own.
         start: What starts servers.
 
     Returns:
@@ -82,7 +88,7 @@ def deploy(
         ServingError: If the run has no bundle, or the endpoint does not get ready; what answered before still does.
     """
     require_extra()
-    bundle = bundle_of_run(store, run_id)
+    bundle = load(bundle_folder) if bundle_folder is not None else bundle_of_run(store, run_id)
     folder = store.endpoint_dir(spec.name)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _deploy_lock(folder):

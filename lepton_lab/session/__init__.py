@@ -17,6 +17,7 @@ Nothing here imports torch: training, evaluation and export happen in worker pro
 from __future__ import annotations
 
 from lepton_lab.session.answers import ComparisonView, GcView, QueueView, RunDetails, Said
+from lepton_lab.session.compression import Compression
 from lepton_lab.session.dataset import Dataset
 from lepton_lab.session.endpoint import Endpoint, Prediction, Predictions
 from lepton_lab.session.facade import Session
@@ -30,6 +31,7 @@ from lepton_lab.session.sketch import Sketch
 __all__ = [
     "Asked",
     "ComparisonView",
+    "Compression",
     "Dataset",
     "Endpoint",
     "EndpointList",

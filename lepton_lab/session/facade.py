@@ -22,12 +22,13 @@ from lepton_lab.session.run import Run
 from lepton_lab.session.sketch import Sketcher
 from lepton_lab.session.store_calls import StoreCalls, matches
 from lepton_lab.session.waiting import ProgressLine, Watch
-from lepton_lab.specs import DeploySpec, ModelSpec, RunSpec, TrainSpec
+from lepton_lab.specs import CompressSpec, DeploySpec, ModelSpec, RunSpec, TrainSpec
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
     from lepton_lab.runs.endpoints import EndpointSummary
     from lepton_lab.serving.client import Client
+    from lepton_lab.session.compression import Compression
 
 
 class Session(StoreCalls):
@@ -240,6 +241,22 @@ class Session(StoreCalls):
 
     # --- endpoints ------------------------------------------------------------------------------------------------
 
+    def compress(self, run: Run, options: dict[str, Any], wait: bool | None = None) -> Compression:
+        """Has a run's variants made; waits for the run to end first.
+
+        Raises:
+            SpecError: If an option cannot have its value.
+            RunError: If the run cannot be compressed.
+        """
+        from lepton_lab.compression.record import request
+
+        spec = CompressSpec.parse(options)
+        if not run.ended:
+            with self.waiting(run) as watch:
+                run.wait(watch=watch)
+        request(self.store, run.id, spec)
+        return run.compression.wait() if (not self.host.is_notebook if wait is None else wait) else run.compression
+
     def deploy(self, run: Run, options: dict[str, Any]) -> Endpoint:
         """Puts a run's network online; waits for its bundle, and until the endpoint answers.
 
@@ -253,7 +270,12 @@ class Session(StoreCalls):
         if not run.ended:
             with self.waiting(run) as watch:
                 run.wait(watch=watch)
-        summary, key = lifecycle.deploy(self.store, run.id, spec)
+        folder = None
+        if spec.variant is not None:
+            from lepton_lab.compression.record import bundle_folder
+
+            folder = bundle_folder(run.record.dir, spec.variant)
+        summary, key = lifecycle.deploy(self.store, run.id, spec, bundle_folder=folder)
         self._last_endpoint = summary.name
         return Endpoint(summary.name, self, key)
 

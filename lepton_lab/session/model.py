@@ -12,6 +12,7 @@ from lepton_lab.session.shown import Shown
 from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, TrainSpec, default_network, require_suits
 
 if TYPE_CHECKING:
+    from lepton_lab.session.compression import Compression
     from lepton_lab.session.dataset import Dataset
     from lepton_lab.session.endpoint import Endpoint
     from lepton_lab.session.facade import Session
@@ -76,6 +77,10 @@ class Model(Shown):
     def evaluate(self) -> Report:
         """The report of the last run on the test rows; waits for the run to end."""
         return self.run.evaluate()
+
+    def compress(self, wait: bool | None = None, **options: Any) -> Compression:
+        """Makes small variants of the last run's network; the options are those of `CompressSpec`."""
+        return self.run.compress(wait, **options)
 
     def deploy(self, **options: Any) -> Endpoint:
         """Puts the last run's network online; the options are those of `DeploySpec`."""

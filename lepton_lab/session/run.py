@@ -20,6 +20,7 @@ from lepton_lab.session.waiting import queued_words
 
 if TYPE_CHECKING:
     from lepton_lab.runs import Curve, RunRecord, RunSummary
+    from lepton_lab.session.compression import Compression
     from lepton_lab.session.dataset import Dataset
     from lepton_lab.session.endpoint import Endpoint
     from lepton_lab.session.facade import Session
@@ -138,8 +139,28 @@ class Run(Kept, Shown):
 
         return report_of(self, self._session)
 
+    def compress(self, wait: bool | None = None, **options: Any) -> Compression:
+        """Makes small variants of the trained network, in a process of their own, and compares them on the test rows.
+
+        Args:
+            wait: Whether to wait for the table; by default a notebook goes on and a script waits.
+            **options: The fields of `CompressSpec`: recipes, target, max_loss, epochs, ...
+
+        Raises:
+            SpecError: If an option cannot have its value.
+            RunError: If the run has not finished, or is being compressed already.
+        """
+        return self._session.compress(self, options, wait)
+
+    @property
+    def compression(self) -> Compression:
+        """The variants that `compress` has made so far."""
+        from lepton_lab.session.compression import Compression
+
+        return Compression(self)
+
     def deploy(self, **options: Any) -> Endpoint:
-        """Puts the trained network online; the options are those of `DeploySpec`.
+        """Puts the trained network online, or with `variant=` a small one; the options are those of `DeploySpec`.
 
         Raises:
             EndpointError: If the endpoint cannot start.

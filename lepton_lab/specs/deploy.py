@@ -14,6 +14,9 @@ class DeploySpec(Spec):
     """Where and how an endpoint answers."""
 
     name: Name = option("default", "The endpoint's name; deploying again under it replaces the version")
+    variant: str | None = option(
+        None, "A variant that compress has made, or chosen (default: the network as it was trained)"
+    )
     host: str = option("127.0.0.1", "Address to listen on; anything but loopback needs allow_remote", advanced=True)
     port: int = option(0, "Port (0: a free one, kept for this name)", advanced=True, ge=0, le=65_535)
     allow_remote: bool = option(False, "Accept connections from other machines (unencrypted)", advanced=True)

@@ -55,6 +55,12 @@ def evaluate(session: Session, values: Values, cell: str | None) -> Any:
     return session.run(values.get("run")).evaluate()
 
 
+def compress(session: Session, values: Values, cell: str | None) -> Any:
+    """Makes a run's variants, or shows those that are there."""
+    run = session.run(values.pop("run", None))
+    return run.compression if values.pop("show", False) else run.compress(**values)
+
+
 def deploy(session: Session, values: Values, cell: str | None) -> Any:
     """Puts a run online."""
     return session.run(values.pop("run", None)).deploy(**values)

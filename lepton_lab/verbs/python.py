@@ -71,8 +71,15 @@ def _summary(verb: str, values: dict[str, Any], cell: str | None) -> str:
 def _of_run(verb: str, values: dict[str, Any], cell: str | None) -> str:
     options = {name: value for name, value in values.items() if name != "run"}
     subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
-    result = {"evaluate": "report = ", "deploy": "endpoint = "}.get(verb, "")
+    result = {"evaluate": "report = ", "compress": "variants = ", "deploy": "endpoint = "}.get(verb, "")
     return result + call(f"{subject}.{verb}", **options)
+
+
+def _compress(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    if not values.get("show"):
+        return _of_run(verb, {name: value for name, value in values.items() if name != "show"}, cell)
+    subject = call("lepton.run", literal(values["run"])) if "run" in values else "run"
+    return f"variants = {subject}.compression"
 
 
 def _set(verb: str, values: dict[str, Any], cell: str | None) -> str:
@@ -169,6 +176,7 @@ _WRITERS = {
     "train": _train,
     "summary": _summary,
     "evaluate": _of_run,
+    "compress": _compress,
     "deploy": _of_run,
     "pause": _of_run,
     "resume": _of_run,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lepton_lab.errors import UnknownName
-from lepton_lab.specs import MODEL_OPTIONS, DataSpec, DeploySpec, ModelSpec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, CompressSpec, DataSpec, DeploySpec, ModelSpec, TrainSpec
 from lepton_lab.verbs import calls
 from lepton_lab.verbs.kept import KEPT, RUN, every_network_option, prefixed
 from lepton_lab.verbs.options import Option, options_of
@@ -71,6 +71,17 @@ _ALL = (
         hidden=(*prefixed("data", _DATA_OPTIONS), *prefixed("model", every_network_option())),
     ),
     Verb("evaluate", "Show how a run does on the test rows; waits for the run to end.", calls.evaluate, (RUN,)),
+    Verb(
+        "compress",
+        "Make small variants of a finished run's network, and compare them: size, speed, accuracy.",
+        calls.compress,
+        (RUN,),
+        (
+            *options_of(CompressSpec),
+            Option("wait", bool, "Wait for the table, or go on at once", group="advanced"),
+            Option("show", bool, "Show the variants that are there; make none", default=False),
+        ),
+    ),
     Verb(
         "deploy",
         "Put a run's network online as an endpoint; the same name gets a new version on the same URL.",

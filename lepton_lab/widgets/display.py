@@ -7,6 +7,7 @@ from typing import Any
 
 from lepton_lab.session import (
     ComparisonView,
+    Compression,
     Dataset,
     Endpoint,
     EndpointList,
@@ -22,7 +23,7 @@ from lepton_lab.session import (
     Status,
     StudioView,
 )
-from lepton_lab.widgets import cards, kept, lists, reports, runs
+from lepton_lab.widgets import cards, compression, kept, lists, reports, runs
 
 _CARDS: dict[type, Callable[[Any], str]] = {
     Dataset: cards.data_card,
@@ -31,6 +32,7 @@ _CARDS: dict[type, Callable[[Any], str]] = {
     Prediction: cards.prediction_card,
     Predictions: cards.predictions_card,
     Report: reports.report_html,
+    Compression: compression.compression_html,
     RunList: lists.runs_card,
     EndpointList: lists.endpoints_card,
     Status: lists.status_card,
@@ -55,6 +57,8 @@ def show(thing: Any) -> None:
 
     if isinstance(thing, Run):
         runs.display_run(thing)
+    elif isinstance(thing, Compression):
+        compression.display_compression(thing)
     elif isinstance(thing, StudioView):
         from lepton_lab.widgets.studio import Studio
 

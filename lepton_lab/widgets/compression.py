@@ -1,0 +1,125 @@
+"""The display of a run's variants: the table, and size against quality as a chart to explore."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from typing import Any
+
+from lepton_lab.compression.record import Table, Variant, loss_points
+from lepton_lab.session.compression import ACTIVE, HEAD, LOOK_SECONDS, Compression, cells, sentence, size
+from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
+
+PLOTLY = "application/vnd.plotly.v1+json"
+_BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#8792a4"
+_numbers = itertools.count(1)
+
+
+def compression_html(compression: Compression) -> Markup:
+    """The table of variants as a card."""
+    found = compression.table
+    parts: list[Any] = []
+    if found.state in ACTIVE:
+        parts += [bar(found.done_fraction), note(sentence(found))]
+    elif found.state == "failed":
+        parts.append(note(found.message or "", tone="bad"))
+    else:
+        parts.append(note(sentence(found)))
+    head = [found.metric if name == "" and at == 1 else name for at, name in enumerate(HEAD)]
+    parts.append(table(head, [_cells(found, row) for row in found.rows], f"Variants of {found.run_id}"))
+    if found.torch_ms:
+        median, low, high = found.torch_ms
+        parts.append(
+            note(
+                f"The original takes {size(found.safetensors_bytes)} as float32 safetensors and {median:.3f} ms "
+                f"({low:.3f}-{high:.3f}) a row in eager torch. On disk counts everything in the bundle. Times are the "
+                "median and the middle four fifths of runs on one thread, all variants in turns."
+            )
+        )
+    if found.chosen and found.state not in ACTIVE:
+        parts.append(code(f"%lepton deploy {found.run_id} --variant {found.chosen} --name small"))
+    return card(f"Variants of {found.run_id}", *parts, chip=state_chip(found.state))
+
+
+def _cells(found: Table, row: Variant) -> tuple[Any, ...]:
+    plain = cells(found, row)
+    return tuple(tag("b", cell) for cell in plain) if row.name == found.chosen else plain
+
+
+def tradeoff_figure(found: Table) -> dict[str, Any]:
+    """A static Plotly figure as plain JSON: bytes on disk against the metric, one point a variant."""
+    rows = [row for row in found.rows if row.problem is None]
+    trace = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": [row.bytes / 1000 for row in rows],
+        "y": [row.metric for row in rows],
+        "text": [str(esc(row.name)) for row in rows],
+        "textposition": "top center",
+        "customdata": [[row.milliseconds, row.times_smaller, -loss_points(found, row)] for row in rows],
+        "hovertemplate": "%{text}<br>%{x:.1f} kB, %{customdata[1]:.1f} times smaller<br>"
+        f"{found.metric} %{{y:.4f}} (%{{customdata[2]:+.2f}} points)<br>%{{customdata[0]:.3f}} ms a row<extra></extra>",
+        "marker": {
+            "size": [14 if row.name == found.chosen else 10 for row in rows],
+            "symbol": ["star" if row.name == found.chosen else "circle" for row in rows],
+            "color": [
+                _ORANGE if row.name == found.chosen else _GREY if row.name == "original" else _BLUE for row in rows
+            ],
+        },
+    }
+    axis = {"showgrid": True, "gridcolor": "rgba(135,146,164,0.25)", "zeroline": False, "automargin": True}
+    layout = {
+        "title": {"text": "Size against quality", "x": 0, "xanchor": "left", "font": {"size": 13}},
+        "xaxis": {**axis, "title": {"text": "kB on disk"}, "type": "log"},
+        "yaxis": {**axis, "title": {"text": found.metric}},
+        "width": 720,
+        "height": 380,
+        "margin": {"l": 60, "r": 24, "t": 40, "b": 48},
+        "showlegend": False,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 12, "color": _GREY},
+    }
+    return {"data": [trace], "layout": layout}
+
+
+def tradeoff_bundle(compression: Compression) -> dict[str, Any]:
+    """The chart as MIME bundle; the table above it is its text."""
+    return {PLOTLY: tradeoff_figure(compression.table), "text/plain": "Size against quality, one point a variant"}
+
+
+def compression_bundle(compression: Compression) -> dict[str, Any]:
+    """The table as MIME bundle."""
+    return {"text/html": str(compression_html(compression)), "text/plain": str(compression)}
+
+
+def display_compression(compression: Compression) -> None:
+    """Shows the table in the cell, and follows it until it is finished; the chart comes with the end."""
+    from IPython.display import display
+
+    mark = f"lepton-variants-{compression.run.id}-{os.getpid()}-{next(_numbers)}"
+    display(compression_bundle(compression), raw=True, display_id=mark)
+    if compression.state in ACTIVE:
+        name = f"lepton-variants-{compression.run.id}"
+        threading.Thread(target=_follow, args=(compression, mark), name=name, daemon=True).start()
+    elif len(compression.variants) > 1:
+        display(tradeoff_bundle(compression), raw=True)
+
+
+def _follow(compression: Compression, mark: str) -> None:
+    """Replaces the display whenever the table has changed; its last form carries the chart as well."""
+    from IPython.display import update_display
+
+    shown: dict[str, Any] | None = None
+    while True:
+        found = compression.table
+        now = found.to_dict()
+        if now != shown:
+            shown = now
+            bundle = compression_bundle(compression)
+            update_display(bundle, raw=True, display_id=mark)
+        if found.state not in ACTIVE:
+            return
+        time.sleep(LOOK_SECONDS * 2)
