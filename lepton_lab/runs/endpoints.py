@@ -34,17 +34,29 @@ from lepton_lab.specs import NAME_PATTERN
 
 STOP_SECONDS = 15.0
 """Longest time that a server gets to answer what it has accepted."""
+MAX_HISTORY = 1000
 State = Literal["starting", "ready", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
 class VersionRecord:
-    """One deployed bundle."""
+    """One deployed bundle; `variant` names the recipe of a compressed one."""
 
     version: int
     bundle_sha256: str
     run_id: str
     created: float
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of an endpoint's history: what was done to it, in a word, and to which version."""
+
+    time: float
+    what: str
+    version: int
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ class KeyRecord:
     created: float
     expires: float | None = None
     revoked: float | None = None
+    requests_per_minute: int | None = None
 
     def valid(self, now: float) -> bool:
         """Whether the key opens the endpoint at this time."""
@@ -65,7 +78,15 @@ class KeyRecord:
 
 @dataclass
 class EndpointRecord:
-    """What is wanted of an endpoint."""
+    """What is wanted of an endpoint.
+
+    Attributes:
+        canary_version: A version on trial, which gets `canary_share` of the requests; 0 for none.
+        shadow_version: A version that gets a copy of each request and whose answers nobody sees; 0 for none.
+        sleep_after_seconds: Without a request for so long the models leave the memory, until the next one; None: never.
+        tls: Whether it answers over TLS, with the certificate in its folder.
+        history: What was done to it, the oldest first.
+    """
 
     name: str
     desired: Literal["running", "stopped"]
@@ -75,8 +96,14 @@ class EndpointRecord:
     max_batch: int = 32
     max_queue: int = 256
     threads: int | None = None
+    canary_version: int = 0
+    canary_share: float = 0.0
+    shadow_version: int = 0
+    sleep_after_seconds: float | None = None
+    tls: bool = False
     versions: list[VersionRecord] = field(default_factory=list)
     keys: list[KeyRecord] = field(default_factory=list)
+    history: list[Change] = field(default_factory=list)
 
     def active(self) -> VersionRecord:
         """The version that answers."""
@@ -94,10 +121,15 @@ class EndpointRecord:
         known = ", ".join(str(entry.version) for entry in self.versions) or "none"
         raise EndpointError(f"The endpoint {self.name!r} has no version {version}; it has: {known}.")
 
+    def note(self, what: str, version: int, detail: str = "") -> None:
+        """Adds a line to the history; the oldest go where there are more than `MAX_HISTORY`."""
+        self.history = [*self.history, Change(time.time(), what, version, detail)][-MAX_HISTORY:]
+
     def url(self) -> str:
         """Where the endpoint answers, as seen from this machine."""
+        scheme = "https" if self.tls else "http"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -116,6 +148,7 @@ class EndpointRecord:
             record = cls(**values)
             record.versions = [VersionRecord(**entry) for entry in values["versions"]]
             record.keys = [KeyRecord(**entry) for entry in values["keys"]]
+            record.history = [Change(**entry) for entry in values.get("history", [])]
             plain = isinstance(record.port, int) and isinstance(record.active_version, int)
             if not plain or record.desired not in ("running", "stopped") or not re.match(NAME_PATTERN, record.name):
                 raise ValueError("a field has an impossible value")

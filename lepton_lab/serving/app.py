@@ -22,6 +22,7 @@ from lepton_lab.serving.host import Host, Served
 from lepton_lab.serving.openapi import document
 from lepton_lab.serving.page import Page
 from lepton_lab.serving.requests import RequestError, Ticket, read_body
+from lepton_lab.serving.shadow import Shadows
 from lepton_lab.serving.usage import UsageMeter
 
 INLINE_BYTES = 64 * 1024
@@ -44,6 +45,7 @@ class Routes:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._page = Page()
+        self._shadows = Shadows(host.metrics)
 
     def table(self) -> list[Route]:
         """Every route of the server."""
@@ -81,7 +83,7 @@ class Routes:
 
     async def ready(self, request: Request) -> Response:
         """A version is loaded."""
-        return _json({"ready": bool(self._host.active)})
+        return _json({"ready": self._host.asleep or bool(self._host.active)})
 
     async def model_metadata(self, request: Request) -> Response:
         """Inputs and outputs of the model."""
@@ -116,7 +118,7 @@ class Routes:
     async def predict(self, request: Request) -> Response:
         """Pictures or rows in, labels out."""
         started = time.perf_counter()
-        served = self._host.active
+        served = self._host.pick()
         top = codec_predict.parse_top(request.query_params.get("top"))
         body = await read_body(request.receive, dict(request.scope["headers"]))
         items = await codec_predict.decode(body, request.headers, columns_of(served.bundle))
@@ -155,10 +157,17 @@ class Routes:
 
     async def _scores(self, request: Request, served: Served, inputs: Inputs) -> np.ndarray:
         """Runs prepared rows, and puts them on the bill."""
+        number, counts = served.version.version, self._host.metrics.by_version
         try:
             answer = await served.batcher.submit(inputs)
-        except ValuesRefused as error:
-            raise RequestError(422, str(error), "inputs") from None
+        except Exception as error:
+            counts[number, "failed"] += 1
+            if isinstance(error, ValuesRefused):
+                raise RequestError(422, str(error), "inputs") from None
+            raise
+        counts[number, "answered"] += 1
+        if self._host.shadow is not None:
+            self._shadows.send(self._host.shadow, inputs, answer.scores)
         ticket: Ticket = request.scope["lepton"]
         ticket.rows, ticket.compute_seconds = len(inputs[0]), answer.compute_seconds
         return answer.scores
@@ -173,6 +182,10 @@ class Routes:
         """The version that the path names; only the active one is loaded."""
         served = self._host.active
         name, version = request.path_params["model"], request.path_params.get("version")
+        if name == self._host.name and version is None and request.method == "POST":
+            return self._host.pick()
+        if version is not None and version.isdigit() and len(version) < 10:
+            served = self._host.loaded(int(version)) or served
         if name != self._host.name:
             raise RequestError(404, f"There is no model {name[:64]!r} here; this endpoint serves {self._host.name!r}.")
         if version is not None and version != str(served.version.version):

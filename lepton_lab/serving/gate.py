@@ -7,20 +7,24 @@ without a key nobody learns what is there.
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
+from lepton_lab.runs.endpoints import KeyRecord
 from lepton_lab.serving.host import Host
-from lepton_lab.serving.keys import key_from_headers
+from lepton_lab.serving.keys import Rates, key_from_headers
 from lepton_lab.serving.requests import RequestError, Ticket
 from lepton_lab.serving.usage import UsageMeter
 
 log = logging.getLogger("lepton_lab.serving")
 
 OPEN_PATHS = frozenset({"/"})
+RESTING_PATHS = frozenset({"/", "/metrics", "/v2", "/v2/health/live", "/v2/health/ready"})
+"""What a sleeping endpoint answers without waking."""
 SAFE_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
 
@@ -35,6 +39,7 @@ class Gate:
 
     def __init__(self, router: Router, host: Host, usage: UsageMeter) -> None:
         self.router, self._host, self._usage = router, host, usage
+        self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one connection's event."""
@@ -70,10 +75,27 @@ class Gate:
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Runs the route; whatever does work takes a place in the queue first."""
         if scope["method"] == "POST":
+            if "lepton" in scope:
+                self._keep_to_rate(scope["lepton"].key)
             with self._host.admitted():
+                if self._host.asleep:
+                    await self._host.wake()
                 await self.router(scope, receive, send)
         else:
+            if self._host.asleep and scope["path"] not in RESTING_PATHS:
+                await self._host.wake()
             await self.router(scope, receive, send)
+
+    def _keep_to_rate(self, key: KeyRecord) -> None:
+        """Sends a key away that asks more often than it may."""
+        wait_seconds = self._rates.wait_seconds(key, time.monotonic())
+        if wait_seconds > 0:
+            self._host.metrics.rate_limited += 1
+            raise RequestError(
+                429,
+                f"This key may ask {key.requests_per_minute} times a minute; wait {math.ceil(wait_seconds)} s.",
+                retry_after=str(math.ceil(wait_seconds)),
+            )
 
     async def _refuse(self, error: Exception, scope: Scope, watched: _Watched) -> None:
         """Answers a failure, unless the answer has begun."""

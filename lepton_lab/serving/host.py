@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import logging
 import os
+import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +28,8 @@ from lepton_lab.serving.engine import Engine
 from lepton_lab.serving.keys import KeyRing
 from lepton_lab.serving.metrics import Metrics
 from lepton_lab.serving.requests import RequestError
+
+log = logging.getLogger("lepton_lab.serving")
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,69 @@ class Host:
         """The version that could not be taken into service, and why."""
         self.decoding = ThreadPoolExecutor(2, thread_name_prefix="decode")
         self._computing = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self.last_request = time.monotonic()
         self._active: Served | None = None
+        self._others: dict[int, Served] = {}
+        self._broken: set[int] = set()
+        self._slept_version = 0
+        self._waking = asyncio.Lock()
 
     @property
     def active(self) -> Served:
-        """The version that answers new requests."""
+        """The version that answers new requests, but for those that a canary takes."""
         if self._active is None:
             raise RequestError(503, "The endpoint is starting; try again.", retry_after="1")
         return self._active
 
+    def pick(self) -> Served:
+        """The version that answers one request: the active one, or with its share the canary."""
+        canary = self._others.get(self.watch.record.canary_version)
+        if canary is not None and random.random() < self.watch.record.canary_share:
+            return canary
+        return self.active
+
+    @property
+    def shadow(self) -> Served | None:
+        """The version that gets a copy of each request, where there is one."""
+        return self._others.get(self.watch.record.shadow_version)
+
+    def loaded(self, version: int) -> Served | None:
+        """A version that is in memory now."""
+        return self._active if self.version == version else self._others.get(version)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the models have left the memory until the next request."""
+        return self._active is None and self._slept_version != 0
+
+    def sleep_if_idle(self, now: float) -> None:
+        """Lets the models leave the memory when nobody has asked for long enough."""
+        after = self.watch.record.sleep_after_seconds
+        if after is None or self._active is None or self.in_flight or now - self.last_request < after:
+            return
+        self._slept_version = self._active.version.version
+        self._active, self._others = None, {}
+        gc.collect()
+
+    async def wake(self) -> None:
+        """Has the models back in memory; many requests at once wake them once.
+
+        Raises:
+            RequestError: 503 if the bundle is gone or broken by now.
+        """
+        async with self._waking:
+            if not self.asleep:
+                return
+            try:
+                record = self.watch.record
+                self._active = await self._loading(record, record.active_version)
+            except LeptonError as error:
+                raise RequestError(503, f"The endpoint cannot wake: {error}", retry_after="5") from None
+
     @property
     def version(self) -> int:
         """Number of the version that answers; 0 before the first is loaded."""
-        return self._active.version.version if self._active else 0
+        return self._active.version.version if self._active else self._slept_version
 
     def load_first(self) -> None:
         """Takes the record's active version into service.
@@ -108,22 +163,41 @@ class Host:
         Raises:
             ServingError: If its bundle is not whole or does not load.
         """
-        self._active = self._load(self.watch.record)
+        record = self.watch.record
+        self._active = self._load(record, record.active_version)
         self.ready_since = time.monotonic()
 
     async def follow_record(self) -> None:
         """Takes another version into service when the record says so; a bad one leaves the old one answering."""
         self.watch.refresh()
         record = self.watch.record
-        wanted = record.active_version
-        if self.watch.gone or wanted == self.version or (self.problem and self.problem[0] == wanted):
+        if self.watch.gone:
             return
-        try:
-            self._active = await asyncio.get_running_loop().run_in_executor(self.decoding, self._load, record)
-            self.metrics.swaps += 1
-            self.problem = None
-        except LeptonError as error:
-            self.problem = (wanted, str(error))
+        wanted = record.active_version
+        if wanted != self.version and not (self.problem and self.problem[0] == wanted):
+            try:
+                self._active = self._others.get(wanted) or await self._loading(record, wanted)
+                self.metrics.swaps += 1
+                self.problem = None
+            except LeptonError as error:
+                self.problem = (wanted, str(error))
+        if self._active is not None:
+            await self._follow_others(record)
+
+    async def _follow_others(self, record: EndpointRecord) -> None:
+        """Loads canary and shadow, and lets go of versions that are neither any more."""
+        wanted = {record.canary_version, record.shadow_version} - {0, self.version}
+        for version in wanted - set(self._others) - self._broken:
+            try:
+                self._others[version] = await self._loading(record, version)
+            except LeptonError as error:
+                self._broken.add(version)
+                log.warning("version %d cannot be tried: %s", version, error)
+        self._others = {version: served for version, served in self._others.items() if version in wanted}
+
+    async def _loading(self, record: EndpointRecord, version: int) -> Served:
+        """Loads a version beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.decoding, self._load, record, version)
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
@@ -136,6 +210,7 @@ class Host:
             self.metrics.rejected += 1
             raise RequestError(503, "The endpoint is busy: its queue is full. Try again soon.", retry_after="1")
         self.in_flight += 1
+        self.last_request = time.monotonic()
         try:
             yield
         finally:
@@ -146,9 +221,9 @@ class Host:
         self.decoding.shutdown()
         self._computing.shutdown()
 
-    def _load(self, record: EndpointRecord) -> Served:
-        """Verifies, loads and warms up the record's active version."""
-        version = record.active()
+    def _load(self, record: EndpointRecord, number: int) -> Served:
+        """Verifies, loads and warms up a version."""
+        version = record.get_version(number)
         bundle = load_bundle(self.folder / "versions" / str(version.version))
         if bundle.sha256 != version.bundle_sha256:
             raise ServingError(f"Version {version.version} is not the bundle that was deployed; deploy it again.")

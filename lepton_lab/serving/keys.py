@@ -14,19 +14,24 @@ KEY_PREFIX = "lpt_"
 MAX_KEY_CHARACTERS = 128
 
 
-def make_key(*, expires: float | None = None, key_id: str | None = None) -> tuple[KeyRecord, str]:
+def make_key(
+    *, expires: float | None = None, key_id: str | None = None, requests_per_minute: int | None = None
+) -> tuple[KeyRecord, str]:
     """A new key.
 
     Args:
         expires: Unix seconds after which it no longer opens anything; `None` for never.
         key_id: Its name in records and usage; random where none is given.
+        requests_per_minute: How often it may ask; `None` for no limit.
 
     Returns:
         What is kept, and the key itself, which is kept nowhere else.
     """
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     identity = key_id or "key-" + secrets.token_hex(4)
-    return KeyRecord(identity, key[: len(KEY_PREFIX) + 4], hash_key(key), time.time(), expires), key
+    prefix = key[: len(KEY_PREFIX) + 4]
+    record = KeyRecord(identity, prefix, hash_key(key), time.time(), expires, requests_per_minute=requests_per_minute)
+    return record, key
 
 
 def hash_key(key: str) -> str:
@@ -49,6 +54,31 @@ class KeyRing:
             if hmac.compare_digest(record.sha256, digest):
                 found = record
         return found if found is not None and found.valid(time.time()) else None
+
+
+class Rates:
+    """How often each key has asked lately: a bucket of a minute's requests that fills up again evenly."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def wait_seconds(self, key: KeyRecord, now: float) -> float:
+        """Seconds that a key has to wait before its next request; 0 lets this one pass, and counts it.
+
+        Args:
+            key: Its record; one without a rate never waits.
+            now: Monotonic seconds.
+        """
+        rate = key.requests_per_minute
+        if rate is None:
+            return 0.0
+        left, since = self._buckets.get(key.id, (float(rate), now))
+        left = min(float(rate), left + (now - since) * rate / 60)
+        if left < 1:
+            self._buckets[key.id] = (left, now)
+            return (1 - left) * 60 / rate
+        self._buckets[key.id] = (left - 1, now)
+        return 0.0
 
 
 def key_from_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:

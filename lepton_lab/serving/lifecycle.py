@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ __all__ = [
     "rollback",
     "start_endpoint",
     "stop_endpoint",
+    "try_version",
     "usage_of",
 ]
 
@@ -132,23 +134,55 @@ def rollback(
                 raise EndpointError(f"The endpoint {name!r} has no version before {record.active_version}.")
             version = earlier[-1]
         record.get_version(version)
-        return _switch(store, name, start, active_version=version)
+        return _switch(store, name, start, "rollback", active_version=version)
 
 
-def new_key(store: Store, name: str, *, expires: float | None = None) -> tuple[KeyRecord, str]:
+def try_version(store: Store, name: str, version: int, *, share: float = 0.0, shadow: bool = False) -> EndpointRecord:
+    """Puts a version on trial beside the active one, or with neither share nor shadow ends its trial.
+
+    Args:
+        store: The run store.
+        name: The endpoint.
+        version: One of its versions, other than the active one.
+        share: Share of the requests that it answers, 0 to 1.
+        shadow: Whether it gets a copy of every request; its answers are only compared.
+
+    Raises:
+        EndpointError: If there is no such version, it is the active one, or the share is out of bounds.
+    """
+    if not 0 <= share <= 1:
+        raise EndpointError(f"share is {share:g}; expected a number from 0 to 1.")
+    with edit_record(store, name) as record:
+        record.get_version(version)
+        if version == record.active_version:
+            raise EndpointError(f"Version {version} of {name!r} is the active one; try another one beside it.")
+        if share or record.canary_version == version:
+            record.canary_version, record.canary_share = (version, share) if share else (0, 0.0)
+        if shadow or record.shadow_version == version:
+            record.shadow_version = version if shadow else 0
+        what = f"{share:.0%} of the requests" if share else "shadow" if shadow else "ended"
+        record.note("trial", version, what)
+    return record
+
+
+def new_key(
+    store: Store, name: str, *, expires: float | None = None, requests_per_minute: int | None = None
+) -> tuple[KeyRecord, str]:
     """Another API key for an endpoint.
 
     Args:
         store: The run store.
         name: The endpoint.
         expires: Unix seconds after which it no longer works; `None` for never.
+        requests_per_minute: How often it may ask; `None` for no limit.
 
     Returns:
         What is kept of it, and the key itself, shown this once.
     """
-    kept, key = make_key(expires=expires)
+    kept, key = make_key(expires=expires, requests_per_minute=requests_per_minute)
     with edit_record(store, name) as record:
         record.keys.append(kept)
+        record.note("key", record.active_version, f"{kept.id} made")
     return kept, key
 
 
@@ -162,6 +196,7 @@ def revoke_key(store: Store, name: str, key_id: str) -> None:
         if key_id not in [key.id for key in record.keys]:
             raise UnknownName("key", key_id, [key.id for key in record.keys])
         record.keys = [_revoked(key) if key.id == key_id else key for key in record.keys]
+        record.note("key", record.active_version, f"{key_id} revoked")
 
 
 def owner_key(store: Store, name: str) -> str:
@@ -201,8 +236,9 @@ def _deploy_new(
             port = choose_port(store, spec.host, spec.port, tried)
             tried.add(port)
             record = EndpointRecord(spec.name, "running", 1, spec.host, port)
-            record.versions = [VersionRecord(1, bundle.sha256, run_id, time.time())]
+            record.versions = [VersionRecord(1, bundle.sha256, run_id, time.time(), _variant(bundle))]
             record.keys = [shown, own]
+            record.note("deploy", 1)
             _limits(record, spec)
             save_record(store, record)
             try:
@@ -224,7 +260,11 @@ def _redeploy(store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start
     same = next((entry for entry in record.versions if entry.bundle_sha256 == bundle.sha256), None)
     if same is None:
         same = VersionRecord(
-            max((entry.version for entry in record.versions), default=0) + 1, bundle.sha256, run_id, time.time()
+            max((entry.version for entry in record.versions), default=0) + 1,
+            bundle.sha256,
+            run_id,
+            time.time(),
+            _variant(bundle),
         )
     target = store.endpoint_dir(spec.name) / "versions" / str(same.version)
     if same not in record.versions or not target.exists():
@@ -233,7 +273,10 @@ def _redeploy(store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start
         if same not in record.versions:
             record.versions.append(same)
         _limits(record, spec)
-    return _switch(store, spec.name, start, active_version=same.version, port=port, host=record.host)
+    if running and (spec.canary or spec.shadow) and same.version != record.active_version:
+        try_version(store, spec.name, same.version, share=spec.canary, shadow=spec.shadow)
+        return summarize(store, spec.name)
+    return _switch(store, spec.name, start, "deploy", active_version=same.version, port=port, host=record.host)
 
 
 def _port_of_redeploy(record: EndpointRecord, spec: DeploySpec, running: bool) -> int:
@@ -249,18 +292,22 @@ def _port_of_redeploy(record: EndpointRecord, spec: DeploySpec, running: bool) -
     return spec.port or record.port
 
 
-def _switch(store: Store, name: str, start: Starter, **changes: Any) -> EndpointSummary:
+def _switch(store: Store, name: str, start: Starter, what: str, **changes: Any) -> EndpointSummary:
     """Changes the record and waits until the server follows; takes the change back if it cannot."""
     with edit_record(store, name) as record:
         before = {field: getattr(record, field) for field in (*changes, "desired")}
         for field, value in {**changes, "desired": "running"}.items():
             setattr(record, field, value)
+        if record.active_version in (record.canary_version, record.shadow_version):
+            record.canary_version, record.canary_share, record.shadow_version = 0, 0.0, 0
+        record.note(what, record.active_version)
     try:
         return _start_and_wait(store, name, start)
     except BaseException:
         with edit_record(store, name) as record:
             for field, value in before.items():
                 setattr(record, field, value)
+            record.note(f"{what} failed", record.active_version)
         raise
 
 
@@ -319,6 +366,12 @@ def _alive(store: Store, name: str) -> bool:
     return alive(read_identity(store.endpoint_dir(name) / "process.json"))
 
 
+def _variant(bundle: Bundle) -> str | None:
+    """The recipe of a compressed bundle."""
+    recipe = (bundle.manifest.compression or {}).get("recipe")
+    return recipe if isinstance(recipe, str) else None
+
+
 def _publish(folder: Path, bundle: Bundle, version: int) -> None:
     """Copies the verified bundle into the endpoint."""
     bundle.copy_to(folder / "versions" / str(version))
@@ -327,13 +380,14 @@ def _publish(folder: Path, bundle: Bundle, version: int) -> None:
 def _limits(record: EndpointRecord, spec: DeploySpec) -> None:
     """Takes the spec's limits over."""
     record.max_batch, record.max_queue, record.threads = spec.max_batch, spec.max_queue, spec.threads
+    record.sleep_after_seconds = spec.sleep_after_seconds
 
 
 def _revoked(key: KeyRecord) -> KeyRecord:
     """The same key, ended now; one that was ended before stays as it is."""
     if key.revoked is not None:
         return key
-    return KeyRecord(key.id, key.prefix, key.sha256, key.created, key.expires, time.time())
+    return replace(key, revoked=time.time())
 
 
 def _existing(store: Store, name: str) -> Path:

@@ -44,6 +44,9 @@ class Metrics:
         self.compute_seconds = 0.0
         self.rejected = 0
         self.swaps = 0
+        self.rate_limited = 0
+        self.by_version: Counter[tuple[int, str]] = Counter()
+        self.shadow: Counter[str] = Counter()
         self._recent: deque[float] = deque(maxlen=RECENT)
 
     def observe_request(self, route: str, status: int, seconds: float) -> None:
@@ -77,9 +80,17 @@ class Metrics:
             lines += histogram.lines("lepton_request_seconds", f'route="{route}"')
         lines += _family("lepton_batch_rows", "histogram", "Rows that went through the network together.")
         lines += self.batch_rows.lines("lepton_batch_rows")
+        lines += _family("lepton_version_requests_total", "counter", "Predictions by version and how they ended.")
+        lines += [
+            f'lepton_version_requests_total{{version="{number}",outcome="{outcome}"}} {count}'
+            for (number, outcome), count in sorted(self.by_version.items())
+        ]
+        lines += _family("lepton_shadow_total", "counter", "Copies of requests, by how the shadow's answer compared.")
+        lines += [f'lepton_shadow_total{{outcome="{word}"}} {count}' for word, count in sorted(self.shadow.items())]
         singles: list[tuple[str, str, float, str]] = [
             ("lepton_compute_seconds_total", "counter", self.compute_seconds, "Time spent in the network."),
             ("lepton_rejected_total", "counter", self.rejected, "Requests sent away because the queue was full."),
+            ("lepton_rate_limited_total", "counter", self.rate_limited, "Requests beyond their key's rate."),
             ("lepton_version_changes_total", "counter", self.swaps, "Versions taken into service while running."),
             ("lepton_requests_in_flight", "gauge", in_flight, "Requests that are being read, wait or run."),
             ("lepton_active_version", "gauge", version, "Number of the version that answers."),

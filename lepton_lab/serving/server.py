@@ -213,6 +213,7 @@ class EndpointServer:
             except (LeptonError, OSError) as error:
                 log.warning("the record could not be followed yet: %s", error)
             now = time.monotonic()
+            self._host.sleep_if_idle(now)
             if now >= next_flush:
                 next_flush = now + FLUSH_SECONDS
                 self._flush()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import DataError, SpecError
+from lepton_lab.session.owning import Owned
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy
 
@@ -26,7 +27,7 @@ class Prediction(Shown):
 
     Attributes:
         label: The predicted class.
-        confidence: Its probability.
+        confidence: Its probability; None where the answer is a number.
         scores: The probability of each class.
         endpoint: Who answered.
         milliseconds: How long the request took, the way over HTTP included.
@@ -36,7 +37,7 @@ class Prediction(Shown):
     """
 
     label: str
-    confidence: float
+    confidence: float | None
     scores: dict[str, float]
     endpoint: str
     milliseconds: float
@@ -47,7 +48,7 @@ class Prediction(Shown):
     @property
     def correct(self) -> bool | None:
         """Whether the label is the truth; None where the truth is not known."""
-        return None if self.truth is None else self.label == self.truth
+        return None if self.truth is None or self.confidence is None else self.label == self.truth
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -63,7 +64,7 @@ class Prediction(Shown):
         }
 
     def __str__(self) -> str:
-        text = f"{self.label} ({accuracy(self.confidence)})"
+        text = self.label if self.confidence is None else f"{self.label} ({accuracy(self.confidence)})"
         return text if self.truth is None else f"{text}, truth {self.truth}"
 
 
@@ -86,7 +87,7 @@ class Predictions(Shown):
         return "\n".join(map(str, self.items))
 
 
-class Endpoint(Shown):
+class Endpoint(Owned, Shown):
     """A network online. Made by `deploy` and `endpoint(name)`; alive without this object and without the kernel."""
 
     def __init__(self, name: str, session: Session, key: str | None = None) -> None:
@@ -162,7 +163,7 @@ class Endpoint(Shown):
             milliseconds = (time.perf_counter() - start) * 1000
         return Predictions(
             [
-                Prediction(a["label"], float(a["confidence"]), dict(a["scores"]), self.name, milliseconds)
+                Prediction(a["label"], a["confidence"], dict(a.get("scores", {})), self.name, milliseconds)
                 for a in answers
             ]
         )
@@ -175,10 +176,20 @@ class Endpoint(Shown):
         prepared = dataset.prepared
         prediction = self._ask([prepared.raw_sample("test", row)])[0]
         prediction.row = row
-        prediction.truth = str(prepared.classes[int(prepared.splits["test"].labels[row])])
+        prediction.truth = _truth(prepared, row)
         if prepared.modality == "image":
             prediction.picture = prepared.sample_png("test", row)
         return prediction
+
+
+def _truth(prepared: Any, row: int) -> str | None:
+    """The label of a test row as a person reads it; None where it is no single value."""
+    label = prepared.splits["test"].labels[row]
+    if prepared.task == "classification":
+        return str(prepared.classes[int(label)])
+    if prepared.task == "multilabel":
+        return ", ".join(name for name, there in zip(prepared.classes, label, strict=True) if there) or "none"
+    return f"{float(label):.6g}" if getattr(label, "size", 1) == 1 else None
 
 
 def _read_file(path: Path) -> list[Any]:

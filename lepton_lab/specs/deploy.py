@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from lepton_lab.specs.base import Name, Spec, option
+from lepton_lab.specs.base import Fraction, Name, Spec, option
 
 
 class DeploySpec(Spec):
@@ -20,6 +20,20 @@ class DeploySpec(Spec):
     host: str = option("127.0.0.1", "Address to listen on; anything but loopback needs allow_remote", advanced=True)
     port: int = option(0, "Port (0: a free one, kept for this name)", advanced=True, ge=0, le=65_535)
     allow_remote: bool = option(False, "Accept connections from other machines (unencrypted)", advanced=True)
+    canary: Fraction = option(
+        0.0, "Share of the requests that a new version gets on trial; the version before keeps the rest", advanced=True
+    )
+    shadow: bool = option(
+        False, "Give a new version a copy of each request and only compare its answers", advanced=True
+    )
+    sleep_after_seconds: float | None = option(
+        None,
+        "Let the model leave the memory without a request for so long; the next one wakes it",
+        advanced=True,
+        unit="s",
+        ge=1,
+        le=30 * 86_400,
+    )
     max_batch: int = option(32, "Largest number of requests answered together", advanced=True, ge=1, le=1024)
     max_queue: int = option(
         256, "Requests that may wait before new ones are told to come back", advanced=True, ge=1, le=65_536

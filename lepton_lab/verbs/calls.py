@@ -66,6 +66,19 @@ def deploy(session: Session, values: Values, cell: str | None) -> Any:
     return session.run(values.pop("run", None)).deploy(**values)
 
 
+def rollback(session: Session, values: Values, cell: str | None) -> Any:
+    """Goes back to an earlier version."""
+    return session.endpoint(values.get("endpoint")).rollback(values.get("version"))
+
+
+def usage(session: Session, values: Values, cell: str | None) -> Any:
+    """Who has asked how much; also as a file."""
+    found = session.endpoint(values.get("endpoint")).usage()
+    if "csv" in values:
+        found.to_csv(values["csv"])
+    return found
+
+
 def predict(session: Session, values: Values, cell: str | None) -> Any:
     """Asks an endpoint."""
     return session.endpoint(values.pop("endpoint", None)).predict(**values)

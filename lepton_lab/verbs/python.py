@@ -102,7 +102,12 @@ def _stop(verb: str, values: dict[str, Any], cell: str | None) -> str:
 def _predict(verb: str, values: dict[str, Any], cell: str | None) -> str:
     options = {name: value for name, value in values.items() if name != "endpoint"}
     subject = call("lepton.endpoint", literal(values["endpoint"])) if "endpoint" in values else "endpoint"
-    return call(f"{subject}.predict", **options)
+    return call(f"{subject}.{verb}", **options)
+
+
+def _usage(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    asked = _predict(verb, {name: value for name, value in values.items() if name == "endpoint"}, cell)
+    return f"{asked}.to_csv({literal(values['csv'])})" if "csv" in values else asked
 
 
 def _plain(verb: str, values: dict[str, Any], cell: str | None) -> str:
@@ -184,6 +189,8 @@ _WRITERS = {
     "stop": _stop,
     "set": _set,
     "predict": _predict,
+    "rollback": _predict,
+    "usage": _usage,
     **dict.fromkeys(_METHODS, _kept),
     "checkpoint": _kept,
     "retry": _kept,

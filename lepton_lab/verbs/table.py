@@ -90,6 +90,20 @@ _ALL = (
         options_of(DeploySpec),
     ),
     Verb(
+        "rollback",
+        "Go back to an earlier version of an endpoint, without a dropped request.",
+        calls.rollback,
+        (Positional("endpoint", "An endpoint's name (default: the last one)", "endpoint"),),
+        (Option("version", int, "The version (default: the one before)"),),
+    ),
+    Verb(
+        "usage",
+        "Show what each key of an endpoint has asked for.",
+        calls.usage,
+        (Positional("endpoint", "An endpoint's name (default: the last one)", "endpoint"),),
+        (Option("csv", str, "Also write the table to this file, for a bill", values="path"),),
+    ),
+    Verb(
         "predict",
         "Ask an endpoint over HTTP: a test row of its dataset, a file, or values as JSON.",
         calls.predict,

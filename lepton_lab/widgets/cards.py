@@ -212,7 +212,10 @@ def prediction_card(prediction: Prediction) -> Markup:
 
 def predictions_card(predictions: Predictions) -> Markup:
     """Several answers as a table."""
-    rows = [(index, item.label, f"{item.confidence:.4f}") for index, item in enumerate(predictions.items)]
+    rows = [
+        (index, item.label, "" if item.confidence is None else f"{item.confidence:.4f}")
+        for index, item in enumerate(predictions.items)
+    ]
     return card("Predictions", table(("input", "label", "confidence"), rows))
 
 
