@@ -221,8 +221,12 @@ def to_pictures(array: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
     low, high = float(array.min()), float(array.max())
     if low >= 0 and high <= 255 and (array.dtype.kind in "biu" or (high > 1 and bool((array == np.rint(array)).all()))):
         # Whole levels; a dark collection of 8-bit pictures still means 255 by white.
-        return array.astype(np.uint8), {"low": 0.0, "high": 255.0 if high > 64 else max(high, 1.0), "bounded": True}
+        return array.astype(np.uint8, copy=False), {
+            "low": 0.0,
+            "high": 255.0 if high > 64 else max(high, 1.0),
+            "bounded": True,
+        }
     for known_low, known_high in ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)):
         if low >= known_low and high <= known_high:
-            return array.astype(np.float32), {"low": known_low, "high": known_high, "bounded": True}
-    return array.astype(np.float32), {"low": low, "high": high, "bounded": False}
+            return array.astype(np.float32, copy=False), {"low": known_low, "high": known_high, "bounded": True}
+    return array.astype(np.float32, copy=False), {"low": low, "high": high, "bounded": False}

@@ -174,17 +174,20 @@ def fit_images(
 
 
 def _counted(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel of whole levels: counted, which is exact in any order."""
+    """Mean and standard deviation per channel of whole levels: whole sums, which are exact in any order."""
     channels = images_NCHW.shape[1]
-    counts = np.zeros((channels, 256), np.int64)
+    total, square = [0] * channels, [0] * channels
     for start in range(0, len(rows), _ROWS_PER_CHUNK):
         chunk = images_NCHW[rows[start : start + _ROWS_PER_CHUNK]]
         for channel in range(channels):
-            counts[channel] += np.bincount(chunk[:, channel].ravel(), minlength=256)
-    levels, totals = np.arange(256, dtype=np.float64), counts.sum(axis=1)
-    mean = counts @ levels / totals
-    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / totals
-    return mean.tolist(), np.sqrt(variance).tolist()
+            levels = chunk[:, channel].reshape(len(chunk), -1)
+            total[channel] += int(levels.sum(dtype=np.uint64))
+            square[channel] += int(np.square(levels, dtype=np.uint16).sum(dtype=np.uint64))
+    count = len(rows) * images_NCHW.shape[2] * images_NCHW.shape[3]
+    variance = [
+        (count * squared - summed * summed) / (count * count) for summed, squared in zip(total, square, strict=True)
+    ]
+    return [summed / count for summed in total], np.sqrt(variance).tolist()
 
 
 def _averaged(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:

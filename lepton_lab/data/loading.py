@@ -19,7 +19,7 @@ from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
 
-_VERSION = 2
+_VERSION = 3
 """Raised whenever the same source and options would give other arrays than before."""
 
 _SPECIAL = {

@@ -71,13 +71,15 @@ def decode_picture(content: bytes, *, channels: int, height: int, width: int, fi
     """
     if channels not in (1, 3):
         raise DataError(f"a picture file cannot be turned into {channels} channels; send the numbers as nested lists.")
-    picture = open_picture(content)
-    placing = Placing(width, height, fit)
+    return _decode(open_picture(content), channels, Placing(width, height, fit))
+
+
+def _decode(picture: Image, channels: int, placing: Placing) -> np.ndarray:
     try:
         _draft(picture, placing)
         upright = _upright(picture)
         plain = _on_white(upright).convert("L" if channels == 1 else "RGB")
-        if plain.size != (width, height):
+        if plain.size != (placing.width, placing.height):
             plain = _fit(plain, placing)
         pixels = np.asarray(plain, dtype=np.uint8)
     except Exception as error:  # a mutated body can raise nearly anything out of a decoder
@@ -157,10 +159,14 @@ def upright_size(picture: Image) -> tuple[int, int]:
 
 
 def filler(channels: int, height: int, width: int, fit: str) -> Fill:
-    """Turns a picture file's bytes into a row of pixels."""
+    """Turns a picture file's bytes into a row of pixels, and where there is a second array, into whether it is grey."""
+    placing = Placing(width, height, fit)
 
     def fill(content: bytes, rows: list[np.ndarray]) -> None:
-        rows[0][:] = decode_picture(content, channels=channels, height=height, width=width, fit=fit)
+        picture = open_picture(content)
+        if len(rows) > 1:
+            rows[1][0] = is_grey(picture)
+        rows[0][:] = _decode(picture, channels, placing)
 
     return fill
 

@@ -9,11 +9,11 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import psutil
 import torch
 from torch import Tensor
 
 from lepton_lab.data.rows import Ragged, Windows
+from lepton_lab.training import memory
 from lepton_lab.training.columns import Boxes, Column, Dense, Padded, Streamed, Stretches
 
 if TYPE_CHECKING:
@@ -118,4 +118,4 @@ def _labels(rows: Any, prepare: Any, device: torch.device) -> Column:
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return memory.free_bytes()

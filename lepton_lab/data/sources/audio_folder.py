@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from lepton_lab.data import fingerprint, sound
+from lepton_lab.data import sound
 from lepton_lab.data.audio_material import AudioMaterial, unscaled
 from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.material import Material, Progress, Remark
+from lepton_lab.data.scan import Scan
 from lepton_lab.data.sources.base import Source, path_name
-from lepton_lab.data.sources.labelled_files import Listing, broken_files, list_labelled
+from lepton_lab.data.sources.labelled_files import Listing, broken_files, identify, list_labelled
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
@@ -30,9 +29,9 @@ class AudioFolder(Source):
         {"pattern", "label_table", "test_where", "roles", "sample_rate", "clip_seconds", "audio_features", "num_mels"}
     )
 
-    def __init__(self, spec: DataSpec, path: Path) -> None:
-        super().__init__(spec, path.name)
-        self._root = path
+    def __init__(self, spec: DataSpec, scan: Scan) -> None:
+        super().__init__(spec, scan.root.name)
+        self._root, self._scan = scan.root, scan
         self._listing: Listing | None = None
 
     @property
@@ -40,11 +39,11 @@ class AudioFolder(Source):
         return path_name(self._root)
 
     def identity(self, store: HasRoot) -> str:
-        return "sounds/" + fingerprint.of_files(store, self._root, self._listed().sources)
+        return "sounds/" + identify(store, self._scan, self._listed, self.spec)
 
     def _listed(self) -> Listing:
         if self._listing is None:
-            self._listing = list_labelled(self._root, sound.SUFFIXES, self.spec, "sounds")
+            self._listing = list_labelled(self._scan, sound.SUFFIXES, self.spec, "sounds")
         return self._listing
 
     def read(self, store: HasRoot, progress: Progress) -> Material:

@@ -14,6 +14,7 @@ from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.material import Material, Progress, Remark
 from lepton_lab.data.placing import Placing
 from lepton_lab.data.rows import Ragged
+from lepton_lab.data.scan import Scan
 from lepton_lab.data.sources.base import Source, path_name
 from lepton_lab.data.sources.labelled_files import PARTS, broken_files, natural, walk
 from lepton_lab.data.storage import HasRoot
@@ -51,9 +52,9 @@ class DetectionFolder(Source):
 
     uses = frozenset({"image_size", "image_fit"})
 
-    def __init__(self, spec: DataSpec, path: Path) -> None:
-        super().__init__(spec, path.name)
-        self._root = path
+    def __init__(self, spec: DataSpec, scan: Scan) -> None:
+        super().__init__(spec, scan.root.name)
+        self._root, self._scan = scan.root, scan
 
     @property
     def name(self) -> str:
@@ -61,7 +62,7 @@ class DetectionFolder(Source):
 
     def identity(self, store: HasRoot) -> str:
         # Every file below the folder but hidden ones: a new annotation or list changes the set as a picture does.
-        return "boxes/" + fingerprint.of_files(store, self._root, walk(self._root))
+        return "boxes/" + fingerprint.of_folder(store, self._scan, lambda: walk(self._root))
 
     def read(self, store: HasRoot, progress: Progress) -> Material:
         progress("Reading the boxes", None)

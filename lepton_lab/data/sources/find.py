@@ -69,10 +69,11 @@ def _named(spec: DataSpec) -> Source:
 def _from_path(spec: DataSpec, path: Path) -> Source:
     spec = spec.changed(name=str(path))
     if path.is_dir():
+        from lepton_lab.data.scan import Scan
         from lepton_lab.data.sources.folder import PictureFolder
         from lepton_lab.data.sources.folders import source_of_folder
 
-        return source_of_folder(spec, path) or _of_tables_or_texts(spec, path) or PictureFolder(spec, path)
+        return source_of_folder(spec, path) or _of_tables_or_texts(spec, path) or PictureFolder(spec, Scan(path))
     if path.name.lower().endswith((".ts", ".ts.gz")):
         from lepton_lab.data.sources.ts_file import TsFile
 

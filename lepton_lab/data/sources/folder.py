@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lepton_lab.data import fingerprint, pictures
+from lepton_lab.data import pictures
 from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.material import ImageMaterial, Material, Progress, Remark
+from lepton_lab.data.scan import Scan
 from lepton_lab.data.sources.base import Source, path_name
-from lepton_lab.data.sources.labelled_files import Listing, broken_files, list_labelled
+from lepton_lab.data.sources.labelled_files import Listing, broken_files, identify, list_labelled
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.specs import DataSpec
 
@@ -30,15 +31,19 @@ class _Format:
     width: int
     fit: str
 
+    def of(self, count: int) -> Layout:
+        """The array of so many pictures."""
+        return Layout("|u1", (count, self.channels, self.height, self.width))
+
 
 class PictureFolder(Source):
     """Pictures whose class is the name of the folder that they lie in, a field of their name, or a cell of a table."""
 
     uses = frozenset({"image_size", "image_fit", "pattern", "label_table", "test_where", "roles"})
 
-    def __init__(self, spec: DataSpec, path: Path) -> None:
-        super().__init__(spec, path.name)
-        self._root = path
+    def __init__(self, spec: DataSpec, scan: Scan) -> None:
+        super().__init__(spec, scan.root.name)
+        self._root, self._scan = scan.root, scan
         self._listing: Listing | None = None
 
     @property
@@ -47,11 +52,11 @@ class PictureFolder(Source):
 
     def identity(self, store: HasRoot) -> str:
         # Names matter as much as content: they are the labels.
-        return "folder/" + fingerprint.of_files(store, self._root, self._listed().sources)
+        return "folder/" + identify(store, self._scan, self._listed, self.spec)
 
     def _listed(self) -> Listing:
         if self._listing is None:
-            self._listing = list_labelled(self._root, pictures.SUFFIXES, self.spec, "pictures")
+            self._listing = list_labelled(self._scan, pictures.SUFFIXES, self.spec, "pictures")
         return self._listing
 
     def read(self, store: HasRoot, progress: Progress) -> Material:
@@ -59,8 +64,13 @@ class PictureFolder(Source):
         classes, labels = listing.classes()
         groups = listing.groups(self.spec.role_by_column())
         files = [file.path for file in listing.files]
-        shape, remarks = self._choose_format(files, store, progress)
-        images = self._fill("pictures", vars(shape), "|u1", files, store, progress, "Decoding pictures")
+        fit = "crop" if self.spec.image_fit == "auto" else self.spec.image_fit
+        remarks: list[Remark] = []
+        if self.spec.image_size:
+            images = self._decode_as_asked(files, self.spec.image_size, fit, store, progress)
+        else:
+            shape, remarks = self._choose_format(files, fit, store, progress)
+            (images,) = self._fill("pictures", shape, files, [shape.of(len(files))], store, progress)
         return ImageMaterial(
             classes=classes,
             labels=labels,
@@ -69,34 +79,36 @@ class PictureFolder(Source):
             remarks=[*listing.remarks, *remarks],
             groups=groups,
             images=images,
-            fit_mode=shape.fit,
+            fit_mode=fit,
         )
 
     def _fill(
-        self,
-        kind: str,
-        options: dict[str, object],
-        dtype: str,
-        files: list[Path],
-        store: HasRoot,
-        progress: Progress,
-        what: str,
-    ) -> np.ndarray:
-        """One row for each file, or the error that names the files that cannot be read."""
-        shape = (3,) if kind == "headers" else tuple(int(str(options[key])) for key in ("channels", "height", "width"))
-        job = Job(kind, dict(options), files, [Layout(dtype, (len(files), *shape))])
-        (rows,), broken = fill_arrays(job, store, progress, what)
+        self, kind: str, shape: _Format | None, files: list[Path], layouts: list[Layout], store: HasRoot, told: Progress
+    ) -> list[np.ndarray]:
+        """A row for each file, or the error that names the files that cannot be read."""
+        what = "Looking at the pictures" if shape is None else "Decoding pictures"
+        job = Job(kind, {} if shape is None else vars(shape), files, layouts)
+        rows, broken = fill_arrays(job, store, told, what)
         if broken:
             raise broken_files(self._root, broken, "pictures")
         return rows
 
-    def _choose_format(self, files: list[Path], store: HasRoot, progress: Progress) -> tuple[_Format, list[Remark]]:
+    def _decode_as_asked(
+        self, files: list[Path], side: int, fit: str, store: HasRoot, progress: Progress
+    ) -> np.ndarray:
+        """The size is known, so one pass does: in colour, of which the first channel is enough where all are grey."""
+        shape = _Format(3, side, side, fit)
+        layouts = [shape.of(len(files)), Layout("|u1", (len(files), 1))]
+        images, grey = self._fill("pictures", shape, files, layouts, store, progress)
+        return images[:, :1] if grey.all() else images
+
+    def _choose_format(
+        self, files: list[Path], fit: str, store: HasRoot, progress: Progress
+    ) -> tuple[_Format, list[Remark]]:
         """Channels and size of all pictures, from the files' headers."""
-        headers = self._fill("headers", {}, "<i4", files, store, progress, "Looking at the pictures")
+        (headers,) = self._fill("headers", None, files, [Layout("<i4", (len(files), 3))], store, progress)
         sizes, grey = np.unique(headers[:, :2], axis=0), bool(headers[:, 2].all())
-        channels, fit = 1 if grey else 3, "crop" if self.spec.image_fit == "auto" else self.spec.image_fit
-        if self.spec.image_size:
-            return _Format(channels, self.spec.image_size, self.spec.image_size, fit), []
+        channels = 1 if grey else 3
         if len(sizes) == 1 and sizes.max() <= DEFAULT_SIDE:
             width, height = sizes[0].tolist()
             return _Format(channels, max(height, 8), max(width, 8), fit), []

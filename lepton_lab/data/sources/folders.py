@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from lepton_lab.data.pictures import SUFFIXES as PICTURES
+from lepton_lab.data.scan import scan_folder
 from lepton_lab.data.sound import SUFFIXES as SOUNDS
 from lepton_lab.data.sources.base import Source
-from lepton_lab.data.sources.labelled_files import walk
 from lepton_lab.errors import DataError
 from lepton_lab.specs import DataSpec
 
@@ -18,10 +17,14 @@ def source_of_folder(spec: DataSpec, path: Path) -> Source | None:
     from lepton_lab.data.sources.array_file import ArrayFile, idx_files
     from lepton_lab.data.sources.detection_folder import DetectionFolder, coco_files, is_voc
 
-    counts = Counter(file.suffix.lower() for file in walk(path))
+    try:
+        scan = scan_folder(path)
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from None
+    counts = scan.suffixes
     num_sounds, num_pictures = (sum(counts[suffix] for suffix in suffixes) for suffixes in (SOUNDS, PICTURES))
     if num_pictures and spec.task in ("auto", "detection") and (is_voc(path) or (counts[".json"] and coco_files(path))):
-        return DetectionFolder(spec, path)
+        return DetectionFolder(spec, scan)
     if not num_pictures and not num_sounds and counts[".gz"] + counts[""] and len(idx_files(path)) >= 2:
         return ArrayFile(spec, path)
     if counts[".ts"] and not num_pictures and not num_sounds:
@@ -29,11 +32,11 @@ def source_of_folder(spec: DataSpec, path: Path) -> Source | None:
     if num_sounds > num_pictures:
         from lepton_lab.data.sources.audio_folder import AudioFolder
 
-        return AudioFolder(spec, path)
+        return AudioFolder(spec, scan)
     if num_pictures:
         from lepton_lab.data.sources.folder import PictureFolder
 
-        return PictureFolder(spec, path)
+        return PictureFolder(spec, scan)
     return None
 
 

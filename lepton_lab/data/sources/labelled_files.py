@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from lepton_lab.data import fingerprint
 from lepton_lab.data.labels import check_class_count
 from lepton_lab.data.material import Remark
+from lepton_lab.data.scan import Scan
+from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, SpecError, UnknownName
 from lepton_lab.specs import DataSpec
 
@@ -98,7 +101,18 @@ class Listing:
         return fields[name]
 
 
-def list_labelled(root: Path, suffixes: frozenset[str], spec: DataSpec, noun: str) -> Listing:
+def identify(store: HasRoot, scan: Scan, listing: Callable[[], Listing], spec: DataSpec) -> str:
+    """What changes exactly when the files of a folder do, or the table that labels them."""
+    options = (spec.pattern, spec.label_table)
+    if spec.label_table and Path(spec.label_table).expanduser().is_absolute():
+        table = listing().table
+        files = [file for file in listing().sources if file != table]
+        beside = fingerprint.of_files(store, table.parent, [table]) if table else ""
+        return fingerprint.of_folder(store, scan, lambda: files, *options) + beside
+    return fingerprint.of_folder(store, scan, lambda: listing().sources, *options)
+
+
+def list_labelled(scan: Scan, suffixes: frozenset[str], spec: DataSpec, noun: str) -> Listing:
     """Finds the files of some kinds below a folder, with their labels.
 
     Labels come from `spec.pattern` (fields of the file names) if it is given, from `spec.label_table` if it is, else
@@ -106,7 +120,7 @@ def list_labelled(root: Path, suffixes: frozenset[str], spec: DataSpec, noun: st
     a CSV file in the folder itself with a column of file names.
 
     Args:
-        root: The folder.
+        scan: The folder, as it was looked at.
         suffixes: Endings of the files, in small letters with a dot.
         spec: Uses `pattern`, `label_table` and `test_where`.
         noun: What the files are, in the plural ("pictures").
@@ -115,20 +129,18 @@ def list_labelled(root: Path, suffixes: frozenset[str], spec: DataSpec, noun: st
         DataError: When nothing is found, or names a file or a row of the table that is wrong.
         SpecError: When the pattern or the condition cannot be used.
     """
-    try:
-        files = [file for file in walk(root)]
-    except OSError as error:
-        raise DataError(f"{str(root)!r} cannot be read: {error.strerror}.") from None
+    root = scan.root
+    files = [Path(f"{root}/{name}") for name in sorted(scan.names)]
     wanted = [file for file in files if file.suffix.lower() in suffixes]
     if not wanted:
         raise DataError(f"{str(root)!r} has no {noun}; expected files that end in {', '.join(sorted(suffixes))}.")
     table = _table_path(root, spec, files)
     if spec.pattern:
         found = _by_pattern(root, wanted, spec.pattern)
-    elif table is not None and (spec.label_table or not any(_by_folder(root, suffixes))):
+    elif table is not None and (spec.label_table or not any(_by_folder(root, wanted))):
         found = _by_table(root, wanted, table)
     else:
-        table, found = None, list(_by_folder(root, suffixes))
+        table, found = None, list(_by_folder(root, wanted))
     if not found:
         raise DataError(
             f"The {len(wanted):,} {noun} in {str(root)!r} have no label; expected a folder per class, or set pattern "
@@ -141,16 +153,16 @@ def list_labelled(root: Path, suffixes: frozenset[str], spec: DataSpec, noun: st
     )
 
 
-def _by_folder(root: Path, suffixes: frozenset[str]) -> Iterator[Labelled]:
-    tops = folders(root)
-    names = {top.name.lower() for top in tops}
-    has_parts = bool(names) and names <= set(PARTS) and bool(names & {"train", "training"})
-    for top in tops:
-        part = PARTS[top.name.lower()] if has_parts else None
-        for class_folder in folders(top) if has_parts else [top]:
-            for file in walk(class_folder):
-                if file.suffix.lower() in suffixes:
-                    yield Labelled(file, class_folder.name, part)
+def _by_folder(root: Path, files: list[Path]) -> Iterator[Labelled]:
+    """The files that lie in class folders, in the order of the folders."""
+    tops = {top.name.lower() for top in folders(root)}
+    has_parts = bool(tops) and tops <= set(PARTS) and bool(tops & {"train", "training"})
+    depth = len(root.parts)
+    for file in files:
+        inside = file.parts[depth:-1]
+        if len(inside) > has_parts:
+            part = PARTS[inside[0].lower()] if has_parts else None
+            yield Labelled(file, inside[1] if has_parts else inside[0], part)
 
 
 def _by_pattern(root: Path, files: list[Path], pattern: str) -> list[Labelled]:
