@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lepton_lab.data.dataset import PreparedDataset
-from lepton_lab.data.registry import DATASETS
+from lepton_lab.data.registry import find_info
 from lepton_lab.data.samples import sample, varied_rows
 from lepton_lab.data.splits import SPLIT_NAMES
 
@@ -76,7 +76,7 @@ class DataCard:
 
 def make_card(dataset: PreparedDataset) -> DataCard:
     """Draws up the card of a dataset."""
-    info = DATASETS.get(dataset.spec.name) if dataset.spec.fingerprint is None else None
+    info = find_info(dataset.spec.name) if dataset.spec.fingerprint is None else None
     rows = {name: len(dataset.splits[name]) for name in SPLIT_NAMES}
     columns = _columns(dataset)
     return DataCard(

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
+
+from lepton_lab.errors import DataError
+
+PLUGINS = "lepton_lab.datasets"
+"""Entry points of this group name further datasets; each leads to a `DatasetInfo`."""
 
 
 @dataclass(frozen=True)
@@ -11,14 +19,19 @@ class RemoteFile:
     """One file of a public dataset.
 
     Attributes:
-        name: The file's name, the same at the official source and in a mirror.
-        num_bytes: Its exact size.
-        sha256: Its content; a file with another hash is never used.
+        name: The file's name, in a mirror too.
+        num_bytes: Its exact size; None where nobody states it.
+        sha256: Its content; a file with another hash is never used. None where the makers state none and the file was
+            not at hand: then the first content that comes is recorded, told and required from then on.
+        path: Where it lies below the official address, when that differs from its name.
+        md5: What the makers state where they state no SHA-256.
     """
 
     name: str
-    num_bytes: int
-    sha256: str
+    num_bytes: int | None = None
+    sha256: str | None = None
+    path: str | None = None
+    md5: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,15 +41,21 @@ class DatasetInfo:
     Attributes:
         name: The name that it is loaded by.
         title: The name that a person reads.
-        task: What is learnt from it ("classification").
+        task: What is learnt from it, a name of `specs.TASKS`.
         num_rows: Rows of all parts together.
         licence: Under which terms it may be used.
         source: The page of its makers.
         description: One sentence.
         offline: True when it needs no download.
         urls: Official folders of the files, tried in this order.
-        files: The files; empty when the set is embedded in a library.
+        files: The files; empty when the set is embedded in a library or made by a plugin.
         citation: How to cite it.
+        form: How its files are laid out, a name of `sources.named.FORMS`.
+        options: Options of `DataSpec` that fit it, where a person sets no others.
+        inside: The folder inside of its archive that holds the data; "" for everything.
+        leave_out: Folders of its archive that are no part of it.
+        classes: Names of its classes, where the files have numbers.
+        make: Plugins: gives what `from_arrays` takes: a frame, or (inputs, labels).
     """
 
     name: str
@@ -50,6 +69,12 @@ class DatasetInfo:
     urls: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = ()
     citation: str | None = None
+    form: str = "tree"
+    options: dict[str, Any] = field(default_factory=dict)
+    inside: str = ""
+    leave_out: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    make: Callable[[], Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The part that forms show, ready for JSON."""
@@ -57,52 +82,43 @@ class DatasetInfo:
         return {key: getattr(self, key) for key in shown}
 
 
-_DIGITS = DatasetInfo(
-    name="digits",
-    title="Handwritten digits, 8x8",
-    task="classification",
-    num_rows=1797,
-    licence="CC BY 4.0",
-    source="https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
-    description="1,797 grey pictures of handwritten digits, 8x8 pixels with 17 levels, 10 classes.",
-    offline=True,
-)
+def _built_in() -> dict[str, DatasetInfo]:
+    from lepton_lab.data.registry_entries import EMBEDDED, PUBLIC
 
-_FASHION_MNIST = DatasetInfo(
-    name="fashion-mnist",
-    title="Fashion-MNIST",
-    task="classification",
-    num_rows=70_000,
-    licence="MIT",
-    source="https://github.com/zalandoresearch/fashion-mnist",
-    description="70,000 grey pictures of clothing, 28x28 pixels, 10 classes, with an official test part of 10,000.",
-    offline=False,
-    urls=(
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
-    ),
-    files=(
-        RemoteFile(
-            "train-images-idx3-ubyte.gz",
-            26_421_880,
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        ),
-        RemoteFile(
-            "train-labels-idx1-ubyte.gz", 29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
-        ),
-        RemoteFile(
-            "t10k-images-idx3-ubyte.gz", 4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
-        ),
-        RemoteFile(
-            "t10k-labels-idx1-ubyte.gz", 5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
-        ),
-    ),
-)
-
-DATASETS: dict[str, DatasetInfo] = {info.name: info for info in (_DIGITS, _FASHION_MNIST)}
-"""The named datasets, in the order in which forms offer them."""
+    return {info.name: info for info in (*EMBEDDED, *PUBLIC)}
 
 
 def known_names() -> list[str]:
-    """The names of the public datasets, in the order in which forms offer them."""
-    return list(DATASETS)
+    """The names of the datasets, in the order in which forms offer them; those of plugins last."""
+    return [*DATASETS, *(name for name in _plugins() if name not in DATASETS)]
+
+
+def find_info(name: str) -> DatasetInfo | None:
+    """The dataset of this name, or None where there is none.
+
+    Raises:
+        DataError: A plugin names it and cannot be loaded, or leads to something else than a `DatasetInfo`.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    if name not in _plugins():
+        return None
+    try:
+        info = _plugins()[name].load()
+    except Exception as error:  # a plugin's import may fail in any way
+        raise DataError(f"The plugin that brings the dataset {name!r} cannot be loaded ({error}).") from error
+    if not isinstance(info, DatasetInfo) or info.name != name:
+        raise DataError(
+            f"The plugin of the dataset {name!r} leads to {info!r:.80}; expected a DatasetInfo of this name."
+        )
+    return info
+
+
+@cache
+def _plugins() -> dict[str, EntryPoint]:
+    """The plugins' entry points by name; none is loaded."""
+    return {found.name: found for found in entry_points(group=PLUGINS)}
+
+
+DATASETS: dict[str, DatasetInfo] = _built_in()
+"""The datasets that come with lepton_lab, in the order in which forms offer them."""

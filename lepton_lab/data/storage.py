@@ -201,7 +201,7 @@ def _folder_bytes(path: Path) -> int:
 
 def _can_be_made_anew(path: Path) -> bool:
     """Whether a folder holds prepared data, or what an archive or an address held."""
-    if path.name.startswith(("unpacked-", "remote-")):
+    if path.name.startswith(("unpacked-", "remote-", "named-")):
         return True
     meta = read_meta(path)
     return meta is not None and meta.get("kind") == "prepared"

@@ -15,7 +15,10 @@ from lepton_lab.verbs import python_for, write
 SECTIONS = ("data", "model", "train", "deploy")
 STEPS = ("data", "model", "train", "evaluate", "deploy")
 _SPECS: dict[str, type[Spec]] = {"data": DataSpec, "train": TrainSpec, "deploy": DeploySpec}
-_CLOSED_FIELDS = {"data": ("mirror", "fingerprint"), "deploy": ("host", "allow_remote")}
+_CLOSED_FIELDS = {
+    "data": ("mirror", "fingerprint", "connection", "query", "parameters", "label_table"),
+    "deploy": ("host", "allow_remote"),
+}
 """Fields that a public studio neither shows nor takes."""
 
 

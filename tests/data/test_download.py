@@ -108,6 +108,16 @@ def test_a_folder_without_the_files_is_named(store, tmp_path):
         load(DataSpec(name="fashion-mnist", mirror=str(tmp_path)), store)
 
 
+def test_a_file_whose_size_nobody_states_is_resumed_and_told(store):
+    info = dataclasses.replace(TOY, name="unsized", files=(RemoteFile("toy.bin"),))
+    told, remarks = [], []
+    with site({"/toy.bin": CONTENT}, break_after=(600_000,)) as (url, asked):
+        found = obtain(info, store, url, lambda what, fraction: told.append(fraction), remarks)
+        assert found["toy.bin"].read_bytes() == CONTENT
+    assert any(ranged and ranged.startswith("bytes=") for _, ranged, _ in asked), "it went on where it broke off"
+    assert told[-1] == 1.0 and "no SHA-256" in remarks[0].message
+
+
 def test_a_file_with_another_content_is_refused(store, tmp_path):
     (tmp_path / "toy.bin").write_bytes(CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
     with pytest.raises(DataError, match=r"not the official toy\.bin"):

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from lepton_lab.data.archives import archive_of
-from lepton_lab.data.registry import DATASETS, known_names
+from lepton_lab.data.registry import DatasetInfo, find_info, known_names
 from lepton_lab.data.sources.base import Source, is_address, is_idx
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, UnknownName
@@ -33,8 +33,8 @@ def find_source(spec: DataSpec, store: HasRoot) -> Source:
         from lepton_lab.data.sources.notebook import NotebookSource
 
         return NotebookSource(spec, store)
-    if spec.name in DATASETS:
-        return _named(spec)
+    if (info := find_info(spec.name)) is not None:
+        return _named(spec, info)
     if is_address(spec.name):
         from lepton_lab.data.sources.remote import RemoteFiles
 
@@ -52,18 +52,21 @@ def find_source(spec: DataSpec, store: HasRoot) -> Source:
     raise UnknownName("dataset", spec.name, known_names())
 
 
-def _named(spec: DataSpec) -> Source:
-    info = DATASETS[spec.name]
-    if spec.name == "digits":
-        from lepton_lab.data.sources.embedded import Digits
+def _named(spec: DataSpec, info: DatasetInfo) -> Source:
+    if info.make is not None:
+        from lepton_lab.data.sources.plugin import PluginData
 
-        return Digits(spec, info.title)
-    from lepton_lab.data.sources.idx import FashionMnist
+        return PluginData(spec, info)
+    if info.offline:
+        from lepton_lab.data.sources.embedded import Digits, EmbeddedTable
+
+        return Digits(spec, info.title) if info.name == "digits" else EmbeddedTable(spec, info)
+    from lepton_lab.data.sources.named import FORMS
 
     if spec.mirror and "://" not in spec.mirror:
         # The worker may start in another folder than the notebook.
         spec = spec.changed(mirror=str(Path(spec.mirror).expanduser().resolve()))
-    return FashionMnist(spec, info.title)
+    return FORMS[info.form](spec, info)
 
 
 def _from_path(spec: DataSpec, path: Path) -> Source:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_C45 = (".data", ".test")
+"""The training and the test part of a dataset in the form of the C4.5 family."""
+
+
 class TableFile(Source):
     """Rows of a table."""
 
@@ -117,7 +121,7 @@ def part_files(root: Path) -> list[tuple[Path, str]]:
             continue
         word = re.split(r"[^A-Za-z]+", file.stem)
         part = part_name(word[0]) or part_name(word[-1] or word[0])
-        if part is None and suffix in (".data", ".test") and file.with_suffix(".data").exists():
+        if part is None and all(file.with_suffix(end).exists() for end in _C45) and suffix in _C45:
             part = "train" if suffix == ".data" else "test"
         if part:
             found.append((file, part))
