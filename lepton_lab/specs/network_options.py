@@ -144,6 +144,9 @@ class FactorisationOptions(Spec):
     """Matrix factorisation: how well a user's vector fits an item's, beside the mean ratings of both."""
 
     factors: int = option(16, "Width of the vectors", ge=1, le=512)
+    trust: float = option(
+        2.0, "Ratings after which a user's or an item's own mean is half believed", advanced=True, ge=0, le=1000
+    )
     dropout: Fraction = option(0.2, "Share of the vectors left out at random")
 
 
