@@ -7,13 +7,12 @@ Shape suffixes: B rows, D width of a vector.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from lepton_lab.specs import FactorisationOptions, Problem
-
 
 READY_ROUNDS = 5
 """Users and items are fitted in turn so many times."""
@@ -27,8 +26,11 @@ class Factorisation(nn.Module):
         options: Width of the vectors, and the share of them left out at random.
     """
 
-    learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 1.0}
+    learning_rates: ClassVar[dict[str, float]] = {"adamw": 2e-3, "adam": 2e-3, "sgd": 1.0}
     """Peak learning rates that suit this network, by optimizer."""
+
+    training_defaults: ClassVar[dict[str, Any]] = {"batch_size": 1024, "weight_decay": 3.0, "epochs": 10}
+    """Options of training that suit this network, used where they are left open."""
 
     user_trust: Tensor
     item_trust: Tensor

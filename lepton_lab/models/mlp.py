@@ -5,7 +5,7 @@ Shape suffixes: B rows, F features, K answers.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -26,6 +26,7 @@ class Mlp(nn.Module):
 
     def __init__(self, problem: Problem, options: MlpOptions) -> None:
         super().__init__()
+        self.training_defaults: dict[str, Any] = {"steps": 3500} if problem.modality == "table" else {}
         self.columns = Columns(problem, options.embedding, options.waves)
         num_in = self.columns.num_features
         layers: list[nn.Module] = []

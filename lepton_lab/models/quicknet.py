@@ -8,7 +8,7 @@ Shape suffixes: B rows, C channels, H height, W width, P numbers of a patch, K a
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,11 @@ class Quicknet(nn.Module):
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 3e-3, "adam": 3e-3, "sgd": 0.5}
     """Peak learning rates that suit this network, by optimizer."""
 
+    ready_rows = WHITENING_ROWS
+
+    training_defaults: ClassVar[dict[str, Any]] = {"label_smoothing": 0.1}
+    """Options of training that suit this network, used where they are left open."""
+
     def __init__(self, problem: Problem, options: QuicknetOptions) -> None:
         super().__init__()
         channels, height, width = problem.input_shape
@@ -83,7 +88,7 @@ class Quicknet(nn.Module):
         self.scale = 1 / 9
 
     @torch.no_grad()
-    def get_ready(self, images_BCHW: Tensor) -> None:
+    def get_ready(self, images_BCHW: Tensor, _: object = None) -> None:
         """Sets the whitening layer: the main directions of small patches, each way, at equal strength.
 
         Args:

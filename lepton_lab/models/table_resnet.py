@@ -5,7 +5,7 @@ Shape suffixes: B rows, F features, K answers.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -42,6 +42,9 @@ class TableResnet(nn.Module):
 
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 2e-3, "adam": 2e-3, "sgd": 0.05}
     """Peak learning rates that suit this network, by optimizer."""
+
+    training_defaults: ClassVar[dict[str, Any]] = {"steps": 3500}
+    """Options of training that suit this network, used where they are left open."""
 
     def __init__(self, problem: Problem, options: TableResnetOptions) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ Shape suffixes: B rows, D width of a vector.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,9 @@ class TwoTower(nn.Module):
 
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 2e-3, "adam": 2e-3, "sgd": 0.1}
     """Peak learning rates that suit this network, by optimizer."""
+
+    training_defaults: ClassVar[dict[str, Any]] = {"batch_size": 1024, "weight_decay": 1.0, "epochs": 5}
+    """Options of training that suit this network, used where they are left open."""
 
     def __init__(self, problem: Problem, options: TwoTowerOptions) -> None:
         super().__init__()

@@ -117,11 +117,11 @@ class CrnnOptions(Spec):
 class MlpOptions(Spec):
     """A multi-layer perceptron for tables; other rows are flattened."""
 
-    hidden: int = option(128, "Width of each hidden layer", ge=4, le=4096)
+    hidden: int = option(256, "Width of each hidden layer", ge=4, le=4096)
     layers: int = option(2, "Hidden layers", ge=1, le=8)
-    dropout: Fraction = option(0.1, "Share of features left out at random in each hidden layer")
+    dropout: Fraction = option(0.2, "Share of features left out at random in each hidden layer")
     embedding: int = option(8, _CATEGORY_HELP, advanced=True, ge=1, le=256)
-    waves: int = option(8, _WAVES_HELP, advanced=True, ge=0, le=128)
+    waves: int = option(16, _WAVES_HELP, advanced=True, ge=0, le=128)
 
 
 class TableResnetOptions(Spec):

@@ -24,7 +24,7 @@ STEPS_WANTED = 40
 EPOCHS = 20
 """Passes over the rows where an epoch makes as many updates as wanted."""
 
-MOST_EPOCHS = 300
+FEWEST_EPOCHS, MOST_EPOCHS = 5, 300
 
 AUGMENTED, AUGMENT_FROM_EPOCHS = ("image", "audio", "text"), 10
 """Rows that are changed at random by themselves, in runs that are long enough to gain from it."""
@@ -76,7 +76,8 @@ class Network:
     Attributes:
         num_macs: Multiplications for one row.
         learning_rates: Its own peak learning rates by optimizer, if it names any.
-        defaults: Options of `TrainSpec` that suit it better than the usual ones, used where they are left open.
+        defaults: Options of `TrainSpec` that suit it better than the usual ones, used where they are left open; beside
+            them "steps", about how many updates it needs.
         has_kernels: Whether most of its work is convolutions.
     """
 
@@ -113,7 +114,7 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device, network))
     batch_size = _own(spec, network, "batch_size", choose) or choose("batch_size", *_batch_size(num_rows, device))
     batch_size = min(batch_size, num_rows)  # an epoch of few rows is one step
-    epochs = _own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size))
+    epochs = _own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size, network))
     threads = spec.threads or choose("threads", *choose_threads(network.num_macs * batch_size * 3))
     rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, network.learning_rates))
     weight_decay = _own(spec, network, "weight_decay", choose)
@@ -185,8 +186,12 @@ def _batch_size(num_rows: int, device: str) -> tuple[int, str]:
     return size, f"{num_rows:,} training rows make {-(-num_rows // size):,} steps an epoch"
 
 
-def _epochs(num_rows: int, batch_size: int) -> tuple[int, str]:
+def _epochs(num_rows: int, batch_size: int, network: Network) -> tuple[int, str]:
     steps = -(-num_rows // batch_size)
+    wanted = network.defaults.get("steps")
+    if wanted:
+        epochs = max(FEWEST_EPOCHS, min(MOST_EPOCHS, round(wanted / steps)))
+        return epochs, f"this network learns well in about {wanted:,} steps"
     if steps >= STEPS_WANTED * 0.9:
         return EPOCHS, f"an epoch makes {steps:,} steps"
     epochs = min(MOST_EPOCHS, -(-EPOCHS * STEPS_WANTED // steps))

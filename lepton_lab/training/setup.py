@@ -85,6 +85,9 @@ def prepare(
     set_deterministic(plan.deterministic)
     device = torch.device(plan.device)
     module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    train_rows = place(dataset, "train", device)
+    if saved is None and not model_spec.weights:
+        _let_get_ready(module, train_rows)
     optimizer = make_optimizer(module, plan)
     average = Average(module, plan.ema) if plan.ema else None
     if saved is not None:
@@ -93,7 +96,6 @@ def prepare(
             optimizer.load(saved.optimizer, saved.state["optimizer_num_steps"])
         if average is not None:
             average.load(saved.average if saved.average is not None else saved.model)
-    train_rows = place(dataset, "train", device)
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
     sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, train_rows.lengths)
@@ -110,6 +112,15 @@ def prepare(
         validation_rows=place(dataset, "validation", device) if has_validation else None,
         num_parameters=drawing.num_parameters,
     )
+
+
+def _let_get_ready(module: nn.Module, rows: Rows) -> None:
+    """Shows a network that asks for it its first training rows, `ready_rows` of them or all, before any step."""
+    get_ready = getattr(module, "get_ready", None)
+    if callable(get_ready):
+        num_rows = min(len(rows), getattr(module, "ready_rows", None) or len(rows))
+        batch = rows.batch(torch.arange(num_rows, device=next(module.parameters()).device))
+        get_ready(*batch.inputs, batch.labels)
 
 
 def _load_weights(module: nn.Module, weights: Tensors) -> None:
