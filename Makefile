@@ -73,6 +73,7 @@ test: check js-tests ## everything: lint, types, js, Python, browsers
 	@$(MAKE) --no-print-directory python-tests
 
 bench: setup ## measure first point, import time, training and serving speed; writes bench.json
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,bench]'
 	$(PY) -m tests.benchmarks
 
 # Sets by name: make bench-accuracy ARGS="gunpoint adult --seeds 1"

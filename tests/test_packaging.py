@@ -149,14 +149,14 @@ def test_the_development_environment_is_pinned():
     pinned = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in lines)}
     assert pinned["torch"] == "2.13.0"
     extras = PROJECT["optional-dependencies"]
-    asked = [*PROJECT["dependencies"], *extras["serve"], *extras["lab"], *extras["dev"]]
+    asked = [*PROJECT["dependencies"], *extras["serve"], *extras["lab"], *extras["dev"], *extras["bench"]]
     for each in map(Requirement, asked):
         if each.name != "lepton-lab":
             assert each.specifier.contains(pinned[canonicalize_name(each.name)]), each
 
 
 def test_all_brings_every_extra_but_the_developers_own():
-    extras = set(PROJECT["optional-dependencies"]) - {"all", "dev"}
+    extras = set(PROJECT["optional-dependencies"]) - {"all", "dev", "bench"}
     (everything,) = map(Requirement, PROJECT["optional-dependencies"]["all"])
     assert everything.extras == extras
 

@@ -29,6 +29,9 @@ FEWEST_EPOCHS, MOST_EPOCHS = 5, 300
 AUGMENTED, AUGMENT_FROM_EPOCHS = ("image", "audio", "text"), 10
 """Rows that are changed at random by themselves, in runs that are long enough to gain from it."""
 
+LARGE_STEP_MACS = 100_000_000
+"""From so many multiplications a step on, bfloat16 saves more than its conversions cost."""
+
 SMALLEST_BATCH, LARGEST_BATCH = 16, {"cpu": 64, "cuda": 512}
 
 
@@ -78,13 +81,13 @@ class Network:
         learning_rates: Its own peak learning rates by optimizer, if it names any.
         defaults: Options of `TrainSpec` that suit it better than the usual ones, used where they are left open; beside
             them "steps", about how many updates it needs.
-        has_kernels: Whether most of its work is convolutions.
+        has_tiles: Whether its work is of a kind that matrix units do well: convolutions and recurrent cells.
     """
 
     num_macs: int
     learning_rates: dict[str, float] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
-    has_kernels: bool = False
+    has_tiles: bool = False
 
 
 class _Choices(dict[str, str]):
@@ -111,11 +114,14 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     device = spec.device if spec.device != "auto" else choose("device", *_device())
     if device == "cuda" and not torch.cuda.is_available():
         raise RunFailed("device is cuda, but no GPU that torch can use is here; train with device=cpu.", "error")
-    precision = spec.precision if spec.precision != "auto" else choose("precision", *_precision(device, network))
     batch_size = _own(spec, network, "batch_size", choose) or choose("batch_size", *_batch_size(num_rows, device))
     batch_size = min(batch_size, num_rows)  # an epoch of few rows is one step
     epochs = _own(spec, network, "epochs", choose) or choose("epochs", *_epochs(num_rows, batch_size, network))
-    threads = spec.threads or choose("threads", *choose_threads(network.num_macs * batch_size * 3))
+    macs = network.num_macs * batch_size
+    precision = spec.precision
+    if precision == "auto":
+        precision = choose("precision", *_precision(device, network.has_tiles and macs >= LARGE_STEP_MACS))
+    threads = spec.threads or choose("threads", *choose_threads(macs * 3))
     rate = spec.learning_rate or choose("learning_rate", *_learning_rate(spec.optimizer, network.learning_rates))
     weight_decay = _own(spec, network, "weight_decay", choose)
     if weight_decay is None:
@@ -166,16 +172,16 @@ def _device() -> tuple[str, str]:
     return "cpu", "there is no GPU that torch can use"
 
 
-def _precision(device: str, network: Network) -> tuple[str, str]:
+def _precision(device: str, suits_tiles: bool) -> tuple[str, str]:
     if device == "cuda" and torch.cuda.is_bf16_supported():
         return "bfloat16", "the GPU computes it faster"
-    if device == "cpu" and network.has_kernels and has_bfloat16_tiles():
+    if device == "cpu" and suits_tiles and has_bfloat16_tiles():
         return "bfloat16", "this processor multiplies tiles of it (AMX)"
     return "float32", "this device is fastest with it"
 
 
 def has_bfloat16_tiles() -> bool:
-    """Whether the processor has matrix units for bfloat16, which make convolutions two to three times faster."""
+    """Whether the processor has matrix units for bfloat16 (AMX): convolutions are twice as fast there."""
     is_supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(is_supported and is_supported())
 

@@ -146,7 +146,7 @@ def network_of(module: nn.Module, num_macs: int) -> Network:
         num_macs,
         dict(getattr(module, "learning_rates", None) or {}),
         dict(getattr(module, "training_defaults", None) or {}),
-        has_kernels=any(isinstance(each, nn.Conv2d) for each in module.modules()),
+        has_tiles=any(isinstance(each, nn.Conv1d | nn.Conv2d | nn.RNNBase) for each in module.modules()),
     )
 
 

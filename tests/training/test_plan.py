@@ -75,7 +75,7 @@ def test_a_network_may_name_options_that_suit_it_and_a_person_wins() -> None:
 
 
 def test_convolutions_use_the_matrix_units_where_there_are_some() -> None:
-    made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(1, has_kernels=True), num_rows=10)
+    made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(10**8, has_tiles=True), num_rows=10)
     assert made.precision == ("bfloat16" if has_bfloat16_tiles() else "float32")
     assert plan().precision == "float32"
 
