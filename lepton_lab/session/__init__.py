@@ -19,11 +19,12 @@ from __future__ import annotations
 from lepton_lab.session.answers import ComparisonView, GcView, QueueView, RunDetails, Said
 from lepton_lab.session.compression import Compression
 from lepton_lab.session.dataset import Dataset
-from lepton_lab.session.endpoint import Endpoint, Prediction, Predictions
+from lepton_lab.session.endpoint import Endpoint
 from lepton_lab.session.facade import Session
 from lepton_lab.session.host import Host, NotebookHost
 from lepton_lab.session.lists import Asked, EndpointList, RunList, Status, StudioView
 from lepton_lab.session.model import Model
+from lepton_lab.session.prediction import Prediction, Predictions
 from lepton_lab.session.report import Report
 from lepton_lab.session.run import Run
 from lepton_lab.session.sketch import Sketch

@@ -2,89 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.session.owning import Owned
+from lepton_lab.session.prediction import Prediction, Predictions
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import accuracy
 
 if TYPE_CHECKING:
     from lepton_lab.runs.endpoints import EndpointSummary
     from lepton_lab.session.facade import Session
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-
-
-@dataclass(repr=False)
-class Prediction(Shown):
-    """One answer of an endpoint.
-
-    Attributes:
-        label: The predicted class.
-        confidence: Its probability; None where the answer is a number.
-        scores: The probability of each class.
-        endpoint: Who answered.
-        milliseconds: How long the request took, the way over HTTP included.
-        row: The test row that was sent, if it was one.
-        truth: The label of that row.
-        picture: The row as PNG, if it is a picture.
-    """
-
-    label: str
-    confidence: float | None
-    scores: dict[str, float]
-    endpoint: str
-    milliseconds: float
-    row: int | None = None
-    truth: str | None = None
-    picture: bytes | None = field(default=None, repr=False)
-
-    @property
-    def correct(self) -> bool | None:
-        """Whether the label is the truth; None where the truth is not known."""
-        return None if self.truth is None or self.confidence is None else self.label == self.truth
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "label": self.label,
-            "confidence": self.confidence,
-            "scores": self.scores,
-            "endpoint": self.endpoint,
-            "milliseconds": self.milliseconds,
-            "row": self.row,
-            "truth": self.truth,
-            "correct": self.correct,
-            "picture": base64.b64encode(self.picture).decode() if self.picture else None,
-        }
-
-    def __str__(self) -> str:
-        text = self.label if self.confidence is None else f"{self.label} ({accuracy(self.confidence)})"
-        return text if self.truth is None else f"{text}, truth {self.truth}"
-
-
-class Predictions(Shown):
-    """Several answers, in the order of the rows that were sent."""
-
-    def __init__(self, items: list[Prediction]) -> None:
-        self.items = items
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> Prediction:
-        return self.items[index]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"predictions": [item.to_dict() for item in self.items]}
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.items))
 
 
 class Endpoint(Owned, Shown):
@@ -161,12 +93,7 @@ class Endpoint(Owned, Shown):
             start = time.perf_counter()
             answers = client.predict(items)
             milliseconds = (time.perf_counter() - start) * 1000
-        return Predictions(
-            [
-                Prediction(a["label"], a["confidence"], dict(a.get("scores", {})), self.name, milliseconds)
-                for a in answers
-            ]
-        )
+        return Predictions([Prediction.of(answer, self.name, milliseconds) for answer in answers])
 
     def _ask_row(self, row: int) -> Prediction:
         dataset = self._session.dataset_of(self._session.run(self.summary.run_id))
@@ -175,21 +102,10 @@ class Endpoint(Owned, Shown):
             raise SpecError(f"row is {row}; {dataset.name} has test rows 0 to {num_rows - 1}.")
         prepared = dataset.prepared
         prediction = self._ask([prepared.raw_sample("test", row)])[0]
-        prediction.row = row
-        prediction.truth = _truth(prepared, row)
+        prediction.compare(prepared, "test", row)
         if prepared.modality == "image":
             prediction.picture = prepared.sample_png("test", row)
         return prediction
-
-
-def _truth(prepared: Any, row: int) -> str | None:
-    """The label of a test row as a person reads it; None where it is no single value."""
-    label = prepared.splits["test"].labels[row]
-    if prepared.task == "classification":
-        return str(prepared.classes[int(label)])
-    if prepared.task == "multilabel":
-        return ", ".join(name for name, there in zip(prepared.classes, label, strict=True) if there) or "none"
-    return f"{float(label):.6g}" if getattr(label, "size", 1) == 1 else None
 
 
 def _read_file(path: Path) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lepton_lab.session import Dataset, Endpoint, Model, Prediction, Predictions
-from lepton_lab.session.texts import count
+from lepton_lab.session.texts import count, score
 from lepton_lab.widgets.html import (
     Markup,
     bar,
@@ -26,6 +26,7 @@ from lepton_lab.widgets.html import (
 
 MAX_CLASSES = 20
 MAX_SCORES = 5
+MAX_STEPS = 12
 _TONE_OF = {"error": "bad", "warning": "warn", "note": ""}
 
 
@@ -198,6 +199,8 @@ def prediction_card(prediction: Prediction) -> Markup:
         join([tag("span", label), bar(score, "val" if index == 0 else "mute"), tag("span", f"{score:.4f}")])
         for index, (label, score) in enumerate(likely)
     ]
+    if not rows:
+        rows = list(map(_detail, prediction.details.items()))
     picture = png(prediction.picture, f"test row {prediction.row}") if prediction.picture else Markup("")
     body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
     tone = {True: "ok", False: "bad", None: ""}[prediction.correct]
@@ -210,10 +213,32 @@ def prediction_card(prediction: Prediction) -> Markup:
     )
 
 
+def _detail(pair: tuple[str, Any]) -> Markup:
+    """What an answer without classes holds: a number, or the first of a list of them."""
+    name, value = pair
+    if isinstance(value, list):
+        shown = [_few(step) for step in value[:MAX_STEPS]]
+        rows = [(str(number), text) for number, text in enumerate(shown, 1)]
+        more = f"the first {MAX_STEPS} of {len(value)}" if len(value) > MAX_STEPS else ""
+        return join([table(("", name), rows, name), note(more)] if more else [table(("", name), rows, name)])
+    if isinstance(value, dict):
+        return facts([(str(key), _few(each)) for key, each in value.items()])
+    return facts([(name, _few(value))])
+
+
+def _few(value: Any) -> str:
+    """A value, or a few of them, with about four digits."""
+    if isinstance(value, list):
+        return ", ".join(map(_few, value[:12]))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_few(each)}" for key, each in value.items())
+    return score(value) if isinstance(value, int | float) else str(value)
+
+
 def predictions_card(predictions: Predictions) -> Markup:
     """Several answers as a table."""
     rows = [
-        (index, item.label, "" if item.confidence is None else f"{item.confidence:.4f}")
+        (index, item.label, "-" if item.confidence is None else f"{item.confidence:.4f}")
         for index, item in enumerate(predictions.items)
     ]
     return card("Predictions", table(("input", "label", "confidence"), rows))
