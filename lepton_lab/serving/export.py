@@ -99,7 +99,7 @@ def export_model(module: torch.nn.Module, samples: Inputs, task: str) -> Exporte
             f"Networks for {task} are not served yet; expected one of {', '.join(sorted(SERVED_TASKS))}."
         )
     network = answering(module, task)
-    model, exporter = _to_onnx(network, samples)
+    model, exporter = _to_onnx(network, samples, any_steps=len(samples) > 1 or task == "language")
     return Exported(model, exporter, _verify(network, model, samples))
 
 
@@ -204,15 +204,15 @@ def _signatures(dataset: PreparedDataset) -> list[TensorSignature]:
     return [TensorSignature(name=e["name"], shape=tuple(e["shape"]), datatype=e["datatype"]) for e in entries]
 
 
-def _to_onnx(network: torch.nn.Module, samples: Inputs) -> tuple[bytes, str]:
-    """The network as ONNX, and the name of the exporter that could do it."""
+def _to_onnx(network: torch.nn.Module, samples: Inputs, *, any_steps: bool = False) -> tuple[bytes, str]:
+    """The network as ONNX, for rows of any number of steps if asked, and the name of the exporter that could do it."""
     import torch
 
     probes = tuple(torch.from_numpy(np.resize(each, (2, *each.shape[1:]))) for each in samples)
     problems = []
     ways: list[tuple[str, Callable[[], bytes]]] = [
-        ("torch.export", lambda: _by_torch_export(network, probes)),
-        ("tracing", lambda: _by_tracing(network, probes)),
+        ("torch.export", lambda: _by_torch_export(network, probes, any_steps)),
+        ("tracing", lambda: _by_tracing(network, probes, any_steps)),
     ]
     for name, way in ways:
         try:
@@ -225,13 +225,13 @@ def _to_onnx(network: torch.nn.Module, samples: Inputs) -> tuple[bytes, str]:
     raise ServingError("The network cannot be exported to ONNX. " + "; ".join(problems))
 
 
-def _by_torch_export(network: torch.nn.Module, probes: tuple[torch.Tensor, ...]) -> bytes:
+def _by_torch_export(network: torch.nn.Module, probes: tuple[torch.Tensor, ...], any_steps: bool) -> bytes:
     """Exports the captured graph; recurrent layers stay single ONNX operators."""
     import torch
 
     batch = torch.export.Dim("batch", min=1)
     shapes: list[dict[int, Any]] = [{0: batch} for _ in probes]
-    if len(probes) > 1:
+    if any_steps:
         shapes[0][1] = torch.export.Dim.DYNAMIC
     program = torch.onnx.export(
         network,
@@ -250,14 +250,14 @@ def _by_torch_export(network: torch.nn.Module, probes: tuple[torch.Tensor, ...])
     return content
 
 
-def _by_tracing(network: torch.nn.Module, probes: tuple[torch.Tensor, ...]) -> bytes:
+def _by_tracing(network: torch.nn.Module, probes: tuple[torch.Tensor, ...], any_steps: bool) -> bytes:
     """Exports what the network does to two rows; for code that torch.export cannot follow."""
     import torch
 
     buffer = io.BytesIO()
     names = INPUT_NAMES[: len(probes)]
     axes = {name: {0: "batch"} for name in (*names, OUTPUT_NAME)}
-    if len(probes) > 1:
+    if any_steps:
         axes[names[0]][1] = "steps"
     torch.onnx.export(
         network,

@@ -1,7 +1,8 @@
 """Detection: the detector's own loss, and mean average precision over its boxes.
 
 Boxes are (left, top, right, bottom) in pixels. A detector has `loss(outputs, targets)`, targets a list of (n, 5)
-boxes with their class, and `decode(outputs)`, which gives a list of (n, 6) boxes with confidence and class.
+boxes with their class, and `decode(outputs)`, which gives a list of (n, 6) boxes with confidence and class
+(arrays or tensors).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class DetectionObjective(Objective):
         for index, batch in rows.passes(ROWS_PER_PASS):
             outputs = module(*batch.inputs)
             loss += float(module.loss(outputs, batch.labels)) * len(index)  # type: ignore[operator]
-            found += [boxes.float().cpu() for boxes in module.decode(outputs)]  # type: ignore[operator]
+            found += [torch.as_tensor(boxes).float().cpu() for boxes in module.decode(outputs)]  # type: ignore[operator]
             truths += [boxes.cpu() for boxes in batch.labels]
         of_class = average_precisions(found, truths, len(self.problem.classes))
         known = [each for each in of_class if each is not None]
