@@ -10,6 +10,7 @@ Every answer has `label`, its text in short, and `confidence` (none for numbers)
 | forecasting | `forecast`, one entry a step ahead |
 | language | `scores` of the next token |
 | ranking | `score`; the greater, the better it fits |
+| detection | `boxes`, the surest first: class, confidence, edges as shares of the picture's sides |
 """
 
 from __future__ import annotations
@@ -19,12 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from lepton_lab.data.found_boxes import decode
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.requests import RequestError
 
 MAX_SHOWN_SCORES = 100
 SURE = 0.5
 """A label is said to be there when its probability is above."""
+SURE_BOX = 0.3
+"""A box is said to be there when it is surer than this."""
 Answer = dict[str, Any]
 
 
@@ -93,11 +97,11 @@ def _next_tokens(scores: np.ndarray, bundle: Bundle, top: int | None) -> list[An
     last = scores[:, -1] if scores.ndim == 3 else scores
     exps = np.exp(last - last.max(1, keepdims=True))
     shares = exps / exps.sum(1, keepdims=True)
-    names = bundle.manifest.classes
+    tokenizer = getattr(bundle.preparation, "tokenizer", None)
     answers = []
     for row in shares:
         order = (-row).argsort(kind="stable")[: top or 10]
-        listed = {(names[index] if index < len(names) else str(index)): float(row[index]) for index in order}
+        listed = {(tokenizer.decode([index]) if tokenizer else str(index)): float(row[index]) for index in order}
         answers.append({"label": next(iter(listed)), "confidence": float(row[order[0]]), "scores": listed})
     return answers
 
@@ -105,6 +109,27 @@ def _next_tokens(scores: np.ndarray, bundle: Bundle, top: int | None) -> list[An
 def _ranks(scores: np.ndarray, bundle: Bundle, top: int | None) -> list[Answer]:
     flat = scores.reshape(len(scores), -1)[:, 0]
     return [{"label": f"{value:.6g}", "confidence": None, "score": float(value)} for value in flat]
+
+
+def _boxes(scores: np.ndarray, bundle: Bundle, top: int | None) -> list[Answer]:
+    height, width = bundle.manifest.input.shape[-2:]
+    classes = bundle.manifest.classes
+    answers = []
+    for found in decode(scores, confidence=SURE_BOX):
+        shares = np.clip(found[:, :4] / [width, height, width, height], 0, 1)
+        boxes = [
+            {
+                "label": classes[int(row[5])],
+                "confidence": float(row[4]),
+                **dict(zip(("left", "top", "right", "bottom"), map(float, edges), strict=True)),
+            }
+            for row, edges in zip(found[:top], shares, strict=False)
+        ]
+        labels = [str(box["label"]) for box in boxes]
+        said = ", ".join(f"{labels.count(name)} {name}" for name in sorted(set(labels))) or "no box"
+        sure = max((float(row[4]) for row in found), default=None)
+        answers.append({"label": said, "confidence": sure, "boxes": boxes})
+    return answers
 
 
 _WAYS: dict[str, Callable[[np.ndarray, Bundle, int | None], list[Answer]]] = {
@@ -115,6 +140,7 @@ _WAYS: dict[str, Callable[[np.ndarray, Bundle, int | None], list[Answer]]] = {
     "forecasting": _forecasts,
     "language": _next_tokens,
     "ranking": _ranks,
+    "detection": _boxes,
 }
 SERVED_TASKS = frozenset(_WAYS)
 """Tasks whose bundles the server answers for."""

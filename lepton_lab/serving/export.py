@@ -137,7 +137,7 @@ def write_bundle(
         modality=dataset.modality,
         input=takes[0],
         lengths=takes[1] if len(takes) > 1 else None,
-        output=TensorSignature(name=OUTPUT_NAME, shape=(-1, *dataset.problem.output_shape)),
+        output=TensorSignature(name=OUTPUT_NAME, shape=_answer_shape(dataset)),
         target=dataset.target.to_dict() if dataset.target.is_scaled else None,
         preparation=dataset.preparation.to_dict(),
         classes=tuple(str(name) for name in dataset.classes),
@@ -195,6 +195,15 @@ def answering(module: torch.nn.Module, task: str) -> torch.nn.Module:
             return ended
 
     return Answering().eval().requires_grad_(False)
+
+
+def _answer_shape(dataset: PreparedDataset) -> tuple[int, ...]:
+    """Shape of the answers; a detector's are a box and a score of each class at each of its places."""
+    if dataset.task == "detection":
+        return (-1, -1, 4 + len(dataset.classes))
+    if dataset.task == "language":
+        return (-1, -1, *dataset.problem.output_shape[1:])
+    return (-1, *dataset.problem.output_shape)
 
 
 def _signatures(dataset: PreparedDataset) -> list[TensorSignature]:
@@ -306,7 +315,10 @@ def _compare(network: torch.nn.Module, model: bytes, samples: Inputs) -> Verific
     together, single = (session.run([OUTPUT_NAME], feed)[0] for feed in feeds)
     if together.shape != expected.shape:
         raise ServingError(f"The exported network gives {together.shape}; the trained one {expected.shape}.")
-    difference = float(max(np.abs(together - expected).max(), np.abs(single - expected[:1]).max()))
+    size = np.maximum(1.0, np.abs(expected))  # a box's edges are hundreds of pixels
+    difference = float(
+        max((np.abs(together - expected) / size).max(), (np.abs(single - expected[:1]) / size[:1]).max())
+    )
     if expected.ndim == 2 and expected.shape[1] > 1:
         agreement = float((together.argmax(1) == expected.argmax(1)).mean())
     else:

@@ -58,7 +58,9 @@ class Verification(_Strict):
     """How the exported model compared with the trained one on real samples."""
 
     num_samples: int = Field(ge=0)
-    largest_difference: float = Field(ge=0, description="Largest absolute difference of any class's probability")
+    largest_difference: float = Field(
+        ge=0, description="Largest difference of any answer, relative to it where it is above 1"
+    )
     agreement_fraction: float = Field(ge=0, le=1, description="Share of samples with the same predicted class")
 
 
