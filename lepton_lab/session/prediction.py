@@ -31,7 +31,7 @@ class Prediction(Shown):
         details: What else the task answers: `value`, `labels`, `forecast` (steps by series), `boxes`, `score`.
         row: The test row that was sent, if it was one.
         truth: What stands in that row's target, in short; None where it is not known or too long to say.
-        correct: Whether the label is the truth; None where the truth is not known or answers are more or less near.
+        exact: Whether answers are right or wrong, and nothing in between.
         picture: The row as PNG, if it is a picture.
     """
 
@@ -43,8 +43,13 @@ class Prediction(Shown):
     details: dict[str, Any] = field(default_factory=dict)
     row: int | None = None
     truth: str | None = None
-    correct: bool | None = None
+    exact: bool = True
     picture: bytes | None = field(default=None, repr=False)
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether the label is the truth; None where the truth is not known or answers are more or less near."""
+        return self.label == self.truth if self.exact and self.truth is not None else None
 
     @classmethod
     def of(cls, answer: Mapping[str, Any], endpoint: str, milliseconds: float) -> Prediction:
@@ -61,9 +66,7 @@ class Prediction(Shown):
 
     def compare(self, dataset: PreparedDataset, split: str, row: int) -> None:
         """Puts the truth of a row beside the answer."""
-        self.row, self.truth = row, truth_of(dataset, split, row)
-        if self.truth is not None and dataset.task in _EXACT:
-            self.correct = self.label == self.truth
+        self.row, self.truth, self.exact = row, truth_of(dataset, split, row), dataset.task in _EXACT
 
     def to_dict(self) -> dict[str, Any]:
         return {
