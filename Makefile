@@ -23,7 +23,7 @@ ARGS ?=
 
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
-.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench bench-accuracy faults clean
+.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench bench-accuracy faults fuzz clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-accuracy: setup ## test accuracy on real sets with default options; goes o
 
 faults: setup system ## the fault tests in their long form: kills, full disks, bit rot, races; writes faults.json
 	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/test_spine_faults.py
+
+fuzz: setup system ## load 5,000 broken files: no crash, no hang, no row lost in silence; writes fuzz.json
+	$(PY) -m pytest -q -s --run-slow --figures fuzz.json tests/data/test_fuzz.py
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts

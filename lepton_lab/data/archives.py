@@ -7,6 +7,7 @@ again while it is.
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import lzma
 import stat
@@ -59,6 +60,10 @@ def unpack(archive: Path, folder: Path, told: Told) -> None:
             _untar(archive, folder, told)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError(f"{archive.name!r} is damaged ({error}); get it again.") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise  # the folder, not the archive
+        raise DataError(f"{archive.name!r} is damaged (it points outside of itself); get it again.") from None
     except (ValueError, IndexError, KeyError, UnicodeError, NotImplementedError, RuntimeError, OverflowError) as error:
         # What a mutated archive raises out of the readers; a password is a RuntimeError too.
         raise DataError(f"{archive.name!r} cannot be unpacked ({error}).") from None

@@ -87,7 +87,7 @@ def refuse_meaningless(source: Source) -> None:
 
 def _prepare(source: Source, store: storage.HasRoot, name: str, progress: Progress) -> dict[str, Any]:
     """Reads the source, splits it, and writes the tensor store; returns its description."""
-    material = source.read(store, progress)
+    material = _read(source, store, progress)
     if not len(material.labels):
         raise DataError(f"{source.title} has no rows; there is nothing to train on.")
     spec = source.spec
@@ -97,6 +97,17 @@ def _prepare(source: Source, store: storage.HasRoot, name: str, progress: Progre
         meta.update(_write(material, rows, spec, path))
     progress("Preparing", 1.0)
     return storage.read_meta(storage.folder(store, name)) or meta
+
+
+def _read(source: Source, store: storage.HasRoot, progress: Progress) -> Material:
+    """Reads a source; an error about a file names it, whoever raised it."""
+    try:
+        return source.read(store, progress)
+    except DataError as error:
+        file = Path(source.spec.name).name
+        if source.spec.fingerprint is not None or not Path(source.spec.name).is_file() or file in str(error):
+            raise
+        raise DataError(f"{file!r}: {error}") from None
 
 
 def _write(material: Material, rows: dict[str, np.ndarray], spec: DataSpec, path: Path) -> dict[str, Any]:

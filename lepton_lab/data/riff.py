@@ -29,6 +29,17 @@ def check_riff(content: bytes) -> None:
             there = len(content) - place
             if size not in _STREAMED and size > there:
                 raise DataError(f"the sound is cut off: it announces {size:,} bytes of samples and has {there:,}.")
+            if size not in _STREAMED:
+                _check_rest(content, place + size + size % 2)
             return
         place += size + size % 2
     raise DataError("the sound is cut off: it has no samples.")
+
+
+def _check_rest(content: bytes, place: int) -> None:
+    """What follows the samples has to be parts with names; else the length of the samples is wrong."""
+    while place + 8 <= len(content):
+        name, size = struct.unpack_from("<4sI", content, place)
+        if not all(32 <= letter < 127 for letter in name):
+            raise DataError("the sound is damaged: behind the samples that it announces there are more bytes.")
+        place += 8 + size + size % 2
