@@ -60,9 +60,19 @@ def samples(items: Sequence[dict[str, Any]]) -> Markup:
     if items and "values" in items[0]:
         return _sample_rows(items)
     figures_ = [
-        tag("figure", _sample_picture(item), tag("figcaption", item["label"]), cls="lepton-sample") for item in items
+        tag("figure", _sample_picture(item), _player(item), tag("figcaption", item["label"]), cls="lepton-sample")
+        for item in items
     ]
-    return tag("div", *figures_, cls="lepton-samples")
+    wide = any(key in item for item in items for key in ("audio", "boxes", "ahead"))
+    return tag("div", *figures_, cls="lepton-samples lepton-wide" if wide else "lepton-samples")
+
+
+def _player(item: dict[str, Any]) -> Markup:
+    """Buttons that play a sound."""
+    sound = item.get("audio", "")
+    if not sound.startswith("data:audio/wav;base64,"):
+        return Markup("")
+    return tag("audio", src=sound, controls="controls", preload="none", aria_label=f"a sample of class {item['label']}")
 
 
 def _sample_picture(item: dict[str, Any]) -> Markup:
@@ -71,7 +81,9 @@ def _sample_picture(item: dict[str, Any]) -> Markup:
         return tag("img", src=picture, alt=f"a sample of class {item['label']}")
     from lepton_lab.widgets.picture import spark_svg
 
-    steps = [row[0] if isinstance(row, list) else row for row in item.get("series", [])]
+    steps = [row[0] if isinstance(row, list) else row for row in [*item.get("series", []), *item.get("ahead", [])]]
+    if "ahead" in item:
+        return Markup(spark_svg([float(step) for step in steps], width=180, height=64))
     return Markup(spark_svg([float(step) for step in steps], width=60, height=52))
 
 

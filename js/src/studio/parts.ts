@@ -73,7 +73,10 @@ function sampleFigure(sample: CardSample): HTMLElement {
     : series.length > 1
       ? sparkline(series, 64, 52)
       : null;
-  return h('li', { class: 'lp-sample' }, drawing, h('span', { title: sample.label }, sample.label));
+  const player = sample.audio?.startsWith('data:audio/wav;base64,')
+    ? h('audio', { src: sample.audio, controls: true, preload: 'none', 'aria-label': sample.label })
+    : null;
+  return h('li', { class: 'lp-sample' }, drawing, player, h('span', { title: sample.label }, sample.label));
 }
 
 const MOST_COLUMNS = 8;

@@ -51,6 +51,8 @@ export interface CardSample {
   image?: string;
   values?: Record<string, string | number | null>;
   series?: (number | number[])[];
+  /** A WAV file as a data: address. */
+  audio?: string;
 }
 
 export interface DataCard {
