@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from lepton_lab.runs.lines import Event
+from lepton_lab.runs.lines import Event, epochs_of
 from lepton_lab.runs.marks import cut_mark, mark_of
 from lepton_lab.runs.summary import Fold, RunSummary
 
@@ -30,6 +32,22 @@ class Series:
         self.steps.append(step)
         self.x.append(epoch)
         self.y.append(math.nan if value is None else value)
+
+    def extend(self, steps: Sequence[int], epochs_per_step: float, values: Sequence[float | None]) -> None:
+        """Appends many points; as `add` does for each, but a thousand at once where they are in order."""
+        is_in_order = len(steps) == len(values) and all(map(operator.lt, steps, itertools.islice(steps, 1, None)))
+        if is_in_order and steps and (not self.steps or steps[0] > self.steps[-1]):
+            try:
+                new_steps, new_values = array("q", steps), array("d", cast("Sequence[float]", values))
+            except TypeError:  # a missing value, or something that is no number
+                pass
+            else:
+                self.steps += new_steps
+                self.y += new_values
+                self.x.extend([step * epochs_per_step for step in steps])
+                return
+        for step, value in zip(steps, values, strict=False):
+            self.add(step, step * epochs_per_step, value)
 
     def truncate(self, step: int) -> None:
         """Drops the points after a step."""
@@ -83,7 +101,7 @@ class Curve:
         elif event["type"] == "MetricsRecorded":
             self._add_metrics(event)
         elif event["type"] == "EpochEnded":
-            self._add_epoch(event)
+            self._add_epochs(event)
         mark = mark_of(event, self.fold)
         if mark is not None:
             self.marks.append(mark)
@@ -131,9 +149,11 @@ class Curve:
     def _add_metrics(self, event: Event) -> None:
         scale = self._epochs_per_step(event)
         for name, points in (event.get("series") or {}).items():
-            series = self.series.setdefault(name, Series())
-            for step, value in zip(points["step"], points["value"], strict=False):
-                series.add(step, step * scale, value)
+            self.series.setdefault(name, Series()).extend(points["step"], scale, points["value"])
+
+    def _add_epochs(self, event: Event) -> None:
+        for epoch in epochs_of(event):
+            self._add_epoch(epoch)
 
     def _add_epoch(self, event: Event) -> None:
         for name in ("val_loss", f"val_{self.fold.metric}"):

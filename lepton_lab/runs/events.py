@@ -12,7 +12,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from lepton_lab.errors import RunError, StoreError
 from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import DISK, FULL, Disk, store_error, write_all
-from lepton_lab.runs.lines import Event, read_lines
+from lepton_lab.runs.lines import Event, each_line, read_lines
 from lepton_lab.runs.locks import FileLock
 from lepton_lab.runs.states import RunState
 
@@ -219,6 +219,19 @@ def read_events(run_dir: Path, since_seq: int = 0) -> list[Event]:
         StoreError: If the file cannot be read.
     """
     return [event for event in EventTail(run_dir).read() if event["seq"] > since_seq]
+
+
+def iterate_events(run_dir: Path) -> Iterator[Event]:
+    """All events, one after the other: a long record is folded without being held in memory as a whole.
+
+    Raises:
+        StoreError: If the file cannot be read.
+    """
+    try:
+        yield from each_line(run_dir / EVENTS_FILE)
+    except OSError as error:
+        said = error.strerror or type(error).__name__
+        raise StoreError(f"The record of run {run_dir.name!r} cannot be read: {said}.", reason="unreadable") from error
 
 
 class EventTail:

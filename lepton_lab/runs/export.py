@@ -11,6 +11,7 @@ from typing import Any
 
 from lepton_lab.errors import MissingExtra, RunError
 from lepton_lab.runs.compare import Comparison, compare_runs
+from lepton_lab.runs.lines import epochs_of
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.states import RunState
@@ -148,7 +149,8 @@ def _points(record: RunRecord) -> Iterator[tuple[str, int, float, float]]:
         if event["type"] == "MetricsRecorded":
             dates |= {(name, step): last for name, points in event["series"].items() for step in points["step"]}
         elif event["type"] == "EpochEnded":
-            dates |= {(name, event["step"]): last for name in event if name.startswith("val_")}
+            for epoch in epochs_of(event):
+                dates |= {(name, epoch["step"]): last for name in epoch if name.startswith("val_")}
     for name, series in record.curve().series.items():
         for step, value in zip(series.steps, series.y, strict=True):
             if not math.isnan(value):

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 Event = dict[str, Any]
+
+
+def epochs_of(event: Event) -> list[Event]:
+    """The epochs that an `EpochEnded` tells of, in order; those before the last stand in its arrays."""
+    earlier = event.get("earlier")
+    if not earlier:
+        return [event]
+    count = min(len(values) for values in earlier.values())
+    return [*({name: values[i] for name, values in earlier.items()} for i in range(count)), event]
 
 
 class Lines(NamedTuple):
@@ -37,15 +47,38 @@ def read_lines(path: Path, offset: int = 0, last_seq: int = 0) -> Lines:
     return Lines(_parse(data[:end], last_seq), offset + end)
 
 
+def each_line(path: Path) -> Iterator[Event]:
+    """The events of a file, one after the other, as `read_lines` gives them all at once.
+
+    Raises:
+        OSError: If the file is there and cannot be read.
+    """
+    last_seq = 0
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    event = _event_or_warning(line, last_seq)
+                    last_seq = max(last_seq, event["seq"])
+                    yield event
+    except FileNotFoundError:
+        return
+
+
 def _parse(data: bytes, last_seq: int) -> list[Event]:
     events: list[Event] = []
     for line in data.splitlines():
-        event = _event(line)
-        if event is None:
-            event = {"seq": last_seq, "type": "WarningRaised", "message": "A line of the record is broken; skipped."}
+        event = _event_or_warning(line, last_seq)
         last_seq = max(last_seq, event["seq"])
         events.append(event)
     return events
+
+
+def _event_or_warning(line: bytes, last_seq: int) -> Event:
+    event = _event(line)
+    if event is None:
+        return {"seq": last_seq, "type": "WarningRaised", "message": "A line of the record is broken; skipped."}
+    return event
 
 
 def _event(line: bytes) -> Event | None:

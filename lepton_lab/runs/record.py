@@ -24,7 +24,7 @@ from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
-from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, read_events
+from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, iterate_events, read_events
 from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.lines import Event
@@ -85,7 +85,7 @@ class RunRecord:
     def curve(self) -> Curve:
         """All curves, folded from all events."""
         curve = Curve(self.run_id)
-        for event in self.events():
+        for event in iterate_events(self.dir):
             curve.apply(event)
         curve.queue_position = _positions(self.store).get(self.run_id)
         return curve

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from lepton_lab.runs.lines import Event
+from lepton_lab.runs.lines import Event, epochs_of
 from lepton_lab.runs.spark import Spark
 from lepton_lab.runs.states import ACTIVE, ENDED, RunState, next_state
 
@@ -138,7 +139,9 @@ class Fold:
     def summary(self) -> RunSummary:
         """The summary now; a copy."""
         points = self._val if len(self._val) > 1 else self._train
-        return dataclasses.replace(self._summary, sparkline=points.values(32))
+        summary = copy.copy(self._summary)
+        summary.sparkline = points.values(32)
+        return summary
 
     def apply(self, event: Event) -> None:
         """Adds one event; one that was applied before is left out."""
@@ -260,6 +263,10 @@ class Fold:
 
     def _on_EpochEnded(self, event: Event) -> None:
         self.has_points = True
+        for epoch in epochs_of(event):
+            self._end_epoch(epoch)
+
+    def _end_epoch(self, event: Event) -> None:
         self._set(event, "step", "train_loss", "val_loss")
         self._summary.epoch = _number(event.get("epoch"), self._summary.epoch)
         metric = self._summary.metric

@@ -33,6 +33,7 @@ from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.best import Best
 from lepton_lab.training.callbacks import with_callbacks
+from lepton_lab.training.epochs import EpochLog
 from lepton_lab.training.failures import is_memory_shortage
 from lepton_lab.training.finder import find_learning_rate
 from lepton_lab.training.meter import Meter
@@ -141,6 +142,7 @@ class Training:
         self._meter = Meter(plan.batch_size, torch.device(plan.device), metric)
         self._best = Best(metric.higher_is_better)
         self._progress = Progress(events, self._meter, self._steps_per_epoch, parts.steps_total, plan.batch_size)
+        self._epochs = EpochLog(events)
         self._steering = Steering(control, events)
         self.num_steps = self.num_epochs_ended = 0
         self._seconds_before = 0.0
@@ -232,12 +234,12 @@ class Training:
             f"val_{name}": scores.metric if scores else None,
         }
         more = {f"val_{key}": value for key, value in scores.more.items()} if scores else {}
-        self._events.append(
-            "EpochEnded", epoch=self.num_epochs_ended, step=self.num_steps, **figures, **more, is_best=is_best
-        )
-        shown = samples(scores, self._dataset, "validation") if scores else []
-        if shown:
-            self._events.append("SamplesPredicted", samples=shown)
+        now = self._clock()
+        interval = self._progress.interval(now)
+        of_epoch = {"epoch": self.num_epochs_ended, "step": self.num_steps, **figures, **more, "is_best": is_best}
+        self._epochs.add(now, interval, **of_epoch)
+        if scores:
+            self._epochs.show(now, interval, samples(scores, self._dataset, "validation"))
         if self._schedule.kind == "plateau":
             self._look_for_plateau()
 
@@ -264,6 +266,7 @@ class Training:
     def _stop(self) -> Outcome:
         if not self._steering.stops_hard:
             self.save_checkpoint()
+        self._epochs.flush()
         outcome = self._outcome("stopped")
         ended = {"step": outcome.step, "epoch": outcome.epoch, "by": self._steering.stopped_by}
         if self._steering.preempted_for is not None:
@@ -306,6 +309,7 @@ class Training:
             RunFailed: The weights are not finite; the checkpoint before stays the last one.
         """
         self._write_progress(self._clock(), whole=True)
+        self._epochs.flush()
         if not checkpoints.are_finite(self._parts.module):
             raise self._not_finite("the weights became infinite or nan")
         self._events.flush()
@@ -390,6 +394,7 @@ class Training:
         return self._seconds_before + self._clock() - self._began
 
     def _not_finite(self, what: str) -> RunFailed:
+        self._epochs.flush()
         epoch = self.num_steps / self._steps_per_epoch
         rate = self._schedule.at(self.num_steps)
         kept = f"The checkpoint of step {self._saved_step} is kept. " if self._saved_step >= 0 else ""

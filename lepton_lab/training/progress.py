@@ -76,7 +76,7 @@ class Progress:
             whole: Wait for all numbers, write them even if it is not time yet.
         """
         self._meter.collect(wait=whole)
-        self.next_time = now + self._interval(now)
+        self.next_time = now + self.interval(now)
         points = self._meter.take_points()
         if not points.steps and (whole or now - self._written < QUIET_SECONDS):
             return
@@ -105,7 +105,8 @@ class Progress:
         self._waited_seconds, self._waited_from = 0.0, now
         return round(min(1.0, fraction), 3)
 
-    def _interval(self, now: float) -> float:
+    def interval(self, now: float) -> float:
+        """Seconds between two events of measurements, at the run's age."""
         age = now - (self._began if self._began is not None else now)
         return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, age / GROWTH))
 

@@ -1,0 +1,56 @@
+"""The ends of epochs in a run's record: each at once while a run is young, several in one event when it has grown old.
+
+A run of a day may have a hundred thousand epochs. What `EpochEnded` says of the ones before it stands in `earlier`, as
+arrays; `runs.lines.epochs_of` takes them apart. What is held back is written before each checkpoint, so that a run
+which goes on from there has all that was before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lepton_lab.training.progress import Events
+
+SAMPLES_PACE = 12.0
+"""Sample predictions, which are for looking at alone, are written at most once in so many intervals."""
+_DIGITS = 6
+
+
+class EpochLog:
+    """Writes `EpochEnded` and `SamplesPredicted`.
+
+    Args:
+        events: Where to.
+    """
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._held: list[dict[str, Any]] = []
+        self._written = self._shown = float("-inf")
+
+    def add(self, now: float, interval_seconds: float, **figures: Any) -> None:
+        """Takes an epoch's figures; writes them, or holds them back until the interval is over."""
+        self._held.append({name: _rounded(value) for name, value in figures.items()})
+        if now - self._written >= interval_seconds:
+            self._written = now
+            self.flush()
+
+    def show(self, now: float, interval_seconds: float, samples: list[dict[str, Any]]) -> None:
+        """Writes sample predictions, if it is time for some."""
+        if samples and now - self._shown >= SAMPLES_PACE * interval_seconds:
+            self._shown = now
+            self._events.append("SamplesPredicted", samples=samples)
+
+    def flush(self) -> None:
+        """Writes what is held back."""
+        if not self._held:
+            return
+        *earlier, last = self._held
+        more = {"earlier": {name: [each.get(name) for each in earlier] for name in last}} if earlier else {}
+        self._events.append("EpochEnded", **last, **more)
+        self._held.clear()
+
+
+def _rounded(value: Any) -> Any:
+    """A figure as the record keeps it: more digits than any curve shows."""
+    return round(value, _DIGITS) if isinstance(value, float) else value
