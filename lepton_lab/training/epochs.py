@@ -12,7 +12,7 @@ from typing import Any
 from lepton_lab.training.progress import Events
 
 SAMPLES_PACE = 12.0
-"""Sample predictions, which are for looking at alone, are written at most once in so many intervals."""
+"""Sample predictions, which are for looking at alone, are written at most once in so many times that."""
 _DIGITS = 6
 
 
@@ -26,31 +26,47 @@ class EpochLog:
     def __init__(self, events: Events) -> None:
         self._events = events
         self._held: list[dict[str, Any]] = []
+        self._samples: list[dict[str, Any]] = []
         self._written = self._shown = float("-inf")
 
-    def add(self, now: float, interval_seconds: float, **figures: Any) -> None:
-        """Takes an epoch's figures; writes them, or holds them back until the interval is over."""
-        self._held.append({name: _rounded(value) for name, value in figures.items()})
-        if now - self._written >= interval_seconds:
+    def add(self, now: float, pace_seconds: float, samples: list[dict[str, Any]], **figures: Any) -> None:
+        """Takes an epoch's figures and sample predictions; writes them, or holds them back for a while.
+
+        Args:
+            now: Seconds, monotonic.
+            pace_seconds: How far apart events are at this age of the run.
+            samples: What the network says of some rows.
+            figures: What `EpochEnded` says.
+        """
+        self._held.append(figures)
+        self._samples = samples
+        if now - self._written >= pace_seconds:
             self._written = now
             self.flush()
-
-    def show(self, now: float, interval_seconds: float, samples: list[dict[str, Any]]) -> None:
-        """Writes sample predictions, if it is time for some."""
-        if samples and now - self._shown >= SAMPLES_PACE * interval_seconds:
+        if now - self._shown >= SAMPLES_PACE * pace_seconds:
             self._shown = now
-            self._events.append("SamplesPredicted", samples=samples)
+            self._show()
+
+    def finish(self) -> None:
+        """Writes all that is held back; the run has ended."""
+        self.flush()
+        self._show()
 
     def flush(self) -> None:
         """Writes what is held back."""
         if not self._held:
             return
         *earlier, last = self._held
-        more = {"earlier": {name: [each.get(name) for each in earlier] for name in last}} if earlier else {}
+        more = {"earlier": {name: [_rounded(each.get(name)) for each in earlier] for name in last}} if earlier else {}
         self._events.append("EpochEnded", **last, **more)
         self._held.clear()
 
+    def _show(self) -> None:
+        if self._samples:
+            self._events.append("SamplesPredicted", samples=self._samples)
+            self._samples = []
+
 
 def _rounded(value: Any) -> Any:
-    """A figure as the record keeps it: more digits than any curve shows."""
+    """A figure as the arrays keep it: more digits than any curve shows."""
     return round(value, _DIGITS) if isinstance(value, float) else value

@@ -235,11 +235,9 @@ class Training:
         }
         more = {f"val_{key}": value for key, value in scores.more.items()} if scores else {}
         now = self._clock()
-        interval = self._progress.interval(now)
         of_epoch = {"epoch": self.num_epochs_ended, "step": self.num_steps, **figures, **more, "is_best": is_best}
-        self._epochs.add(now, interval, **of_epoch)
-        if scores:
-            self._epochs.show(now, interval, samples(scores, self._dataset, "validation"))
+        shown = samples(scores, self._dataset, "validation") if scores else []
+        self._epochs.add(now, self._progress.pace(now), shown, **of_epoch)
         if self._schedule.kind == "plateau":
             self._look_for_plateau()
 
@@ -276,6 +274,7 @@ class Training:
         return outcome
 
     def _finish(self) -> Outcome:
+        self._epochs.finish()
         if self._saved_step != self.num_steps:
             self.save_checkpoint()
         if self._best.weights is not None:

@@ -76,7 +76,7 @@ class Progress:
             whole: Wait for all numbers, write them even if it is not time yet.
         """
         self._meter.collect(wait=whole)
-        self.next_time = now + self.interval(now)
+        self.next_time = now + self._interval(now)
         points = self._meter.take_points()
         if not points.steps and (whole or now - self._written < QUIET_SECONDS):
             return
@@ -105,10 +105,13 @@ class Progress:
         self._waited_seconds, self._waited_from = 0.0, now
         return round(min(1.0, fraction), 3)
 
-    def interval(self, now: float) -> float:
-        """Seconds between two events of measurements, at the run's age."""
+    def _interval(self, now: float) -> float:
+        return max(SHORTEST_SECONDS, self.pace(now))
+
+    def pace(self, now: float) -> float:
+        """Seconds between two events at the run's age: nothing in a young run, some seconds in an old one."""
         age = now - (self._began if self._began is not None else now)
-        return min(LONGEST_SECONDS, max(SHORTEST_SECONDS, age / GROWTH))
+        return min(LONGEST_SECONDS, age / GROWTH)
 
     def _speed(self, now: float, step: int) -> float | None:
         """Steps a second over the window, validation included."""
