@@ -14,6 +14,7 @@ from lepton_lab.specs import DataSpec
 
 if TYPE_CHECKING:
     from lepton_lab.data import DataCard, PreparedDataset
+    from lepton_lab.data.material import Progress
     from lepton_lab.runs import Store
 
 
@@ -30,6 +31,18 @@ class Dataset(Shown):
 
         return load(self.spec, self.store)
 
+    def prepare(self, progress: Progress | None = None) -> Dataset:
+        """Loads and prepares the rows now instead of when they are first asked for.
+
+        Args:
+            progress: Told what is being done and which share is done; may raise to cancel.
+        """
+        from lepton_lab.data import load
+
+        if "prepared" not in vars(self):
+            vars(self)["prepared"] = load(self.spec, self.store, progress)
+        return self
+
     @property
     def name(self) -> str:
         """The dataset's name."""
@@ -37,7 +50,7 @@ class Dataset(Shown):
 
     @property
     def modality(self) -> str:
-        """What a row is: "image", "sequence" or "table"."""
+        """What a row is: "image", "table", "text", ..."""
         return self.prepared.modality
 
     @property
@@ -65,7 +78,8 @@ class Dataset(Shown):
 
     def __str__(self) -> str:
         rows = ", ".join(f"{count(number)} {part}" for part, number in self.num_rows.items())
-        return f"{self.name}: {self.modality}, {len(self.classes)} classes, rows: {rows}"
+        learnt = f"{len(self.classes)} classes" if self.prepared.task == "classification" else self.prepared.task
+        return f"{self.name}: {self.modality}, {learnt}, rows: {rows}"
 
 
 def dataset_from(source: Any, store: Store, namespace: dict[str, Any], options: dict[str, Any]) -> Dataset:
@@ -96,13 +110,13 @@ def _named(name: str, store: Store, namespace: dict[str, Any], options: dict[str
         from lepton_lab.data import known_names
 
         raise UnknownName("dataset", name, [*known_names(), *(n for n, v in namespace.items() if is_frame(v))])
-    dataset = Dataset(DataSpec.parse({"name": name, **options}), store)
-    _ = dataset.prepared
-    return dataset
+    return Dataset(DataSpec.parse({"name": name, **options}), store)
 
 
 def _looks_like_a_path(name: str) -> bool:
-    return "/" in name or name.endswith((".csv", ".tsv", ".txt"))
+    from lepton_lab.data.sources.find import ARRAY_SUFFIXES, TABLE_SUFFIXES
+
+    return "/" in name or name.lower().endswith((*TABLE_SUFFIXES, *ARRAY_SUFFIXES, ".ts", ".zip", ".tar", ".gz"))
 
 
 def _from_memory(source: Any, store: Store, options: dict[str, Any]) -> Dataset:

@@ -17,6 +17,7 @@ from lepton_lab.session.dataset import Dataset, dataset_from
 from lepton_lab.session.endpoint import Endpoint
 from lepton_lab.session.host import Host, detect
 from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView, sorted_runs
+from lepton_lab.session.loading import Listener, LoadProgress
 from lepton_lab.session.model import Model, spec_for, spec_from_cell
 from lepton_lab.session.run import Run
 from lepton_lab.session.sketch import Sketcher
@@ -50,6 +51,8 @@ class Session(StoreCalls):
         self._last_run: str | None = None
         self._last_endpoint: str | None = None
         self._datasets: dict[str, Dataset] = {}
+        self._cancelled = threading.Event()
+        self.on_loading: Listener | None = None
 
     # --- data and model -------------------------------------------------------------------------------------------
 
@@ -69,12 +72,25 @@ class Session(StoreCalls):
         """
         self._warm_up()
         options = {**({} if target is None else {"target": target}), **options}
-        self.dataset = dataset_from(source, self.store, self.host.namespace(), options)
+        self.dataset = self._prepared(dataset_from(source, self.store, self.host.namespace(), options))
         return self.dataset
+
+    def cancel_loading(self) -> None:
+        """Ends a `load_data` that goes on in another thread; what is half done is thrown away."""
+        self._cancelled.set()
+
+    def _prepared(self, dataset: Dataset) -> Dataset:
+        """Prepares a dataset; a person sees how far it is and can cancel."""
+        self._cancelled.clear()
+        title = dataset.spec.name
+        with LoadProgress(
+            title, is_notebook=self.host.is_notebook, listener=self.on_loading, cancelled=self._cancelled
+        ) as progress:
+            return dataset.prepare(progress)
 
     def preprocess_data(self, dataset: Dataset | None = None, **options: Any) -> Dataset:
         """The dataset prepared in another way: normalize, missing, image_size, split options."""
-        self.dataset = dataset_from(dataset or self.current_dataset(), self.store, {}, options)
+        self.dataset = self._prepared(dataset_from(dataset or self.current_dataset(), self.store, {}, options))
         return self.dataset
 
     def select_model(self, network: Any = None, dataset: Dataset | None = None, **options: Any) -> Model:

@@ -111,6 +111,8 @@ class Studio(anywidget.AnyWidget):
             self._hello()
         elif kind == "set":
             self._guarded(str(content.get("section")), lambda: self._set(content.get("section"), content.get("values")))
+        elif kind == "cancel_loading":
+            self._session.cancel_loading()
         elif kind == "command":
             self._guarded("train", lambda: self._command(content.get("command"), content.get("value")))
         elif kind in self._SLOW:
@@ -141,9 +143,15 @@ class Studio(anywidget.AnyWidget):
     # --- steps, in the widget's thread ----------------------------------------------------------------------------
 
     def _load_data(self, content: dict[str, Any] | None = None) -> None:
+        self._session.on_loading = self._told
         dataset = self._session.load_data(**steps.data_arguments(self.values["data"]))
         self.card = dataset.to_dict()
         self._select_model()
+
+    def _told(self, what: str, fraction: float | None) -> None:
+        """Shows how far the loading of data is."""
+        if what:
+            self.busy = what if fraction is None else f"{what}: {fraction:.0%}"
 
     def _select_model(self, content: dict[str, Any] | None = None) -> None:
         model = steps.select(self._session, self.values["model"])
