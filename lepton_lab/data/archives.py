@@ -59,14 +59,14 @@ def unpack(archive: Path, folder: Path, told: Told) -> None:
         else:
             _untar(archive, folder, told)
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError(f"{archive.name!r} is damaged ({error}); get it again.") from None
+        raise DataError(f"{archive.name!r} is damaged ({str(error)[:150]}); get it again.") from None
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise  # the folder, not the archive
         raise DataError(f"{archive.name!r} is damaged (it points outside of itself); get it again.") from None
     except (ValueError, IndexError, KeyError, UnicodeError, NotImplementedError, RuntimeError, OverflowError) as error:
         # What a mutated archive raises out of the readers; a password is a RuntimeError too.
-        raise DataError(f"{archive.name!r} cannot be unpacked ({error}).") from None
+        raise DataError(f"{archive.name!r} cannot be unpacked ({str(error)[:150]}).") from None
 
 
 def safe_place(folder: Path, name: str, where: str) -> Path:

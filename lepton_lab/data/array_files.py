@@ -64,7 +64,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror or error}.") from None
     except Exception as error:  # a mutated archive can raise nearly anything out of the reader
-        raise DataError(f"{path.name!r} is damaged ({error}); get it again.") from None
+        raise DataError(f"{path.name!r} is damaged ({str(error)[:150]}); get it again.") from None
     return arrays
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lepton_lab.data.material import Remark
+from lepton_lab.data.parquet_table import ParquetTable
 from lepton_lab.data.tabular import Table, part_name
 from lepton_lab.errors import DataError
 
@@ -88,7 +89,7 @@ def read_table(path: Path, scratch: Path) -> ReadTable:
     suffix, title = path.suffix.lower(), repr(str(path))
     try:
         if suffix in PARQUET_SUFFIXES:
-            return ReadTable(LazyTable(pl.scan_parquet(path, glob=False), title))
+            return ReadTable(ParquetTable(path))
         if suffix in ARROW_SUFFIXES:
             return ReadTable(_arrow(path, title))
         if suffix in LINES_SUFFIXES:
