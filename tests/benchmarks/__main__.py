@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks import runs, spine, training
+from tests.benchmarks import runs, serving, spine, training
 from tests.benchmarks.rows import write
 
 if __name__ == "__main__":
-    sys.exit(0 if write([*spine.measure(), *training.measure(), *runs.measure()], Path("bench.json")) else 1)
+    measured = [*spine.measure(), *training.measure(), *runs.measure(), *serving.measure()]
+    sys.exit(0 if write(measured, Path("bench.json")) else 1)
