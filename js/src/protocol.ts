@@ -18,6 +18,17 @@ export const ACTIVE_STATES: ReadonlySet<RunState> = new Set<RunState>([
   'stopping'
 ]);
 
+/** The run that another one goes on from. */
+export interface Ancestor {
+  run_id: string;
+  step: number;
+  kind: 'continued' | 'forked';
+  kept?: 'everything' | 'weights';
+  /** Each changed option with its old and new value. */
+  changed: Record<string, [unknown, unknown]>;
+  exists?: boolean;
+}
+
 /** What a person wants to know about a run at a glance; written by `RunRecord.summary()`. */
 export interface RunSummary {
   run_id: string;
@@ -56,6 +67,20 @@ export interface RunSummary {
   checkpoint_time?: number | null;
   queue_position?: number | null;
   restarts?: number | null;
+  user?: string | null;
+  /** Shown in place of the name. */
+  title?: string | null;
+  tags?: string[];
+  note?: string;
+  pinned?: boolean;
+  /** Runs of a higher one start first. */
+  priority?: number;
+  /** Where a continued or forked run comes from. */
+  parent?: Ancestor | null;
+  /** Whether a replay gave the same weights; null: nobody has tried. */
+  verified?: boolean | null;
+  /** Share of the time in which the step waited for data. */
+  waiting_fraction?: number | null;
   sparkline?: number[];
   last_seq?: number;
 }

@@ -1,6 +1,9 @@
 import type uPlot from 'uplot';
 
-import type { Line } from './figure';
+interface Line {
+  x: Float64Array;
+  y: Float64Array;
+}
 
 /** Lines with x values of their own, as one table with a common x column; `undefined` where a line has no point. */
 export function alignLines(lines: readonly Line[]): uPlot.AlignedData {

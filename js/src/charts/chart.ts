@@ -14,6 +14,8 @@ const EPOCH_STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000
 ];
 const FONT_SIZE = '11px';
+/** How long a page may take to lay itself out anew after a change of theme. */
+export const SETTLE_MS = 800;
 
 /** The live curve on a canvas: one update costs the same at the start and after a million points. */
 export class CurveChart implements Chart {
@@ -28,6 +30,7 @@ export class CurveChart implements Chart {
   private _figure: Figure | null = null;
   private _zoomed = false;
   private _drawnInPage = false;
+  private _settling: ReturnType<typeof setTimeout> | undefined;
 
   constructor(host: HTMLElement, text: ChartText, onZoom: (zoomed: boolean) => void) {
     this._host = host;
@@ -59,6 +62,9 @@ export class CurveChart implements Chart {
 
   recolour(): void {
     this._rebuild();
+    // A theme's style sheet may arrive after its name: what was measured now may have been the page without it.
+    clearTimeout(this._settling);
+    this._settling = setTimeout(() => this._fit(), SETTLE_MS);
   }
 
   showWhole(): void {
@@ -69,6 +75,7 @@ export class CurveChart implements Chart {
   }
 
   destroy(): void {
+    clearTimeout(this._settling);
     this._resize.disconnect();
     this._plot?.destroy();
     this._plot = null;

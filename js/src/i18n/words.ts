@@ -7,6 +7,12 @@
 export type Words = Readonly<Record<string, string>>;
 
 export const ENGLISH_WORDS: Words = {
+  'column.run_id': 'run',
+  'column.data.name': 'dataset',
+  'column.model.name': 'network',
+  'column.val_accuracy': 'validation accuracy',
+  'column.best_val_accuracy': 'best validation accuracy',
+  'column.elapsed_seconds': 'time',
   'dataset.digits': 'Digits, 8 × 8',
   'network.cnn': 'CNN',
   'network.rnn': 'RNN',
@@ -46,6 +52,20 @@ export const ENGLISH_WORDS: Words = {
 };
 
 export const CHINESE_WORDS: Words = {
+  'column.run_id': '运行',
+  'column.data.name': '数据集',
+  'column.model.name': '网络',
+  'column.tags': '标签',
+  'column.parent': '来自',
+  'column.state': '状态',
+  'column.epoch': '轮次',
+  'column.val_accuracy': '验证准确率',
+  'column.best_val_accuracy': '最佳验证准确率',
+  'column.test_accuracy': '测试准确率',
+  'column.train_accuracy': '训练准确率',
+  'column.val_loss': '验证损失',
+  'column.elapsed_seconds': '用时',
+  'column.samples_per_second': '每秒样本数',
   'dataset.digits': '手写数字 8 × 8',
   'dataset.fashion-mnist': 'Fashion-MNIST 服饰图片',
   'network.cnn': 'CNN',

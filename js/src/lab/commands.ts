@@ -3,5 +3,7 @@ export const Commands = {
   openStudio: 'lepton-lab:open-studio',
   showRuns: 'lepton-lab:show-runs',
   quickstart: 'lepton-lab:quickstart',
-  openCurve: 'lepton-lab:open-curve'
+  openCurve: 'lepton-lab:open-curve',
+  compare: 'lepton-lab:compare',
+  freeSpace: 'lepton-lab:free-space'
 } as const;

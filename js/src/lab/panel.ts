@@ -1,18 +1,23 @@
 import { ILayoutRestorer, type JupyterFrontEnd } from '@jupyterlab/application';
-import { ICommandPalette, WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, Notification, WidgetTracker } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
+import type { Widget } from '@lumino/widgets';
 
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { runPath, type Server } from '../server';
 import { BoardModel } from './board-model';
 import { Commands } from './commands';
+import { CompareTab } from './compare-tab';
 import { CurveTab } from './curve-tab';
 import { leptonIcon } from './icons';
 import { labLocale } from './locale';
 import { openQuickstart, openStudio } from './notebooks';
+import { watchEndings } from './notifier';
+import { RunActions } from './run-actions';
+import { RunMenu } from './run-menu';
 import { LabServer } from './server';
 import { Sidebar } from './sidebar';
 import { StatusItem } from './status-item';
@@ -32,11 +37,21 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
   const locale = labLocale(translator);
   const server = new LabServer(app.serviceManager.serverSettings);
   const board = new BoardModel(server);
-  const sidebar = new Sidebar(board, server, app.commands, locale);
+  const openCurve = (run_id: string): void => actions.attempt(app.commands.execute(Commands.openCurve, { run_id }));
+  const actions: RunActions = new RunActions(server, locale, openCurve);
+  const menu = new RunMenu(locale, actions, run_id => app.commands.execute(Commands.compare, { run_ids: [run_id] }));
+  const sidebar = new Sidebar({ board, server, kept: actions.kept, commands: app.commands, locale, menu });
   app.shell.add(sidebar, 'left', { rank: SIDEBAR_RANK, type: 'Lepton' });
   restorer?.add(sidebar, sidebar.id);
-  addCommands(app, server, locale, sidebar, restorer);
-  for (const command of [Commands.openStudio, Commands.showRuns, Commands.quickstart]) {
+  addCommands({ app, server, locale, board, actions, restorer }, sidebar);
+  tellEndings(app, board, locale);
+  for (const command of [
+    Commands.openStudio,
+    Commands.showRuns,
+    Commands.compare,
+    Commands.freeSpace,
+    Commands.quickstart
+  ]) {
     palette?.addItem({ command, category: locale.t('command.category') });
   }
   launcher?.add({
@@ -53,13 +68,8 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
   board.start();
 }
 
-function addCommands(
-  app: JupyterFrontEnd,
-  server: Server,
-  locale: Locale,
-  sidebar: Sidebar,
-  restorer: ILayoutRestorer | null
-): void {
+function addCommands(parts: RunParts, sidebar: Sidebar): void {
+  const { app, locale, actions } = parts;
   const folderOf = (args: object): string => ('cwd' in args && typeof args.cwd === 'string' ? args.cwd : '');
   app.commands.addCommand(Commands.openStudio, {
     label: args => locale.t(args.isLauncher ? 'launcher.studio' : 'command.open_studio'),
@@ -77,12 +87,33 @@ function addCommands(
     icon: leptonIcon,
     execute: () => app.shell.activateById(sidebar.id)
   });
-  addCurveCommand(app, server, locale, restorer);
+  app.commands.addCommand(Commands.freeSpace, {
+    label: locale.t('command.free_space'),
+    icon: leptonIcon,
+    execute: () => actions.attempt(actions.freeSpace())
+  });
+  addCurveCommand(parts);
+  addCompareCommand(parts);
+}
+
+/** What the commands for single runs need. */
+interface RunParts {
+  app: JupyterFrontEnd;
+  server: Server;
+  locale: Locale;
+  board: BoardModel;
+  actions: RunActions;
+  restorer: ILayoutRestorer | null;
 }
 
 /** Opens a run's curve as a tab, or shows the tab that is open; tabs come back with the layout. */
-function addCurveCommand(app: JupyterFrontEnd, server: Server, locale: Locale, restorer: ILayoutRestorer | null): void {
+function addCurveCommand({ app, server, locale, actions, restorer }: RunParts): void {
   const tracker = new WidgetTracker<CurveTab>({ namespace: 'lepton-lab-curves' });
+  const links = {
+    actions,
+    openCurve: (run_id: string) => actions.attempt(app.commands.execute(Commands.openCurve, { run_id })),
+    compare: (run_id: string) => actions.attempt(app.commands.execute(Commands.compare, { run_ids: [run_id] }))
+  };
   app.commands.addCommand(Commands.openCurve, {
     label: locale.t('command.open_curve'),
     icon: leptonIcon,
@@ -94,13 +125,10 @@ function addCurveCommand(app: JupyterFrontEnd, server: Server, locale: Locale, r
       let tab = tracker.find(each => each.run_id === run_id);
       if (!tab) {
         const { summary } = (await server.request('GET', runPath(run_id))) as { summary: RunSummary };
-        tab = new CurveTab(server, locale, summary);
+        tab = new CurveTab(server, locale, summary, links);
         await tracker.add(tab);
       }
-      if (!tab.isAttached) {
-        app.shell.add(tab, 'main');
-      }
-      app.shell.activateById(tab.id);
+      show(app, tab);
     }
   });
   if (restorer) {
@@ -110,4 +138,61 @@ function addCurveCommand(app: JupyterFrontEnd, server: Server, locale: Locale, r
       name: tab => tab.run_id
     });
   }
+}
+
+/** Opens the comparison, with the runs of `run_ids` added to it. */
+function addCompareCommand({ app, locale, board, actions, restorer }: RunParts): void {
+  const tracker = new WidgetTracker<CompareTab>({ namespace: 'lepton-lab-compare' });
+  const openCurve = (run_id: string): void => actions.attempt(app.commands.execute(Commands.openCurve, { run_id }));
+  app.commands.addCommand(Commands.compare, {
+    label: locale.t('command.compare'),
+    icon: leptonIcon,
+    execute: async args => {
+      let tab = tracker.find(each => !each.isDisposed);
+      if (!tab) {
+        tab = new CompareTab(board, actions.kept, locale, openCurve);
+        await tracker.add(tab);
+      }
+      tab.add(Array.isArray(args.run_ids) ? args.run_ids.map(String) : []);
+      show(app, tab);
+      await tracker.save(tab);
+    }
+  });
+  if (restorer) {
+    void restorer.restore(tracker, {
+      command: Commands.compare,
+      args: tab => ({ run_ids: tab.run_ids }),
+      name: () => 'compare'
+    });
+  }
+}
+
+function show(app: JupyterFrontEnd, tab: Widget): void {
+  if (!tab.isAttached) {
+    app.shell.add(tab, 'main');
+  }
+  app.shell.activateById(tab.id);
+}
+
+/** Says so when a run has finished or failed, wherever the person is in the application. */
+function tellEndings(app: JupyterFrontEnd, board: BoardModel, locale: Locale): void {
+  watchEndings(board, ({ run, kind }) => {
+    const actions = [
+      {
+        label: locale.t('panel.open_curve'),
+        callback: () => void app.commands.execute(Commands.openCurve, { run_id: run.run_id })
+      }
+    ];
+    const name = run.title || run.run_id;
+    if (kind === 'failed') {
+      Notification.error(locale.t('ended.failed', { name, message: run.message ?? '' }), { actions, autoClose: false });
+    } else {
+      const accuracy = run.test_accuracy ?? run.best_val_accuracy;
+      const said =
+        typeof accuracy === 'number'
+          ? locale.t('ended.finished_with', { name, accuracy: locale.fixed(accuracy, 4) })
+          : locale.t('ended.finished', { name });
+      Notification.success(said, { actions, autoClose: 10_000 });
+    }
+  });
 }

@@ -2,9 +2,13 @@ import { followTheme } from '../charts/theme';
 import { button, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
-import { icon } from '../view/icons';
+import { icon, type IconName } from '../view/icons';
+import { MeterGroup } from '../view/meter';
+import { machineReadings } from '../view/readings';
+import type { MachineSample } from '../kept';
 import { type BoardState, EMPTY_BOARD, type EndpointSummary } from './board';
 import { EndpointRow, type PanelActions, RunRow } from './rows';
+import { finds, SearchBar } from './search';
 import { deviceText } from './texts';
 
 interface Row<T> {
@@ -51,6 +55,11 @@ class RowList<T> {
   }
 }
 
+/** So many runs are shown at first; a button shows as many more. */
+const PAGE = 50;
+/** With so few runs there is nothing to search. */
+const FEW = 4;
+
 /** The sidebar's content: runs, endpoints and devices, live. */
 export class PanelView {
   readonly element: HTMLElement;
@@ -63,7 +72,14 @@ export class PanelView {
   private readonly _devicesSection: HTMLElement;
   private readonly _offline: HTMLElement;
   private readonly _unfollowTheme: () => void;
+  private readonly _search: SearchBar;
+  private readonly _noMatch: HTMLElement;
+  private readonly _more: HTMLButtonElement;
+  private readonly _meters = new MeterGroup();
   private _devicesDrawn = '';
+  private _shown = PAGE;
+  private _board = EMPTY_BOARD;
+  private _online = true;
 
   constructor(locale: Locale, actions: PanelActions) {
     this._locale = locale;
@@ -85,18 +101,41 @@ export class PanelView {
       h('p', {}, locale.t('panel.offline')),
       retry
     );
-    const add = button('', () => actions.newRun(), {
-      class: 'lp-row-action',
-      title: locale.t('panel.new_run'),
-      'aria-label': locale.t('panel.new_run')
+    const tool = (name: IconName, text: string, run: () => void): HTMLButtonElement => {
+      const element = button('', run, { class: 'lp-row-action', title: text, 'aria-label': text });
+      element.append(icon(name));
+      return element;
+    };
+    const tools = h(
+      'span',
+      { class: 'lp-tools' },
+      tool('compare', locale.t('panel.compare'), () => actions.compare()),
+      tool('add', locale.t('panel.new_run'), () => actions.newRun())
+    );
+    this._search = new SearchBar(locale, () => {
+      this._shown = PAGE;
+      this._showRuns();
     });
-    add.append(icon('add'));
-    this._devicesSection = this._section(locale.t('panel.devices'), null, this._devices);
+    this._noMatch = h('p', { class: 'lp-none', role: 'status', hidden: true }, locale.t('panel.no_match'));
+    this._more = button('', () => {
+      this._shown += PAGE;
+      this._showRuns();
+    });
+    this._more.classList.add('lp-more');
+    this._devicesSection = this._section(locale.t('panel.devices'), null, this._devices, this._meters.element);
     this.element = h(
       'div',
       { class: 'lepton lp-panel', lang: locale.tag },
       this._offline,
-      this._section(locale.t('panel.runs'), add, this._runs.element, this._noRuns),
+      this._section(
+        locale.t('panel.runs'),
+        tools,
+        this._search.element,
+        this._runs.element,
+        this._more,
+        this._noMatch,
+        this._noRuns
+      ),
       this._section(locale.t('panel.endpoints'), null, this._endpoints.element, this._noEndpoints),
       this._devicesSection
     );
@@ -104,18 +143,37 @@ export class PanelView {
   }
 
   update(board: BoardState, online: boolean): void {
-    this._runs.update(board.runs);
+    this._board = board;
+    this._online = online;
+    this._showRuns();
     this._endpoints.update(board.endpoints);
-    const known = board !== EMPTY_BOARD; // before the server's first answer nobody knows that there is nothing
-    setAttribute(this._noRuns, 'hidden', board.runs.length > 0 || !online || !known);
-    setAttribute(this._noEndpoints, 'hidden', board.endpoints.length > 0 || !known);
+    setAttribute(this._noEndpoints, 'hidden', board.endpoints.length > 0 || board === EMPTY_BOARD);
     setAttribute(this._offline, 'hidden', online);
     this._showDevices(board);
+  }
+
+  /** Shows what the machine uses. */
+  showMachine(samples: MachineSample[]): void {
+    this._meters.add(samples.map(sample => machineReadings(sample, this._locale)));
+    this._devicesSection.hidden = false;
   }
 
   dispose(): void {
     this._unfollowTheme();
     this.element.remove();
+  }
+
+  private _showRuns(): void {
+    const { runs } = this._board;
+    const found = runs.filter(run => finds(this._search.search, run));
+    this._runs.update(found.slice(0, this._shown));
+    const known = this._board !== EMPTY_BOARD; // before the server's first answer nobody knows that there is nothing
+    setAttribute(this._noRuns, 'hidden', runs.length > 0 || !this._online || !known);
+    setAttribute(this._noMatch, 'hidden', runs.length === 0 || found.length > 0);
+    this._search.show(runs.length > FEW || this._search.search.text !== '' || this._search.search.kind !== 'all');
+    const left = found.length - this._shown;
+    this._more.hidden = left <= 0;
+    this._more.textContent = this._locale.t('panel.show_more', { count: Math.min(left, PAGE), left });
   }
 
   private _section(title: string, tool: HTMLElement | null, ...content: HTMLElement[]): HTMLElement {
@@ -129,7 +187,7 @@ export class PanelView {
       return;
     }
     this._devicesDrawn = drawn;
-    this._devicesSection.hidden = slots.length === 0;
+    this._devicesSection.hidden = slots.length === 0 && this._meters.element.childElementCount === 0;
     this._devices.replaceChildren(...slots.map(([slot, run]) => this._device(slot, run)));
   }
 

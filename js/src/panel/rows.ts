@@ -15,6 +15,9 @@ export interface PanelActions {
   copyUrl(url: string): void;
   newRun(): void;
   retry(): void;
+  /** Opens what else can be done with a run, beside the button that was pressed. */
+  more(run: RunSummary, anchor: HTMLElement): void;
+  compare(): void;
 }
 
 function action(name: IconName, text: string, onClick: () => void): HTMLButtonElement {
@@ -31,16 +34,20 @@ export class RunRow {
   readonly element: HTMLElement;
   private readonly _locale: Locale;
   private readonly _name = h('b');
+  private readonly _pin = h('span', { class: 'lp-row-pin' });
+  private readonly _tags = h('span', { class: 'lp-row-tags' });
   private readonly _text = h('small');
   private readonly _bar = h('i');
   private readonly _progress: HTMLElement;
   private readonly _curve = h('span', { class: 'lp-row-curve' });
   private readonly _stop: HTMLButtonElement;
   private readonly _resume: HTMLButtonElement;
+  private _run: RunSummary;
   private _drawn = '';
 
   constructor(run: RunSummary, locale: Locale, actions: PanelActions) {
     this._locale = locale;
+    this._run = run;
     const { run_id } = run;
     const open = button('', () => actions.openCurve(run_id), { class: 'lp-row-main' });
     this._progress = h(
@@ -49,11 +56,15 @@ export class RunRow {
       this._bar
     );
     setAttribute(this._progress, 'aria-label', locale.t('panel.progress', { name: run_id }));
-    open.append(this._name, this._text, this._progress);
+    this._pin.append(icon('pin'));
+    setAttribute(this._pin, 'title', locale.t('panel.pinned'));
+    open.append(h('span', { class: 'lp-row-name' }, this._pin, this._name), this._text, this._tags, this._progress);
     this._stop = action('stop', locale.t('panel.stop_run'), () => actions.stopRun(run_id));
     this._resume = action('resume', locale.t('panel.resume_run'), () => actions.resumeRun(run_id));
     const curve = action('curve', locale.t('panel.open_curve'), () => actions.openCurve(run_id));
-    const buttons = h('span', { class: 'lp-row-actions' }, this._resume, this._stop, curve);
+    const more = action('more', locale.t('panel.more'), () => actions.more(this._run, more));
+    setAttribute(more, 'aria-haspopup', 'menu');
+    const buttons = h('span', { class: 'lp-row-actions' }, this._resume, this._stop, curve, more);
     setAttribute(buttons, 'role', 'group');
     setAttribute(buttons, 'aria-label', locale.t('panel.actions', { name: run_id }));
     const dot = h('i', { class: 'lp-dot', 'aria-hidden': 'true' });
@@ -63,13 +74,19 @@ export class RunRow {
 
   update(run: RunSummary): void {
     const text = runText(run, this._locale);
-    const drawn = JSON.stringify([run.name, text, run.state, progressOf(run), run.sparkline, run.reason]);
+    this._run = run;
+    const labels = [run.title, run.tags, run.note, run.pinned];
+    const drawn = JSON.stringify([run.name, text, run.state, progressOf(run), run.sparkline, run.reason, labels]);
     if (drawn === this._drawn) {
       return;
     }
     this._drawn = drawn;
     setAttribute(this.element, 'data-state', run.state);
-    setText(this._name, run.name || run.run_id);
+    setText(this._name, run.title || run.name || run.run_id);
+    setAttribute(this.element, 'title', [run.title ? run.run_id : '', run.note].filter(Boolean).join('\n') || null);
+    this._pin.hidden = !run.pinned;
+    this._tags.replaceChildren(...(run.tags ?? []).map(tag => h('span', { class: 'lp-tag' }, tag)));
+    this._tags.hidden = (run.tags ?? []).length === 0;
     setText(this._text, text);
     setAttribute(this._text, 'title', run.state === 'failed' ? text : null);
     this._showProgress(run);

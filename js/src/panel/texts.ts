@@ -9,9 +9,9 @@ export function runText(run: RunSummary, locale: Locale): string {
   const state = locale.word('state', run.state);
   switch (run.state) {
     case 'queued':
-      return (run.queue_position ?? 1) <= 1
-        ? locale.t('panel.next')
-        : locale.t('panel.place', { place: (run.queue_position ?? 1) - 1 });
+      return [queueText(run, locale), run.priority ? locale.t('panel.priority', { priority: run.priority }) : '']
+        .filter(Boolean)
+        .join(' · ');
     case 'running':
       return [epochOf(run, locale), timeLeft(run, locale)].filter(Boolean).join(' · ');
     case 'paused':
@@ -27,6 +27,11 @@ export function runText(run: RunSummary, locale: Locale): string {
     default:
       return state;
   }
+}
+
+function queueText(run: RunSummary, locale: Locale): string {
+  const place = run.queue_position ?? 1;
+  return place <= 1 ? locale.t('panel.next') : locale.t('panel.place', { place: place - 1 });
 }
 
 function epochOf(run: RunSummary, locale: Locale): string {

@@ -2,8 +2,10 @@
 
 import '../../style/studio-widget.css';
 import '../../style/panel.css';
+import '../../style/kept.css';
 
 import { Locale, languageOf } from '../../src/i18n';
+import { keptScenes } from './kept-scenes';
 import { panelScenes } from './panel-scenes';
 import { runScenes } from './run-scenes';
 import { studioScenes } from './studio-scenes';
@@ -21,6 +23,6 @@ if (width) {
 }
 document.body.append(host);
 
-const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes, ...panelScenes };
+const scenes: Record<string, Scene> = { ...runScenes, ...studioScenes, ...panelScenes, ...keptScenes };
 const locale = new Locale(languageOf(query.get('lang')));
 scenes[query.get('scene') ?? 'running']?.(host, locale);

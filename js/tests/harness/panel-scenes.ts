@@ -2,6 +2,7 @@ import type { Locale } from '../../src/i18n';
 import type { BoardState } from '../../src/panel/board';
 import { PanelView } from '../../src/panel/panel';
 import type { Scene } from './harness';
+import { MACHINE } from './kept-scenes';
 import { history } from './runs';
 
 const CURVE = [0.71, 0.8, 0.84, 0.87, 0.89, 0.9, 0.905, 0.92, 0.925, 0.931];
@@ -10,9 +11,15 @@ function board(): BoardState {
   const running = history({ state: 'running', epoch: 9 }).summary;
   return {
     runs: [
-      { ...running, step: 90, steps_total: 160, sparkline: CURVE },
-      { run_id: 'speech-digits-rnn-2', state: 'queued', queue_position: 1 },
-      { run_id: 'sentiment-gru-4', state: 'finished', test_accuracy: 0.781, sparkline: CURVE.slice(0, 6) },
+      { ...running, step: 90, steps_total: 160, sparkline: CURVE, tags: ['paper', 'baseline'], pinned: true },
+      { run_id: 'speech-digits-rnn-2', state: 'queued', queue_position: 1, priority: 5 },
+      {
+        run_id: 'sentiment-gru-4',
+        title: 'Sentiment, second try',
+        state: 'finished',
+        test_accuracy: 0.781,
+        sparkline: CURVE.slice(0, 6)
+      },
       { run_id: 'own-net-1', state: 'failed', reason: 'nan_loss', message: 'loss became NaN at step 412' },
       {
         run_id: 'digits-cnn-with-quite-a-long-name-12',
@@ -40,13 +47,18 @@ function panel(host: HTMLElement, locale: Locale, state: BoardState, online = tr
     stopEndpoint: nothing,
     copyUrl: nothing,
     newRun: nothing,
-    retry: nothing
+    retry: nothing,
+    more: nothing,
+    compare: nothing
   });
   const side = document.createElement('div');
   side.style.cssText = 'width:292px;background:var(--jp-layout-color1)';
   side.append(view.element);
   host.append(side);
   view.update(state, online);
+  if (online && state.runs.length > 0) {
+    view.showMachine(MACHINE);
+  }
 }
 
 export const panelScenes: Record<string, Scene> = {
