@@ -69,13 +69,13 @@ def test_runs_are_found_and_sorted(store, capsys):
     def names(*words: str) -> list[str]:
         return [run["run_id"] for run in said(capsys, "runs", *words)["runs"]]
 
-    assert names("--sort", "val_accuracy") == ["best", "middle", "worst", "waits"]
-    assert names("--sort", "val_accuracy", "--reverse") == ["worst", "middle", "best", "waits"]
+    assert names("--sort", "val_metric") == ["best", "middle", "worst", "waits"]
+    assert names("--sort", "val_metric", "--reverse") == ["worst", "middle", "best", "waits"]
     assert names("--sort", "val_loss", "--limit", "1") == ["best"]
     assert names("--sort", "name") == ["best", "middle", "waits", "worst"]
     assert names("--state", "queued") == ["waits"]
     assert names("--tag", "paper") == names("--search", "PAPER digits") == ["middle"]
-    with pytest.raises(UnknownName, match="val_accuracy"):
+    with pytest.raises(UnknownName, match="val_metric"):
         Session(store).runs(sort="accuracy")
 
 

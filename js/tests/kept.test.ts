@@ -38,6 +38,7 @@ function comparison(rows: Partial<ComparedRow>[]): Comparison {
         'train.batch_size': 64,
         state: 'finished',
         val_accuracy: null,
+        best_val_accuracy: null,
         val_loss: null,
         ...row
       }) as unknown as ComparedRow

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import accuracy, count, moment, seconds, table
+from lepton_lab.session.texts import count, metric, moment, score, seconds, table
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
     from lepton_lab.runs.compare import Comparison
     from lepton_lab.runs.housekeeping import GcPlan
 
-_FIGURES = ("epoch", "val_accuracy", "best_val_accuracy", "test_accuracy", "val_loss", "elapsed_seconds")
-"""The results that a comparison shows as text; its plain values have all of them."""
+_LEFT_OUT = ("train_loss", "samples_per_second", "step", "restarts")
+"""The results that a comparison leaves out as text; its plain values have all of them."""
 
 
 @dataclass(repr=False)
@@ -68,8 +68,8 @@ class RunDetails(Shown):
             ("note", s.note),
             ("pinned", "yes" if s.pinned else ""),
             ("epoch", f"{s.epoch or 0:.0f} of {s.epochs or 0}"),
-            ("validation accuracy", accuracy(s.val_accuracy)),
-            ("test accuracy", accuracy(s.test_accuracy)),
+            (f"validation {metric(s.metric)}", score(s.val_metric)),
+            (f"test {metric(s.metric)}", score(s.test_metric)),
             ("trained", seconds(s.elapsed_seconds)),
             ("started", moment(s.created)),
             ("waiting for data", waiting_words(s.waiting_fraction)),
@@ -103,7 +103,8 @@ class ComparisonView(Shown):
         """The columns that are worth a look: the run, the options that differ (or all), the results that there are."""
         kinds = {column.name: column for column in self.comparison.columns}
         options = [c.name for c in kinds.values() if c.kind == "option" and (c.differs or self.all_options)]
-        figures = [name for name in ("state", *_FIGURES) if any(row[name] is not None for row in self.comparison.rows)]
+        figures = [name for name, column in kinds.items() if column.kind == "result" and name not in _LEFT_OUT]
+        figures = [name for name in figures if any(row[name] is not None for row in self.comparison.rows)]
         return ["run_id", *options, *figures]
 
     def text_rows(self) -> list[list[str]]:
@@ -174,14 +175,17 @@ _CELLS: dict[str, Callable[[Any], str]] = {
 }
 
 
+_SCORES = ("val_", "best_val_", "train_", "test_")
+
+
 def cell_text(name: str, value: Any) -> str:
     """A cell's value as text."""
     if value is None:
         return "-"
     if name in _CELLS:
         return _CELLS[name](value)
-    if name.endswith(("accuracy", "loss")):
-        return accuracy(value)
+    if name.startswith(_SCORES) and isinstance(value, float):
+        return score(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import UnknownName
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import accuracy, count, moment, sparkline, table
+from lepton_lab.session.texts import count, moment, score, sparkline, table
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from lepton_lab.session.run import Run
 
 
-SORTS = ("created", "name", "state", "epoch", "val_accuracy", "test_accuracy", "val_loss", "elapsed_seconds")
-"""What a list of runs can be sorted by."""
+SORTS = ("created", "name", "state", "epoch", "val_metric", "test_metric", "val_loss", "elapsed_seconds")
+"""What a list of runs can be sorted by; `val_metric` is the figure that each run is judged by."""
 _UPWARDS = ("name", "state", "val_loss")
-"""Sorted from the smallest; the others from the largest."""
+"""Sorted from the smallest; figures that a run is judged by from the best, the others from the largest."""
 
 
 def sorted_runs(summaries: list[RunSummary], sort: str | None, reverse: bool = False) -> list[RunSummary]:
@@ -40,7 +40,10 @@ def sorted_runs(summaries: list[RunSummary], sort: str | None, reverse: bool = F
     name = "run_id" if sort == "name" else sort
     having = [each for each in summaries if getattr(each, name) is not None]
     missing = [each for each in summaries if getattr(each, name) is None]
-    having.sort(key=lambda each: getattr(each, name), reverse=(sort not in _UPWARDS) is not reverse)
+    if name.endswith("_metric"):
+        having.sort(key=lambda each: getattr(each, name) * (1 if each.higher_is_better else -1), reverse=not reverse)
+    else:
+        having.sort(key=lambda each: getattr(each, name), reverse=(sort not in _UPWARDS) is not reverse)
     return having + missing
 
 
@@ -82,8 +85,8 @@ class RunList(Shown):
                 s.run_id + (" (pinned)" if s.pinned else ""),
                 str(s.state),
                 f"{s.epoch or 0:.0f}/{s.epochs or 0}",
-                accuracy(s.val_accuracy),
-                accuracy(s.test_accuracy),
+                score(s.val_metric),
+                score(s.test_metric),
                 moment(s.created),
                 *([human_bytes(self.num_bytes(s.run_id))] if self.sizes else []),
                 *([", ".join(s.tags)] if has_tags else []),

@@ -20,7 +20,7 @@ _EXAMPLES = {
     "deploy": ("--name digits", "digits-cnn-1 --variant chosen --name small"),
     "predict": ("digits --row 0",),
     "set": ("--learning-rate 0.002",),
-    "runs": ("--state finished --sort test_accuracy --limit 5", "--search 'digits baseline'"),
+    "runs": ("--state finished --sort test_metric --limit 5", "--search 'digits baseline'"),
     "runs tag": ("digits-cnn-1 baseline paper",),
     "runs gc": ("--older-than-days 30", "--apply"),
     "fork": ("digits-cnn-1 --learning-rate 0.01", "digits-cnn-1 --step 400 --model-dropout 0.3"),

@@ -10,7 +10,7 @@ from lepton_lab.verbs.verb import Positional, Verb
 RUN = Positional("run", "A run's name (default: the last run)", "run")
 _ONE = Positional("run", "A run's name", "run", required=True)
 _SEVERAL = Positional("runs", "Names of runs", "run", required=True, many=True)
-_SORTS = ("created", "name", "state", "epoch", "val_accuracy", "test_accuracy", "val_loss", "elapsed_seconds")
+_SORTS = ("created", "name", "state", "epoch", "val_metric", "test_metric", "val_loss", "elapsed_seconds")
 _STATES = ("queued", "starting", "running", "paused", "stopping", "finished", "stopped", "failed")
 _NEW_NAME = Option("name", str, "Name of the new run")
 

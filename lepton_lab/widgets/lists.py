@@ -6,7 +6,7 @@ from typing import Any
 
 from lepton_lab.session import EndpointList, RunList, Status
 from lepton_lab.session.answers import megabytes
-from lepton_lab.session.texts import accuracy, count, moment, seconds
+from lepton_lab.session.texts import count, moment, score, seconds
 from lepton_lab.widgets.html import Markup, card, facts, join, note, state_chip, table, tag
 from lepton_lab.widgets.picture import spark_svg
 
@@ -20,8 +20,8 @@ def runs_card(runs: RunList) -> Markup:
             run_name(s),
             state_chip(s.state),
             f"{s.epoch or 0:.0f} of {s.epochs or 0}",
-            accuracy(s.val_accuracy),
-            accuracy(s.test_accuracy),
+            score(s.val_metric),
+            score(s.test_metric),
             seconds(s.elapsed_seconds),
             moment(s.created),
             *([megabytes(runs.num_bytes(s.run_id))] if runs.sizes else []),

@@ -5,14 +5,21 @@ import type { Locale } from '../i18n';
 import type { Comparison } from '../kept';
 import type { RunSummary } from '../protocol';
 import { icon } from '../view/icons';
+import { capital } from '../view/words';
 import { strokeOf } from './colours';
 import { CompareTable } from './compare-table';
 import { OverlayChart, type OverlayLine } from './overlay-chart';
 import { RunPicker } from './picker';
-import { comparisonCsv, DEFAULT_TABLE, shownColumns, shownRows, type TableOptions } from './table-model';
-
-const CURVES = ['val_accuracy', 'train_accuracy', 'val_loss', 'train_loss'] as const;
-type Curve = (typeof CURVES)[number];
+import {
+  columnText,
+  comparisonCsv,
+  curvesOf,
+  DEFAULT_TABLE,
+  isUpwards,
+  shownColumns,
+  shownRows,
+  type TableOptions
+} from './table-model';
 
 export interface CompareActions {
   /** The runs that are compared have changed. */
@@ -28,12 +35,13 @@ export class CompareView {
   private readonly _picker: RunPicker;
   private readonly _chart: OverlayChart;
   private readonly _table: CompareTable;
-  private readonly _curves = new Map<Curve, HTMLButtonElement>();
+  private readonly _toggles: HTMLElement;
+  private _curves: string[] = [];
   private readonly _note = h('p', { class: 'lp-none', role: 'status' });
   private readonly _main = h('div', { class: 'lp-compare-main' });
   private readonly _unfollowTheme: () => void;
   private _options: TableOptions = DEFAULT_TABLE;
-  private _curve: Curve = 'val_accuracy';
+  private _curve = '';
   private _chosen: string[] = [];
   private _comparison: Comparison | null = null;
 
@@ -48,7 +56,8 @@ export class CompareView {
       open: run_id => actions.openCurve(run_id),
       point: run_id => this._chart.highlight(run_id)
     });
-    this._main.append(this._switches(), this._chart.element, this._tools(), this._table.element);
+    this._toggles = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': locale.t('chart.show') });
+    this._main.append(this._toggles, this._chart.element, this._tools(), this._table.element);
     this.element = h(
       'section',
       { class: 'lepton lp-compare', lang: locale.tag, 'aria-label': locale.t('compare.title') },
@@ -59,7 +68,6 @@ export class CompareView {
       this._draw();
       this._chart.recolour();
     });
-    this._showCurve();
     this._draw();
   }
 
@@ -87,22 +95,24 @@ export class CompareView {
     this.element.remove();
   }
 
-  private _switches(): HTMLElement {
-    const group = h('div', { class: 'lp-toggles', role: 'group', 'aria-label': this._locale.t('chart.show') });
-    for (const curve of CURVES) {
-      const toggle = button(
-        this._locale.t(`stat.${curve}`),
-        () => {
+  /** A button for each curve that there is, the chosen one pressed. */
+  private _showCurves(comparison: Comparison): void {
+    const curves = curvesOf(comparison);
+    if (curves.join() !== this._curves.join()) {
+      this._curves = curves;
+      this._curve = curves.includes(this._curve) ? this._curve : (curves[0] ?? '');
+      const toggles = curves.map(curve => {
+        const choose = (): void => {
           this._curve = curve;
-          this._showCurve();
           this._draw();
-        },
-        { class: 'lp-toggle' }
-      );
-      this._curves.set(curve, toggle);
-      group.append(toggle);
+        };
+        return button(capital(columnText(curve, this._locale)), choose, { class: 'lp-toggle', 'data-curve': curve });
+      });
+      this._toggles.replaceChildren(...toggles);
     }
-    return group;
+    for (const toggle of this._toggles.querySelectorAll('button')) {
+      setAttribute(toggle, 'aria-pressed', String(toggle.dataset.curve === this._curve));
+    }
   }
 
   private _tools(): HTMLElement {
@@ -129,12 +139,6 @@ export class CompareView {
     );
   }
 
-  private _showCurve(): void {
-    for (const [curve, toggle] of this._curves) {
-      setAttribute(toggle, 'aria-pressed', String(curve === this._curve));
-    }
-  }
-
   private _choose(run_id: string, chosen: boolean): void {
     const others = this._chosen.filter(each => each !== run_id);
     this._actions.choose(chosen ? [...others, run_id] : others);
@@ -149,7 +153,7 @@ export class CompareView {
   private _sortBy(name: string): void {
     const same = this._options.sort === name;
     const isFigure = this._comparison?.rows.some(row => typeof row[name] === 'number') ?? false;
-    const upwards = !isFigure || name.endsWith('loss') || name === 'elapsed_seconds';
+    const upwards = !isFigure || isUpwards(name);
     this._change({ sort: name, descending: same ? !this._options.descending : !upwards });
   }
 
@@ -167,7 +171,8 @@ export class CompareView {
     const dark = pageTheme() === 'dark';
     const strokes = new Map(this._chosen.map((run_id, index) => [run_id, strokeOf(index, dark)]));
     this._table.update(columns, rows, this._options, strokes);
-    const name = this._locale.t(`stat.${this._curve}`);
+    this._showCurves(comparison);
+    const name = capital(columnText(this._curve, this._locale));
     setAttribute(
       this._chart.element,
       'aria-label',

@@ -1,6 +1,7 @@
 /** The rows and columns that the comparison shows: chosen, filtered, sorted, as text and as CSV. */
 
 import type { Locale } from '../i18n';
+import { scoreText } from '../view/words';
 import type { Cell, Column, ComparedRow, Comparison } from '../kept';
 
 export interface TableOptions {
@@ -14,17 +15,9 @@ export interface TableOptions {
 
 export const DEFAULT_TABLE: TableOptions = { sort: null, descending: false, filter: '', all_options: false };
 
-const RESULTS = [
-  'state',
-  'best_val_accuracy',
-  'val_accuracy',
-  'test_accuracy',
-  'val_loss',
-  'train_accuracy',
-  'epoch',
-  'elapsed_seconds',
-  'samples_per_second'
-];
+/** Results that say little beside the others; the CSV file of the verbs has them. */
+const LEFT_OUT = new Set(['step', 'restarts', 'train_loss']);
+const SCORE = /^(best_val|val|train|test)_(.+)$/;
 
 /** The columns worth a look: tags where there are some, the options that differ (or all), the results that are there. */
 export function shownColumns(comparison: Comparison, options: TableOptions): Column[] {
@@ -34,7 +27,10 @@ export function shownColumns(comparison: Comparison, options: TableOptions): Col
   const chosen = comparison.columns
     .filter(column => column.kind === 'option' && (options.all_options || column.differs))
     .map(column => column.name);
-  const results = RESULTS.filter(has);
+  const results = comparison.columns
+    .filter(column => column.kind === 'result' && !LEFT_OUT.has(column.name))
+    .map(column => column.name)
+    .filter(has);
   return [...labels, ...chosen, ...results].flatMap(name => by.get(name) ?? []);
 }
 
@@ -73,8 +69,24 @@ function compareCells(left: Cell, right: Cell): number {
   return String(left).localeCompare(String(right), undefined, { numeric: true });
 }
 
+/** The curves that there are to draw: the figures that the runs are judged by, then the losses. */
+export function curvesOf(comparison: Comparison): string[] {
+  const metrics = comparison.columns.flatMap(column => /^best_val_(.+)$/.exec(column.name)?.[1] ?? []);
+  return [...metrics.flatMap(metric => [`val_${metric}`, `train_${metric}`]), 'val_loss', 'train_loss'];
+}
+
+/** Whether the smaller value of a column is the better one, or is wanted first. */
+export function isUpwards(name: string): boolean {
+  return /(loss|mae|mse|rmse|perplexity|seconds)$/.test(name);
+}
+
 /** A column as a person reads it: "train.learning_rate" is "learning rate". */
 export function columnText(name: string, locale: Locale): string {
+  const [, part, figure] = SCORE.exec(name) ?? [];
+  if (part && figure) {
+    const metric = figure === 'loss' ? locale.t('chart.loss') : locale.word('metric', figure, figure);
+    return locale.t(`compare.part.${part as 'best_val' | 'val' | 'train' | 'test'}`, { metric });
+  }
   const last = name.slice(name.lastIndexOf('.') + 1);
   return locale.word('column', name, locale.word('field', name, last.replace(/_/g, ' ')));
 }
@@ -90,8 +102,8 @@ export function cellText(column: Column, value: Cell, locale: Locale): string {
   if (typeof value !== 'number') {
     return column.name === 'state' ? locale.word('state', String(value)) : String(value);
   }
-  if (column.name.endsWith('_accuracy')) {
-    return locale.fixed(value, 4);
+  if (SCORE.test(column.name)) {
+    return scoreText(value, locale);
   }
   switch (column.name) {
     case 'elapsed_seconds':

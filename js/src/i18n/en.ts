@@ -372,6 +372,10 @@ export const en = {
   'space.freed': '{bytes} were freed.',
   'space.nothing': 'There is nothing to free.',
 
+  'compare.part.val': 'validation {metric}',
+  'compare.part.best_val': 'best validation {metric}',
+  'compare.part.train': 'training {metric}',
+  'compare.part.test': 'test {metric}',
   'compare.title': 'Compare runs',
   'compare.pick': 'Runs',
   'compare.more': 'and {count} more; type a word to find them',
@@ -383,7 +387,7 @@ export const en = {
   'compare.remove': 'Take {run} out of the comparison',
 
   'ended.finished': '{name} has finished.',
-  'ended.finished_with': '{name} has finished: accuracy {accuracy}.',
+  'ended.finished_with': '{name} has finished: {metric} {score}.',
   'ended.failed': '{name} failed: {message}',
 
   'command.compare': 'Compare Runs',

@@ -371,6 +371,10 @@ export const zh: Record<keyof typeof en, string> = {
   'space.freed': '已释放 {bytes}。',
   'space.nothing': '没有可释放的空间。',
 
+  'compare.part.val': '验证{metric}',
+  'compare.part.best_val': '最佳验证{metric}',
+  'compare.part.train': '训练{metric}',
+  'compare.part.test': '测试{metric}',
   'compare.title': '比较运行',
   'compare.pick': '运行',
   'compare.more': '另有 {count} 个；输入文字查找',
@@ -382,7 +386,7 @@ export const zh: Record<keyof typeof en, string> = {
   'compare.remove': '将 {run} 移出比较',
 
   'ended.finished': '{name} 已完成。',
-  'ended.finished_with': '{name} 已完成：准确率 {accuracy}。',
+  'ended.finished_with': '{name} 已完成：{metric} {score}。',
   'ended.failed': '{name} 失败：{message}',
 
   'command.compare': '比较运行',

@@ -5,9 +5,11 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
 
+import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { runPath, type Server } from '../server';
+import { metricName, scoreText } from '../view/words';
 import { BoardModel } from './board-model';
 import { Commands } from './commands';
 import { CompareTab } from './compare-tab';
@@ -187,10 +189,14 @@ function tellEndings(app: JupyterFrontEnd, board: BoardModel, locale: Locale): v
     if (kind === 'failed') {
       Notification.error(locale.t('ended.failed', { name, message: run.message ?? '' }), { actions, autoClose: false });
     } else {
-      const accuracy = run.test_accuracy ?? run.best_val_accuracy;
+      const score = partScore(run, 'test') ?? partScore(run, 'best_val');
       const said =
-        typeof accuracy === 'number'
-          ? locale.t('ended.finished_with', { name, accuracy: locale.fixed(accuracy, 4) })
+        score !== null
+          ? locale.t('ended.finished_with', {
+              name,
+              metric: metricName(run, locale),
+              score: scoreText(score, locale)
+            })
           : locale.t('ended.finished', { name });
       Notification.success(said, { actions, autoClose: 10_000 });
     }
