@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from lepton_lab.data import PreparedDataset
     from lepton_lab.specs import RunSpec
-    from lepton_lab.training.loop import Outcome
+    from lepton_lab.training.outcome import Outcome
     from lepton_lab.training.steering import Command
 
 SUPERVISOR_SECONDS = 2.0

@@ -52,6 +52,24 @@ def _shortage(error: BaseException, batch_size: int | None) -> RunFailed | None:
     return None
 
 
+def not_finite(what: str, *, step: int, epoch: float, rate: float, saved_step: int) -> RunFailed:
+    """The failure of a run whose numbers have become infinite or nan.
+
+    Args:
+        what: "the training loss became nan", say.
+        step: Steps done.
+        epoch: The same in epochs.
+        rate: Learning rate of the step.
+        saved_step: Step of the last checkpoint; negative where there is none.
+    """
+    kept = f"The checkpoint of step {saved_step} is kept. " if saved_step >= 0 else ""
+    return RunFailed(
+        f"Training stopped at step {step} (epoch {epoch:.1f}) because {what}. {kept}Try a learning rate below "
+        f"{rate:.2g}, a clip_norm of 1, or look for wrong values in the data.",
+        "nan_loss",
+    )
+
+
 def is_memory_shortage(error: BaseException) -> bool:
     """Whether the computer's or the GPU's memory was full."""
     return isinstance(error, MemoryError | GPU_MEMORY_ERROR) or _is_cpu_memory(error)

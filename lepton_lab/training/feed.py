@@ -47,13 +47,16 @@ class Feed:
 
     def at(self, step: int) -> Batch:
         """The batch of a step; steps count from 0 through the whole run."""
-        place = step - self._first
-        if not 0 <= place < len(self._block):
-            self._gather(step)
-            place = step - self._first
-        return self._block[place]
+        if not self.holds(step):
+            self.gather(step)
+        return self._block[step - self._first]
 
-    def _gather(self, step: int) -> None:
+    def holds(self, step: int) -> bool:
+        """Whether the batch of a step is there already."""
+        return 0 <= step - self._first < len(self._block)
+
+    def gather(self, step: int) -> None:
+        """Gathers the block that a step is in."""
         self._block = []  # the old block goes before the new one comes
         steps_per_epoch = self._sampler.steps_per_epoch
         epoch, batch = divmod(step, steps_per_epoch)

@@ -19,30 +19,28 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lepton_lab.errors import RunFailed
-from lepton_lab.runs.atomic import read_json, write_json
-from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
+from lepton_lab.runs.checkpoints import new_checkpoint
 from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.best import Best
 from lepton_lab.training.callbacks import with_callbacks
 from lepton_lab.training.epochs import EpochLog
-from lepton_lab.training.failures import is_memory_shortage
-from lepton_lab.training.finder import find_learning_rate
+from lepton_lab.training.failures import is_memory_shortage, not_finite
 from lepton_lab.training.meter import Meter
 from lepton_lab.training.objective import Scores
-from lepton_lab.training.plan import Plan
+from lepton_lab.training.outcome import Outcome
 from lepton_lab.training.progress import Events, Progress
 from lepton_lab.training.resident import Batch
+from lepton_lab.training.resuming import keep_plan, known_plan, last_saved
 from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
-from lepton_lab.training.setup import environment, make_optimizer, prepare
+from lepton_lab.training.setup import announcement, prepare, with_found_rate
 from lepton_lab.training.steering import Control, Steering
 from lepton_lab.training.step import NonFiniteLoss, Step
 from lepton_lab.training.tensorboard import TensorBoard
@@ -50,33 +48,6 @@ from lepton_lab.training.validation import samples, score
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
-
-PLAN_FILE = "plan.json"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How training ended.
-
-    Attributes:
-        state: "finished" or "stopped".
-        module: The network; with its best weights when finished.
-        plan: How it was trained.
-        step: Steps done.
-        epoch: Epochs done, with the fraction of the open one.
-        metric: Name of the figure that epochs are judged by.
-        best_val_metric: Of the best epoch; None without a validation part or before the first epoch ended.
-        seconds: Training time, pauses left out, restarts added up.
-    """
-
-    state: Literal["finished", "stopped"]
-    module: nn.Module
-    plan: Plan
-    step: int
-    epoch: float
-    metric: str
-    best_val_metric: float | None
-    seconds: float
 
 
 def train(
@@ -125,16 +96,15 @@ class Training:
     ) -> None:
         self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
         self._train_spec = train_spec
-        saved = self._load()
-        self._parts = parts = prepare(dataset, model_spec, train_spec, plan=self._known_plan(), saved=saved)
-        plan = parts.plan
+        saved = last_saved(run_dir, events)
+        parts = prepare(dataset, model_spec, train_spec, plan=known_plan(run_dir), saved=saved)
         own = getattr(parts.module, "callbacks", ())
-        board = [TensorBoard(run_dir / "tensorboard")] if plan.tensorboard else []
+        board = [TensorBoard(run_dir / "tensorboard")] if parts.plan.tensorboard else []
         self._events = events = with_callbacks(events, [*board, *callbacks, *own])
-        if saved is None and plan.find_learning_rate:
-            plan = self._with_found_rate(plan)
-        if not (run_dir / PLAN_FILE).exists():
-            write_json(run_dir / PLAN_FILE, plan.to_dict())
+        if saved is None and parts.plan.find_learning_rate:
+            parts = with_found_rate(parts, events)
+        self._parts, plan = parts, parts.plan
+        keep_plan(run_dir, plan)
         metric = parts.objective.metric
         self._steps_per_epoch = parts.sampler.steps_per_epoch
         self._step = Step(parts.module, parts.optimizer, parts.objective, plan)
@@ -159,21 +129,12 @@ class Training:
             self._take_step()
         return self._stop() if self._steering.stopped_by is not None else self._finish()
 
-    def _with_found_rate(self, plan: Plan) -> Plan:
-        """The plan with the learning rate of a short trial."""
-        parts = self._parts
-        found = find_learning_rate(parts.module, parts.objective, parts.feed, plan, make_optimizer)
-        self._events.append(
-            "LearningRateFound", learning_rate=found.learning_rate, rates=found.rates, losses=found.losses
-        )
-        reason = f"{found.learning_rate:.3g} because the loss fell fastest there in a trial of {len(found.rates)} steps"
-        plan = replace(plan, learning_rate=found.learning_rate, choices={**plan.choices, "learning_rate": reason})
-        self._parts = replace(parts, plan=plan)
-        return plan
-
     def _take_step(self) -> None:
-        with self._progress.waiting():
-            batch = self._parts.feed.at(self.num_steps)
+        feed = self._parts.feed
+        if not feed.holds(self.num_steps):
+            with self._progress.waiting():
+                feed.gather(self.num_steps)
+        batch = feed.at(self.num_steps)
         try:
             loss, outputs = self._update(batch, self._schedule.at(self.num_steps))
         except NonFiniteLoss as error:
@@ -338,17 +299,6 @@ class Training:
             "seconds": self._seconds(),
         }
 
-    def _load(self) -> checkpoints.Saved | None:
-        def tell(step: int, problem: str) -> None:
-            self._events.append("CheckpointBroken", step=step, message=problem)
-
-        found = latest_checkpoint(self._run_dir, tell)
-        return checkpoints.read(found[1]) if found else None
-
-    def _known_plan(self) -> Plan | None:
-        path = self._run_dir / PLAN_FILE
-        return Plan(**read_json(path)) if path.exists() else None
-
     def _restore(self, saved: checkpoints.Saved) -> None:
         """Takes back where a checkpoint stood; one that a run was forked from may leave parts to begin anew."""
         state, plan = saved.state, self._parts.plan
@@ -365,40 +315,14 @@ class Training:
         if "random" in state:
             checkpoints.set_random_state(state["random"])
 
-    def _announce(self) -> None:
-        parts, plan = self._parts, self._parts.plan
-        self._events.append(
-            "RunStarted",
-            device=plan.device,
-            precision=plan.precision,
-            threads=plan.threads,
-            steps_per_epoch=self._steps_per_epoch,
-            steps_total=parts.steps_total,
-            epochs=plan.epochs,
-            num_parameters=parts.num_parameters,
-            train_rows=len(parts.train_rows),
-            val_rows=len(parts.validation_rows) if parts.validation_rows is not None else 0,
-            batch_size=plan.batch_size,
-            learning_rate=plan.learning_rate,
-            metric=self._meter.metric.name,
-            higher_is_better=self._meter.metric.higher_is_better,
-            from_step=self.num_steps,
-            environment=environment(),
-            choices=plan.choices,
-            options={key: value for key, value in plan.to_dict().items() if key != "choices"},
-        )
-        self._progress.resume(self._clock(), self.num_steps)
-
     def _seconds(self) -> float:
         return self._seconds_before + self._clock() - self._began
 
+    def _announce(self) -> None:
+        self._events.append("RunStarted", **announcement(self._parts, from_step=self.num_steps))
+        self._progress.resume(self._clock(), self.num_steps)
+
     def _not_finite(self, what: str) -> RunFailed:
         self._epochs.flush()
-        epoch = self.num_steps / self._steps_per_epoch
-        rate = self._schedule.at(self.num_steps)
-        kept = f"The checkpoint of step {self._saved_step} is kept. " if self._saved_step >= 0 else ""
-        return RunFailed(
-            f"Training stopped at step {self.num_steps} (epoch {epoch:.1f}) because {what}. {kept}Try a learning "
-            f"rate below {rate:.2g}, a clip_norm of 1, or look for wrong values in the data.",
-            "nan_loss",
-        )
+        epoch, rate = self.num_steps / self._steps_per_epoch, self._schedule.at(self.num_steps)
+        return not_finite(what, step=self.num_steps, epoch=epoch, rate=rate, saved_step=self._saved_step)

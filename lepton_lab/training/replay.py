@@ -16,7 +16,8 @@ from lepton_lab.data import load
 from lepton_lab.errors import RunError
 from lepton_lab.runs.checkpoints import all_steps, checkpoint_at, latest_checkpoint
 from lepton_lab.runs.record import RunRecord
-from lepton_lab.training.loop import PLAN_FILE, train
+from lepton_lab.training.loop import train
+from lepton_lab.training.resuming import PLAN_FILE
 from lepton_lab.training.steering import Command
 
 _NEVER_SECONDS = 86_400.0

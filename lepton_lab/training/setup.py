@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,11 +19,13 @@ from lepton_lab.training.augment import make_change
 from lepton_lab.training.averages import Average
 from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
 from lepton_lab.training.feed import Feed
+from lepton_lab.training.finder import find_learning_rate
 from lepton_lab.training.losses import balanced_weights, count_classes
 from lepton_lab.training.muon import Muon, edges_of
 from lepton_lab.training.objective import Objective, objective_for
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
 from lepton_lab.training.plan import Network, Plan, make_plan
+from lepton_lab.training.progress import Events
 from lepton_lab.training.resident import Rows, place
 from lepton_lab.training.sampler import Sampler
 
@@ -131,6 +133,40 @@ def _load_weights(module: nn.Module, weights: Tensors) -> None:
         raise ModelError(
             f"The checkpoint's weights do not fit this network: {said} Fork it with the network's options as they were."
         ) from error
+
+
+def with_found_rate(parts: Parts, events: Events) -> Parts:
+    """The parts with the learning rate of a short trial, of which `LearningRateFound` tells."""
+    plan = parts.plan
+    found = find_learning_rate(parts.module, parts.objective, parts.feed, plan, make_optimizer)
+    events.append("LearningRateFound", learning_rate=found.learning_rate, rates=found.rates, losses=found.losses)
+    reason = f"{found.learning_rate:.3g} because the loss fell fastest there in a trial of {len(found.rates)} steps"
+    choices = {**plan.choices, "learning_rate": reason}
+    return replace(parts, plan=replace(plan, learning_rate=found.learning_rate, choices=choices))
+
+
+def announcement(parts: Parts, *, from_step: int) -> dict[str, Any]:
+    """What `RunStarted` tells: how the run trains, on what, and why so."""
+    plan, metric = parts.plan, parts.objective.metric
+    return {
+        "device": plan.device,
+        "precision": plan.precision,
+        "threads": plan.threads,
+        "steps_per_epoch": parts.sampler.steps_per_epoch,
+        "steps_total": parts.steps_total,
+        "epochs": plan.epochs,
+        "num_parameters": parts.num_parameters,
+        "train_rows": len(parts.train_rows),
+        "val_rows": len(parts.validation_rows) if parts.validation_rows is not None else 0,
+        "batch_size": plan.batch_size,
+        "learning_rate": plan.learning_rate,
+        "metric": metric.name,
+        "higher_is_better": metric.higher_is_better,
+        "from_step": from_step,
+        "environment": environment(),
+        "choices": plan.choices,
+        "options": {key: value for key, value in plan.to_dict().items() if key != "choices"},
+    }
 
 
 def make_optimizer(module: nn.Module, plan: Plan) -> Optimizer:

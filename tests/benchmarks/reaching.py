@@ -98,6 +98,7 @@ def tutorial(task: Task, material: Path, store: Store, seed: int) -> dict[str, f
             loss.item()
         seconds, cpu, epoch = seconds + time.perf_counter() - began, cpu + time.process_time() - began_cpu, epoch + 1
         accuracy = accuracy_of(module, test_loader)
+        print(f"epoch {epoch}: {accuracy:.4f} after {cpu:.1f} processor seconds", file=sys.stderr, flush=True)
     return {"seconds": seconds, "cpu_seconds": cpu, "epochs": epoch, "accuracy": accuracy, "peak_mb": peak_mb()}
 
 

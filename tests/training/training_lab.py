@@ -13,7 +13,8 @@ from lepton_lab.data.targets import Target
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.events import EventLog, read_events
 from lepton_lab.specs import ModelSpec, Problem, TrainSpec
-from lepton_lab.training.loop import Outcome, train
+from lepton_lab.training.loop import train
+from lepton_lab.training.outcome import Outcome
 from lepton_lab.training.steering import Command
 
 
