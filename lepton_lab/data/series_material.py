@@ -72,6 +72,12 @@ class SeriesMaterial(Material):
     def problem(self, preparation: Preparation) -> Problem:
         shape = (self.horizon, len(self.classes))
         extra: dict[str, Any] = {"step_seconds": self.step_seconds} if self.step_seconds else {}
+        fields = preparation.to_dict()
+        mean, std = np.asarray(fields["mean"]), np.asarray(fields["std"])
+        target = self.labelling(np.arange(0))
+        scale, shift = std / target.std, (mean - target.mean) / target.std
+        if not (np.allclose(scale, 1) and np.allclose(shift, 0)):  # windows are not scaled as forecasts are
+            extra |= {"label_scale": scale.tolist(), "label_shift": shift.tolist()}
         return Problem(
             "forecasting", "series", preparation.input_shape, shape, classes=tuple(self.classes), extra=extra
         )

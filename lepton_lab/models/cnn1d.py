@@ -6,16 +6,18 @@ Shape suffixes: B rows, T steps, F features, K answers.
 from __future__ import annotations
 
 import itertools
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lepton_lab.models.reading import Steps, pool, valid
+from lepton_lab.models.reading import TEXT_STEPS, Steps, dropout_of, pool, valid
 from lepton_lab.specs import Cnn1dOptions, Problem
 
 KERNELS = {"text": (2, 3, 4, 5), "other": (3, 9, 19)}
 """Lengths of the filters: n-grams of a text, short and long shapes of a signal."""
+
+CHANNELS = {"text": 256, "other": 96}
 
 BLOCKS = {"text": 1, "other": 3}
 
@@ -61,13 +63,15 @@ class Cnn1d(nn.Module):
     def __init__(self, problem: Problem, options: Cnn1dOptions) -> None:
         super().__init__()
         kind = "text" if problem.modality == "text" else "other"
-        self.steps = Steps(problem, options.embedding, options.dropout)
-        widths = [self.steps.num_features, *[options.channels] * (options.blocks or BLOCKS[kind])]
+        dropout = dropout_of(problem, options.dropout)
+        self.training_defaults: dict[str, Any] = {"steps": TEXT_STEPS} if kind == "text" else {}
+        self.steps = Steps(problem, options.embedding, dropout)
+        widths = [self.steps.num_features, *[options.channels or CHANNELS[kind]] * (options.blocks or BLOCKS[kind])]
         self.blocks = nn.ModuleList(
             Block(num_in, num_out, KERNELS[kind], has_norm=kind != "text")
             for num_in, num_out in itertools.pairwise(widths)
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * widths[-1], problem.num_outputs)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:

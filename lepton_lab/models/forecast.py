@@ -30,6 +30,17 @@ def forecast_columns(problem: Problem) -> list[int]:
     return columns
 
 
+def units(problem: Problem) -> tuple[Tensor, Tensor]:
+    """How a forecast is written where a window is scaled in another way: `window * scale + shift`, (G,) and (G,).
+
+    `extra` names both as "label_scale" and "label_shift"; without them windows and forecasts are in the same units.
+    """
+    wanted = problem.output_shape[-1]
+    scale = torch.tensor(problem.extra.get("label_scale") or [1.0] * wanted, dtype=torch.float32)
+    shift = torch.tensor(problem.extra.get("label_shift") or [0.0] * wanted, dtype=torch.float32)
+    return scale, shift
+
+
 def as_rows(problem: Problem) -> Problem:
     """The problem of a network inside a `Forecaster`: sequences in, all steps ahead as one row of numbers out."""
     num_ahead, num_series = problem.output_shape
@@ -45,6 +56,8 @@ class Forecaster(nn.Module):
     """
 
     targets: Tensor
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, network: nn.Module, problem: Problem) -> None:
         super().__init__()
@@ -53,10 +66,13 @@ class Forecaster(nn.Module):
         self.training_defaults: dict[str, float] = getattr(network, "training_defaults", {})
         self.num_ahead, self.num_series = problem.output_shape
         self.register_buffer("targets", torch.tensor(forecast_columns(problem)), persistent=False)
+        scale, shift = units(problem)
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, windows_BLF: Tensor) -> Tensor:
-        """Forecasts (B, H, G) of windows (B, L, F), in the same units."""
+        """Forecasts (B, H, G), in the units of the labels, of windows (B, L, F)."""
         last_B1F = windows_BLF[:, -1:, :]
         ahead = self.network(windows_BLF - last_B1F).unflatten(1, (self.num_ahead, self.num_series))
-        forecasts_BHG: Tensor = ahead + last_B1F.index_select(2, self.targets)
+        forecasts_BHG: Tensor = ahead + last_B1F.index_select(2, self.targets) * self.scale + self.shift
         return forecasts_BHG

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool1d, pad
 
-from lepton_lab.models.forecast import forecast_columns
+from lepton_lab.models.forecast import forecast_columns, units
 from lepton_lab.specs import LinearOptions, Problem
 
 
@@ -29,6 +29,8 @@ class Linear(nn.Module):
     """Peak learning rates that suit this network, by optimizer."""
 
     targets: Tensor
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, problem: Problem, options: LinearOptions) -> None:
         super().__init__()
@@ -39,10 +41,13 @@ class Linear(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         self.register_buffer("targets", torch.tensor(forecast_columns(problem)), persistent=False)
+        scale, shift = units(problem)
+        self.register_buffer("scale", scale[:, None], persistent=False)
+        self.register_buffer("shift", shift[:, None], persistent=False)
 
     def forward(self, windows_BLF: Tensor) -> Tensor:
-        """Forecasts (B, H, G) of windows (B, L, F), in the same units; untrained, the last value goes on."""
-        known_BGL = windows_BLF.index_select(2, self.targets).transpose(1, 2)
+        """Forecasts (B, H, G) of windows (B, L, F), in the units of the labels; untrained, the last value goes on."""
+        known_BGL = windows_BLF.index_select(2, self.targets).transpose(1, 2) * self.scale + self.shift
         last_BG1 = known_BGL[:, :, -1:]
         known_BGL = known_BGL - last_BG1
         before = (self.average - 1) // 2

@@ -6,12 +6,12 @@ Shape suffixes: B rows, T steps of the sequence, F features, K answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from lepton_lab.models.reading import Steps, pool, valid
+from lepton_lab.models.reading import TEXT_STEPS, Steps, dropout_of, pool, valid
 from lepton_lab.specs import Problem, RnnOptions
 
 Cell = Callable[..., nn.RNNBase]
@@ -30,22 +30,23 @@ class Rnn(nn.Module):
     learning_rates: ClassVar[dict[str, float]] = {"adamw": 5e-3, "adam": 5e-3, "sgd": 0.3}
     """Peak learning rates that suit this network, by optimizer."""
 
-    training_defaults: ClassVar[dict[str, float]] = {"clip_norm": 1.0}
-    """Options of training that suit this network, used where they are left open."""
-
     def __init__(self, problem: Problem, options: RnnOptions) -> None:
         super().__init__()
-        self.steps = Steps(problem, options.embedding, options.dropout)
+        dropout = dropout_of(problem, options.dropout)
+        self.training_defaults: dict[str, Any] = {"clip_norm": 1.0}
+        if problem.modality == "text":
+            self.training_defaults["steps"] = TEXT_STEPS
+        self.steps = Steps(problem, options.embedding, dropout)
         width = options.hidden * (2 if options.bidirectional else 1)
         sizes = (self.steps.num_features, options.hidden, options.layers)
-        between = options.dropout if options.layers > 1 else 0.0
+        between = dropout if options.layers > 1 else 0.0
         if problem.has_lengths and options.bidirectional:
             self.cells: nn.Module = BothWays(CELLS[options.cell], *sizes, between)
         else:
             self.cells = CELLS[options.cell](
                 *sizes, batch_first=True, bidirectional=options.bidirectional, dropout=between
             )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * width, problem.num_outputs)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:

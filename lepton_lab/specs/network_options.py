@@ -7,6 +7,7 @@ from typing import Literal
 from lepton_lab.specs.base import Fraction, Spec, option
 
 _LAST_DROPOUT = "Share of features left out at random before the last layer"
+_TEXT_DROPOUT = "Share of features left out at random before the last layer (default: 0.1, for text 0.5)"
 _EMBEDDING_HELP = "Text: width of a token's vector"
 _CATEGORY_HELP = "Width of the vector of a category (a table's category column)"
 _WAVES_HELP = "Waves that each number of a table is described by (0: numbers as they are)"
@@ -60,16 +61,16 @@ class RnnOptions(Spec):
     hidden: int = option(96, "Width of the hidden state", ge=4, le=2048)
     layers: int = option(1, "Recurrent layers on top of each other", ge=1, le=6)
     bidirectional: bool = option(True, "Read the sequence in both directions")
-    dropout: Fraction = option(0.1, _LAST_DROPOUT)
+    dropout: Fraction | None = option(None, _TEXT_DROPOUT)
     embedding: int = option(96, _EMBEDDING_HELP, advanced=True, ge=2, le=1024)
 
 
 class Cnn1dOptions(Spec):
     """A one-dimensional convolutional network for sequences, text and sounds."""
 
-    channels: int = option(96, "Filters of each block", ge=4, le=2048)
+    channels: int | None = option(None, "Filters of each block (default: 96, for text 256)", ge=4, le=2048)
     blocks: int | None = option(None, "Blocks of filters (default: 1 for text, 3 for other rows)", ge=1, le=12)
-    dropout: Fraction = option(0.2, _LAST_DROPOUT)
+    dropout: Fraction | None = option(None, _TEXT_DROPOUT)
     embedding: int = option(128, _EMBEDDING_HELP, advanced=True, ge=2, le=1024)
 
 
