@@ -44,7 +44,24 @@ class Source(ABC):
 
 
 _SAYS_NOTHING = frozenset(
-    ("train", "training", "data", "dataset", "data_full", "images", "img", "pictures", "table", "ratings", "input")
+    (
+        "train",
+        "training",
+        "data",
+        "dataset",
+        "data_full",
+        "images",
+        "img",
+        "pictures",
+        "table",
+        "ratings",
+        "input",
+        "recordings",
+        "audio",
+        "sounds",
+        "clips",
+        "wavs",
+    )
 )
 
 
