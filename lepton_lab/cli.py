@@ -17,7 +17,8 @@ from lepton_lab.verbs import VERBS, help_for, overview, parse
 PROGRAM = "lepton-lab"
 _DEMO_HELP = (
     f"  {PROGRAM} demo [--epochs N] [--keep]   The whole way once on digits: train, evaluate, deploy, predict over "
-    "HTTP; --keep leaves the endpoint online."
+    "HTTP; --keep leaves the endpoint online.\n"
+    f"  {PROGRAM} serve BUNDLE [--port N]       Put a bundle's folder online until Ctrl-C."
 )
 
 
@@ -59,6 +60,10 @@ def _run(words: list[str]) -> Any:
 
     if words[0] == "demo":
         return _demo(words[1:])
+    if words[0] == "serve":
+        from lepton_lab.serving.standalone import serve
+
+        return serve(words[1:])
     request = parse(_words_for_terminal(words))
     if request.wants_help:
         return help_for(request, PROGRAM)

@@ -5,7 +5,7 @@ endpoints/<name>/
   record.json     what is wanted: versions, the active one, address, limits, keys (hashes); edited under a lock
   versions/<n>/   verified copies of bundles
   process.json    written by the server: who it is, where it answers, which version, what is wrong
-  stats.json      written by the server: requests, errors, 95th percentile of the latency
+  stats.json      written by the server: requests, errors, 95th percentile of the latency, drift
   usage.jsonl     written by the server: who asked how much
   owner.key       the owner's own key (mode 0600)
   server.log
@@ -239,6 +239,9 @@ def summarize(store: Store, name: str) -> EndpointSummary:
     version = served if isinstance(served, int) else record.active_version
     run_id = next((entry.run_id for entry in record.versions if entry.version == version), "")
     requests, p95_ms = stats.get("requests", 0), stats.get("p95_ms")
+    drift = stats.get("drift")
+    if message is None and state == "ready" and isinstance(drift, dict):
+        message = drift.get("warning")
     return EndpointSummary(name, record.url(), state, version, run_id, requests, p95_ms, message)
 
 

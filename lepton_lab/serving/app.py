@@ -166,6 +166,7 @@ class Routes:
                 raise RequestError(422, str(error), "inputs") from None
             raise
         counts[number, "answered"] += 1
+        served.drift.observe(inputs, answer.scores)
         if self._host.shadow is not None:
             self._shadows.send(self._host.shadow, inputs, answer.scores)
         ticket: Ticket = request.scope["lepton"]

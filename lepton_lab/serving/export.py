@@ -27,6 +27,7 @@ import numpy as np
 from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.serving import bundle as bundles
 from lepton_lab.serving.answers import SERVED_TASKS
+from lepton_lab.serving.drift import reference
 from lepton_lab.serving.engine import Inputs, open_session
 from lepton_lab.serving.manifest import EXAMPLE_FILE, EXAMPLE_SOUND, MODEL_FILE, Manifest, TensorSignature, Verification
 from lepton_lab.serving.onnx_guard import opset_of
@@ -40,6 +41,7 @@ OPSET = 18
 MAX_DIFFERENCE = 1e-3
 """Largest difference of a probability that rounding explains; more means a wrong export."""
 NUM_CHECKED_SAMPLES = 64
+NUM_REFERENCE_ROWS = 512
 INPUT_NAMES = ["input", "lengths"]
 OUTPUT_NAME = "scores"
 MAX_EXAMPLE_CHARACTERS = 500
@@ -148,6 +150,7 @@ def write_bundle(
         export_seconds=round(time.perf_counter() - started, 3),
         verification=exported.verification,
         compression=run_info.get("compression"),
+        reference=_reference(exported.model, dataset),
         versions=_versions(),
         created=time.time(),
         files={name: {"sha256": "0" * 64, "bytes": len(content)} for name, content in files.items()},
@@ -324,6 +327,25 @@ def _compare(network: torch.nn.Module, model: bytes, samples: Inputs) -> Verific
     else:
         agreement = float(np.isclose(together, expected, rtol=1e-2, atol=1e-2).reshape(len(expected), -1).all(1).mean())
     return Verification(num_samples=len(expected), largest_difference=difference, agreement_fraction=agreement)
+
+
+def _reference(model: bytes, dataset: PreparedDataset) -> dict[str, Any] | None:
+    """What held-out rows look like, and what the network says to them: what the server compares with."""
+    import torch
+
+    from lepton_lab.training.resident import place
+
+    name = next((name for name in ("validation", "test", "train") if len(dataset.splits[name])), None)
+    if name is None or dataset.task in ("language", "ranking"):
+        return None
+    rows = place(dataset, name, torch.device("cpu"), free_bytes=0)
+    batch = rows.batch(torch.arange(min(NUM_REFERENCE_ROWS, len(rows))))
+    inputs = tuple(np.ascontiguousarray(each.numpy()) for each in batch.inputs)
+    session, answers = open_session(model, threads=1), []
+    for at in range(0, len(inputs[0]), NUM_CHECKED_SAMPLES):
+        feed = dict(zip(INPUT_NAMES, (each[at : at + NUM_CHECKED_SAMPLES] for each in inputs), strict=False))
+        answers.append(session.run([OUTPUT_NAME], feed)[0])
+    return reference(inputs, np.concatenate(answers))
 
 
 def _example(dataset: PreparedDataset) -> tuple[dict[str, Any] | None, dict[str, bytes]]:

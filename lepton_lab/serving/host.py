@@ -21,9 +21,11 @@ from pathlib import Path
 from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.runs.endpoints import EndpointRecord, VersionRecord, load_record
 from lepton_lab.runs.paths import Store
+from lepton_lab.serving.about import columns_of
 from lepton_lab.serving.batcher import Batcher
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.bundle import load as load_bundle
+from lepton_lab.serving.drift import Drift
 from lepton_lab.serving.engine import Engine
 from lepton_lab.serving.keys import KeyRing
 from lepton_lab.serving.metrics import Metrics
@@ -39,6 +41,7 @@ class Served:
     version: VersionRecord
     bundle: Bundle
     batcher: Batcher
+    drift: Drift
 
 
 class RecordWatch:
@@ -232,6 +235,6 @@ class Host:
         if bundle.example is not None:
             with contextlib.suppress(LeptonError):  # only to have the decoder loaded before the first request
                 bundle.preparation.from_raw([bundle.example[0]])
-        return Served(
-            version, bundle, Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics)
-        )
+        batcher = Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics)
+        drift = Drift(bundle.manifest.reference, bundle.manifest.classes, columns_of(bundle))
+        return Served(version, bundle, batcher, drift)

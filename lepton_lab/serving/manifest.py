@@ -23,7 +23,7 @@ EXAMPLE_FILES = {EXAMPLE_FILE: "image/png", EXAMPLE_SOUND: "audio/wav"}
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _VOLATILE = ("sha256", "created", "export_seconds")
-_LATER = ("compression", "lengths", "target")
+_LATER = ("compression", "lengths", "target", "reference")
 """Fields that came after the first release: left out of the address while empty, so that older bundles keep theirs."""
 
 
@@ -87,6 +87,7 @@ class Manifest(_Strict):
     export_seconds: float = 0.0
     verification: Verification | None = None
     compression: dict[str, Any] | None = None
+    reference: dict[str, Any] | None = None
     versions: dict[str, str] = {}
     created: float = 0.0
     files: dict[FileName, FileEntry]

@@ -245,7 +245,9 @@ class EndpointServer:
         """Writes usage and statistics; a full disk costs neither answers nor counts."""
         counted = self._host.metrics
         requests = self._requests_before + sum(counted.requests.values()) - counted.requests["closed", 401]
-        stats = {"requests": requests, "p95_ms": counted.p95_ms(), "rejected": counted.rejected}
+        stats: dict[str, Any] = {"requests": requests, "p95_ms": counted.p95_ms(), "rejected": counted.rejected}
+        if not self._host.asleep:
+            stats["drift"] = self._host.active.drift.report()
         try:
             self._usage.flush()
             if stats != self._stats:

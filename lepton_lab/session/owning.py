@@ -102,6 +102,14 @@ class Owned:
             rows.append((key.id, key.prefix, state, used.requests, used.rows, round(used.compute_seconds, 6)))
         return Usage(self.name, rows)
 
+    def drift(self) -> dict[str, Any]:
+        """How what comes in, and what is answered, compares with training; "warning" says it in plain words."""
+        from lepton_lab.runs.process import read_identity
+
+        stats = read_identity(self._session.store.endpoint_dir(self.name) / "stats.json") or {}
+        found: dict[str, Any] = stats.get("drift") or {"rows": 0, "warning": None}
+        return found
+
     def logs(self, lines: int = 50) -> str:
         """The last lines of the server's log."""
         path = self._session.store.endpoint_dir(self.name) / "server.log"
