@@ -20,6 +20,7 @@ from lepton_lab.specs import DataSpec, Problem
 
 _MAX_LENGTH = 512
 _SHORT = 64
+_PIECE_CHARACTERS = 50_000
 DEFAULT_WINDOW = {"characters": 128, "words": 64, "bpe": 64}
 
 
@@ -141,8 +142,8 @@ def language_material(
     """
     parts = list(stretches or _stretches(text, spec))
     level = "characters" if spec.tokenizer == "auto" else spec.tokenizer
-    tokenizer = fit_tokenizer([parts[0]], level, spec.vocabulary_size)
-    tokens = [tokenizer.encode([part]).values if part else np.empty(0, np.int32) for part in parts]
+    tokenizer = fit_tokenizer(_pieces(parts[0], level), level, spec.vocabulary_size)
+    tokens = [tokenizer.encode(_pieces(part, level)).values if part else np.empty(0, np.int32) for part in parts]
     window = spec.window or DEFAULT_WINDOW[level]
     if len(tokens[0]) <= window:
         raise DataError(
@@ -168,6 +169,18 @@ def language_material(
         windows=Windows(series, places, window),
         details={"details": details, "task_reason": f"one text, learnt by {level}: the next one is foretold"},
     )
+
+
+def _pieces(text: str, level: str) -> list[str]:
+    """A long text in pieces that end with a line, so that no piece costs much memory; words do not cross lines."""
+    if level == "characters":
+        return [text]
+    pieces, begin = [], 0
+    while begin < len(text):
+        end = text.find("\n", begin + _PIECE_CHARACTERS) + 1 or len(text)
+        pieces.append(text[begin:end])
+        begin = end
+    return [piece for piece in pieces if piece.strip()]
 
 
 def _stretches(text: str, spec: DataSpec) -> list[str]:

@@ -24,6 +24,7 @@ PAD, UNKNOWN = 0, 1
 _SPECIAL = ("[PAD]", "[UNK]")
 LEVELS = ("words", "bpe", "characters")
 DEFAULT_SIZE = {"words": 20_000, "bpe": 8_000, "characters": 20_000}
+_TEXTS_AT_ONCE = 1_000
 _RARE_FROM_ROWS = 1_000
 """From so many training texts on, a word that stands in them only once is left unknown."""
 
@@ -63,7 +64,12 @@ class Tokenizer:
         return ("" if self.level == "characters" else " ").join(words)
 
     def _pieces(self, texts: Sequence[str]) -> list[np.ndarray]:
-        return [np.array(encoded.ids, np.int32) for encoded in self._engine.encode_batch(list(texts))]
+        # A few at a time: an encoding holds far more than its numbers.
+        return [
+            np.array(encoded.ids, np.int32)
+            for start in range(0, len(texts), _TEXTS_AT_ONCE)
+            for encoded in self._engine.encode_batch(list(texts[start : start + _TEXTS_AT_ONCE]))
+        ]
 
     def _characters(self, texts: Sequence[str]) -> list[np.ndarray]:
         return [self._code_to_token(_codes(text)) for text in texts]
