@@ -77,7 +77,7 @@ ONE_LENGTH = ("tcn", "mlp", "cnn", "crnn")
 _FIRST_CHOICE: dict[str, str] = {
     "image": "cnn",
     "audio": "cnn",
-    "sequence": "rnn",
+    "sequence": "cnn1d",
     "text": "rnn",
     "table": "mlp",
     "series": "linear",
