@@ -212,6 +212,22 @@ def series_from_frame(frame: pl.DataFrame, spec: DataSpec, title: str) -> Series
     return series_from_array(np.stack(columns, 1), names, spec, title, step_seconds=step, since=since, remarks=remarks)
 
 
+def frame_of_series(values: Any) -> pl.DataFrame:
+    """A series of numbers (T,) or (T, F) as a table with a column for each feature.
+
+    Raises:
+        DataError: When the values are no such numbers.
+    """
+    import polars as pl
+
+    array = np.asarray(values.detach().cpu().numpy() if hasattr(values, "detach") else values)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.dtype.kind not in "biuf" or not array.size:
+        raise DataError(f"A series has the shape (T,) or (T, F) of numbers; got {array.shape} of {array.dtype}.")
+    return pl.DataFrame({f"series_{place}": array[:, place] for place in range(array.shape[1])})
+
+
 def looks_like_series(frame: pl.DataFrame, spec: DataSpec) -> bool:
     """Whether a table's rows are moments: times in equal steps (months may differ), and numbers beside them."""
     import polars as pl

@@ -127,6 +127,10 @@ def _from_memory(source: Any, store: Store, options: dict[str, Any]) -> Dataset:
     classes = options.pop("classes", None)
     if isinstance(source, tuple) and len(source) == 2:
         source, labels = source
+    if labels is None and options.get("task") == "forecasting" and not holds_labels(source):
+        from lepton_lab.data.series_material import frame_of_series
+
+        source = frame_of_series(source)
     if labels is None and not holds_labels(source):
         raise DataError("The labels are missing: load_data((inputs, labels)) or load_data(inputs, target=labels).")
     if holds_labels(source) and (labels is None or isinstance(labels, str)):

@@ -118,3 +118,19 @@ def test_where_a_series_is_cut():
     ):
         with pytest.raises(SpecError, match=words):
             cut_rows(text, 100, step, (0, 0))
+
+
+def test_arrays_and_files_of_arrays_are_series_too(store, tmp_path):
+    from lepton_lab.runs import Store
+    from lepton_lab.session import Host, Session
+
+    session = Session(Store(tmp_path / "home").prepare(), Host(), who="tests")
+    values = np.stack([np.sin(np.arange(300) / 5), np.cos(np.arange(300) / 5)], axis=1)
+    np.save(tmp_path / "values.npy", values)
+    np.savez(tmp_path / "values.npz", a=values)
+    for source in (values, values[:, 0], str(tmp_path / "values.npy"), str(tmp_path / "values.npz")):
+        dataset = session.load_data(source, task="forecasting", horizon=6, window=20, time_split="0.6/0.2/0.2")
+        shape = (20, 1 if isinstance(source, np.ndarray) and source.ndim == 1 else 2)
+        assert dataset.prepared.task == "forecasting" and dataset.prepared.input_shape == shape
+    with pytest.raises(DataError, match="A series has the shape"):
+        session.load_data(np.zeros((4, 4, 4)), task="forecasting")

@@ -42,7 +42,7 @@ def idx_files(folder: Path) -> list[Path]:
 class ArrayFile(Source):
     """Arrays of one or more files."""
 
-    uses = frozenset({"target"})
+    uses = frozenset({"target", "time_split"})
 
     def __init__(self, spec: DataSpec, path: Path) -> None:
         super().__init__(spec, path.name)
@@ -71,6 +71,8 @@ class ArrayFile(Source):
 
     def read(self, store: HasRoot, progress: Progress) -> Material:
         progress(f"Reading {self.title}", None)
+        if self.spec.task == "forecasting":
+            return self._series()
         parts = self._parts()
         for part in parts:
             where = f"{self.title}{f' ({part.name})' if part.name else ''}"
@@ -122,6 +124,15 @@ class ArrayFile(Source):
         frame = pl.DataFrame({**columns, "target": labels})
         parts = names.astype(object) if names.any() else None
         return material_from_table(frame, self.spec.changed(target="target"), self.title, parts=parts)
+
+    def _series(self) -> Material:
+        """The one array as a series to forecast."""
+        from lepton_lab.data.series_material import frame_of_series, series_from_frame
+
+        held = read_npz(self._path) if self._path.suffix.lower() == ".npz" else {"": read_npy(self._files[0])}
+        if len(held) != 1:
+            raise DataError(f"{self.title} holds the arrays {', '.join(held)}; expected one, the series to forecast.")
+        return series_from_frame(frame_of_series(next(iter(held.values()))), self.spec, self.title)
 
     def _parts(self) -> list[_Part]:
         if self._path.is_dir() or is_idx(self._path):

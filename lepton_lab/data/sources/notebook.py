@@ -27,7 +27,7 @@ class NotebookSource(Source):
                 "run the cell that loaded it again."
             )
         self._meta = meta
-        self.uses = frozenset({"target", "roles"}) if meta["modality"] == "table" else frozenset()
+        self.uses = frozenset({"target", "roles", "time_split"}) if meta["modality"] == "table" else frozenset()
 
     def identity(self, store: storage.HasRoot) -> str:
         return f"notebook/{self.spec.fingerprint}"
