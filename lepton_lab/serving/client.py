@@ -14,6 +14,8 @@ from lepton_lab.runs.endpoints import load_record
 from lepton_lab.runs.paths import Store
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 ITEMS_PER_REQUEST = 256
@@ -32,13 +34,20 @@ class Client:
         key: The API key.
         timeout_seconds: Longest wait for one answer.
         transport: Another way to send requests, for tests.
+        verify: How to check the certificate of an endpoint with TLS.
 
     Raises:
         MissingExtra: If httpx or orjson is not installed.
     """
 
     def __init__(
-        self, url: str, key: str, *, timeout_seconds: float = 30.0, transport: httpx.BaseTransport | None = None
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_seconds: float = 30.0,
+        transport: httpx.BaseTransport | None = None,
+        verify: ssl.SSLContext | bool = True,
     ) -> None:
         try:
             import httpx
@@ -52,6 +61,7 @@ class Client:
             headers={"X-API-Key": key},
             timeout=timeout_seconds,
             transport=transport,
+            verify=verify,
             trust_env=httpx.URL(self.url).host not in _LOOPBACK,
         )
 
@@ -59,8 +69,10 @@ class Client:
     def of(cls, store: Store, name: str) -> Client:
         """A client for an endpoint of this store, with the owner's key."""
         from lepton_lab.serving.lifecycle import owner_key
+        from lepton_lab.serving.tls import context_for
 
-        return cls(load_record(store, name).url(), owner_key(store, name))
+        verify = context_for(store.endpoint_dir(name))
+        return cls(load_record(store, name).url(), owner_key(store, name), verify=verify)
 
     def predict(self, items: Any, *, top: int | None = None) -> list[dict[str, Any]]:
         """Labels for items.

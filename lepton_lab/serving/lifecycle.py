@@ -35,7 +35,7 @@ from lepton_lab.runs.endpoints import (
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, read_identity
-from lepton_lab.serving import require_extra
+from lepton_lab.serving import require_extra, tls
 from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.keys import make_key
 from lepton_lab.serving.ports import PortTaken, choose_port, require_free
@@ -230,6 +230,8 @@ def _deploy_new(
     own, own_key = make_key(key_id=OWNER)
     _publish(folder, bundle, 1)
     write_bytes(folder / "owner.key", own_key.encode())
+    if spec.tls:
+        tls.install(folder, spec.host, spec.tls_certificate, spec.tls_key)
     tried: set[int] = set()
     try:
         while True:
@@ -239,6 +241,7 @@ def _deploy_new(
             record.versions = [VersionRecord(1, bundle.sha256, run_id, time.time(), _variant(bundle))]
             record.keys = [shown, own]
             record.note("deploy", 1)
+            record.tls = spec.tls
             _limits(record, spec)
             save_record(store, record)
             try:
@@ -404,7 +407,7 @@ def _existing(store: Store, name: str) -> Path:
 
 def _forget(store: Store, folder: Path) -> None:
     """Undoes a first deploy that failed; the server, if any, ends when its record is gone. The log stays."""
-    for name in ("record.json", "owner.key"):
+    for name in ("record.json", "owner.key", tls.CERTIFICATE, tls.KEY):
         (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "versions", ignore_errors=True)
 

@@ -33,6 +33,7 @@ from lepton_lab.serving.app import build_app
 from lepton_lab.serving.deadlines import DeadlineProtocol
 from lepton_lab.serving.host import Host
 from lepton_lab.serving.ports import PortTaken
+from lepton_lab.serving.tls import CERTIFICATE, KEY
 from lepton_lab.serving.usage import UsageMeter, read_usage
 
 log = logging.getLogger("lepton_lab.serving")
@@ -178,6 +179,7 @@ class EndpointServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            **_certificate(host),
             limit_concurrency=MAX_CONNECTIONS,
             timeout_keep_alive=60,
             timeout_graceful_shutdown=DRAIN_SECONDS,
@@ -238,7 +240,7 @@ class EndpointServer:
         self._status.write(ready=True, version=self._host.version, message=None)
         record = self._host.watch.record
         log.info("endpoint %s version %d answers on %s", record.name, self._host.version, record.url())
-        if record.host not in ("127.0.0.1", "::1", "localhost"):
+        if not record.tls and record.host not in ("127.0.0.1", "::1", "localhost"):
             log.warning("%s is reachable from other machines and not encrypted; keys travel in the clear", record.host)
 
     def _flush(self) -> None:
@@ -262,6 +264,13 @@ class EndpointServer:
             ensure_supervisor(self._store)
         except (LeptonError, OSError) as error:
             log.warning("the supervisor could not be started: %s", error)
+
+
+def _certificate(host: Host) -> dict[str, Any]:
+    """uvicorn's options for TLS, where the endpoint has a certificate."""
+    if not host.watch.record.tls:
+        return {}
+    return {"ssl_certfile": str(host.folder / CERTIFICATE), "ssl_keyfile": str(host.folder / KEY)}
 
 
 if __name__ == "__main__":

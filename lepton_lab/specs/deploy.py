@@ -19,7 +19,12 @@ class DeploySpec(Spec):
     )
     host: str = option("127.0.0.1", "Address to listen on; anything but loopback needs allow_remote", advanced=True)
     port: int = option(0, "Port (0: a free one, kept for this name)", advanced=True, ge=0, le=65_535)
-    allow_remote: bool = option(False, "Accept connections from other machines (unencrypted)", advanced=True)
+    allow_remote: bool = option(False, "Accept connections from other machines without TLS", advanced=True)
+    tls: bool = option(
+        False, "Answer over TLS; without files of your own a certificate is made for trials", advanced=True
+    )
+    tls_certificate: str | None = option(None, "PEM file with the certificate chain", advanced=True)
+    tls_key: str | None = option(None, "PEM file with the certificate's key", advanced=True)
     canary: Fraction = option(
         0.0, "Share of the requests that a new version gets on trial; the version before keeps the rest", advanced=True
     )
@@ -49,9 +54,11 @@ class DeploySpec(Spec):
 
     @model_validator(mode="after")
     def _closed_by_default(self) -> Self:
-        if self.host not in ("127.0.0.1", "::1", "localhost") and not self.allow_remote:
+        if (self.tls_certificate is None) != (self.tls_key is None) or (self.tls_key and not self.tls):
+            raise ValueError("tls_certificate and tls_key go together, and with tls=True (--tls).")
+        if self.host not in ("127.0.0.1", "::1", "localhost") and not (self.allow_remote or self.tls):
             raise ValueError(
-                f"host {self.host} is reachable from other machines; keep 127.0.0.1, or add allow_remote=True "
-                "(--allow-remote) if that is what you want."
+                f"host {self.host} is reachable from other machines; keep 127.0.0.1, add tls=True (--tls), or "
+                "allow_remote=True (--allow-remote) if unencrypted is what you want."
             )
         return self
