@@ -57,7 +57,7 @@ class LazyTable:
         try:
             self.columns = lazy.collect_schema().names()
             self.height = int(lazy.select(pl.len()).collect().item())
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise _unreadable(title, error) from None
 
     def __getitem__(self, name: str) -> pl.Series:
@@ -65,7 +65,7 @@ class LazyTable:
 
         try:
             return self._lazy.select(pl.col(name)).collect().to_series()
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise _unreadable(self._title, error) from None
 
 
@@ -97,7 +97,7 @@ def read_table(path: Path, scratch: Path) -> ReadTable:
         if suffix == ".json":
             return _json(path)
         return _text(path, scratch)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _unreadable(title, error) from None
 
 

@@ -12,7 +12,7 @@ from pyarrow import feather
 
 from lepton_lab.data import load, readers
 from lepton_lab.data.readers import read_table
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, LeptonError
 from lepton_lab.specs import DataSpec
 
 ROWS = 150
@@ -150,3 +150,21 @@ def test_a_folder_of_documents_and_a_corpus_by_part(store, tmp_path):
     assert wiki.raw_sample("validation", 0).endswith("\N{REPLACEMENT CHARACTER}al"), "the training part has no v"
     words = load(DataSpec(name=str(tmp_path / "wiki" / "train.txt"), tokenizer="words", window=8), store)
     assert words.preparation.tokenizer.level == "words" and "fox" in words.preparation.tokenizer.vocabulary
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.arrow", "rows.jsonl", "rows.json"])
+def test_mutated_files_are_read_or_named(store, tmp_path, name):
+    FORMS[name](tmp_path / name)
+    whole, draw = (tmp_path / name).read_bytes(), np.random.default_rng(0)
+    for trial in range(12):
+        broken = bytearray(whole)
+        for place in draw.integers(0, len(broken), 1 + trial % 4):
+            broken[place] = draw.integers(0, 256)
+        path = tmp_path / f"{trial}-{name}"
+        path.write_bytes(broken[: draw.integers(1, len(broken))] if trial % 5 == 0 else broken)
+        try:
+            dataset = load(DataSpec(name=str(path)), store)
+        except LeptonError as error:
+            assert "\n" not in str(error)
+        else:
+            assert sum(len(part) for part in dataset.splits.values())
