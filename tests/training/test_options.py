@@ -257,3 +257,16 @@ def test_muon_turns_matrices_and_leaves_the_edges_to_adamw() -> None:
     assert not any(torch.equal(one, two) for one, two in zip(before, module.parameters(), strict=True))
     optimizer.load(saved, 0)
     assert all(not tensor.any() for tensor in optimizer.tensors().values())
+
+
+def test_bfloat16_computes_the_step_of_float32_but_for_its_digits(tmp_path: Path) -> None:
+    model = ModelSpec(name="cnn", options={"dropout": 0.0})
+    runs = {
+        precision: record(tmp_path / precision, spec(epochs=2, precision=precision, learning_rate=1e-3), model=model)
+        for precision in ("float32", "bfloat16")
+    }
+    plain, tiles = (runs[name][1].of("EpochEnded")[-1] for name in ("float32", "bfloat16"))
+    assert tiles["train_loss"] == pytest.approx(plain["train_loss"], abs=0.05)
+    assert tiles["val_loss"] == pytest.approx(plain["val_loss"], abs=0.05)
+    kept = weights(runs["bfloat16"][0]).values()
+    assert all(tensor.dtype != torch.bfloat16 for tensor in kept)

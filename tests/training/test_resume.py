@@ -54,7 +54,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_dir
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_other_optimizers_too(tmp_path: Path, optimizer: str) -> None:
     options = {**OPTIONS, "optimizer": optimizer}
     attempt(tmp_path / "whole", spec(**options), clock=Ticks(CLOCK_STEP))
