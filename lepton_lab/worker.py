@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.control import done, pending_commands, wait_for_commands
+from lepton_lab.runs.devices import GPU_SHARE_VARIABLE
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
@@ -253,6 +254,7 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
     from lepton_lab.data import load
     from lepton_lab.training.loop import train
 
+    _keep_to_share()
     dataset = load(spec.data, record.store)
     dataset.require_trainable()
     control = RunControl(record.dir)
@@ -268,6 +270,17 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
         seconds=round(outcome.seconds, 3),
     )
     return outcome, dataset
+
+
+def _keep_to_share() -> None:
+    """Where the run has a share of a GPU, it may take that share of its memory and no more."""
+    share = os.environ.get(GPU_SHARE_VARIABLE)
+    if share is None:
+        return
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.set_per_process_memory_fraction(float(share))
 
 
 def _evaluate(record: RunRecord, events: EventWriter, outcome: Outcome, dataset: PreparedDataset) -> None:

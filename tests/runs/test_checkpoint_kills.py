@@ -97,7 +97,7 @@ def test_nothing_reported_as_saved_is_lost(tmp_path, repeat, faults):
 @pytest.mark.fault
 def test_the_harness_sees_an_overwrite_in_place_lose_something(tmp_path, repeat, figure):
     """F2, the negative control: the same kills over a save that overwrites in place."""
-    num_kills = repeat(30, 200)
+    num_kills = repeat(30, 100)
     lost = losses(tmp_path / "run", save_in_place, num_kills)
     figure("runs", f"negative control: {num_kills} kills over a save in place, checkpoints lost", [lost], ">= 1")
 

@@ -56,7 +56,7 @@ def test_no_event_that_was_reported_as_written_is_lost(store, spec, repeat, faul
 @pytest.mark.timeout(600)
 def test_workers_killed_at_random_moments_finish_once_with_a_whole_curve(lab, monkeypatch, repeat, faults):
     monkeypatch.setenv("LEPTON_CPU_SLOTS", "2")
-    num_runs, num_kills, epochs = repeat(1, 4), repeat(3, 120), repeat(4, 30)
+    num_runs, num_kills, epochs = repeat(1, 3), repeat(3, 60), repeat(4, 25)
     rng = random.Random(2)
     runs = [lab.submit(epochs=epochs, step_seconds=0.01, max_restarts=100) for _ in range(num_runs)]
     killed = 0
@@ -99,7 +99,7 @@ def test_a_supervisor_killed_again_and_again_is_replaced_and_its_run_adopted(lab
 
 @pytest.mark.timeout(600)
 def test_worker_and_supervisor_killed_in_turn_and_together(lab, repeat, faults):
-    num_rounds = repeat(1, 25)
+    num_rounds = repeat(1, 12)
     rng = random.Random(4)
     epochs = 20 * num_rounds
     run = lab.submit(epochs=epochs, step_seconds=0.004, max_restarts=100)
