@@ -55,17 +55,6 @@ def test_a_table_of_numbers(store, tmp_path):
     assert len(load(parts, store).splits["test"]) == 20
 
 
-def test_idx_files_by_path(store, material):
-    folder = material / "fashion-mnist"
-    dataset = load(DataSpec(name=str(folder / "t10k-images-idx3-ubyte.gz"), validation_fraction=0.02), store)
-    assert {name: len(part) for name, part in dataset.splits.items()} == {
-        "train": 58_800,
-        "validation": 1200,
-        "test": 10_000,
-    }
-    assert dataset.name == "fashion-mnist" and dataset.input_shape == (1, 28, 28) and dataset.num_classes == 10
-
-
 def test_idx_of_other_numbers(store, tmp_path):
     for what, kind, array in (("images", 13, (PICTURES / 255).astype(">f4")), ("labels", 9, LABELS.astype(">i1"))):
         header = struct.pack(">HBB", 0, kind, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape)
