@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 SUPERVISOR_SECONDS = 2.0
 BUNDLE_FOLDER = "bundle"
+FORMATS_FOLDER = "formats"
 TEST_METRICS = (
     *(task.metric for task in TASKS.values()), "loss", "precision_macro", "recall_macro", "f1_macro", "f1_micro", "r2",
     "ndcg", "map",
@@ -61,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job.add_argument("--replay", metavar="ID", help="a finished run to train again from a checkpoint, for comparison")
     parser.add_argument("--answer", type=Path, help="with --replay: the file for what came out")
     job.add_argument("--compress", metavar="ID", help="a finished run whose variants are wanted")
+    job.add_argument("--formats", metavar="ID", help="a finished run whose network is wanted for other tools")
     options = parser.parse_args(arguments)
     _quiet_threads()
     store = Store(options.store)
@@ -68,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return replay_again(store, options.replay, options.answer)
     if options.export:
         return export_again(store, options.export)
+    if options.formats:
+        return write_formats_of(store, options.formats)
     if options.compress:
         return compress_run(store, options.compress)
     if not options.spare:
@@ -224,6 +228,21 @@ def _export_from_checkpoint(record: RunRecord, events: EventWriter) -> int:
         events.append("BundleFailed", message=_said(error))
         return 1
     _export(record, events, module, events.fold.summary().best_val_metric, dataset)
+    return 0
+
+
+def write_formats_of(store: Store, run_id: str) -> int:
+    """Writes a finished run's network in the formats of other tools, into its folder; returns the exit status."""
+    from lepton_lab.training.formats import write_formats
+    from lepton_lab.training.restore import trained
+
+    record = RunRecord(store, run_id)
+    try:
+        module, dataset = trained(record)
+        write_formats(module, dataset, record.spec(), record.dir / FORMATS_FOLDER)
+    except LeptonError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

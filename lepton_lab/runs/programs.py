@@ -48,6 +48,10 @@ class Programs:
         """The command line of a worker that makes the variants of a finished run."""
         return python_command(self.worker_module, "--store", str(store.root), "--compress", run_id)
 
+    def formats(self, store: Store, run_id: str) -> list[str]:
+        """The command line of a worker that writes a finished run's network in the formats of other tools."""
+        return python_command(self.worker_module, "--store", str(store.root), "--formats", run_id)
+
     def server(self, store: Store, name: str) -> list[str]:
         """The command line of an endpoint's server."""
         return python_command(self.server_module, "--store", str(store.root), "--name", name)

@@ -152,6 +152,32 @@ class Run(Kept, Shown):
         """
         return self._session.compress(self, options, wait)
 
+    def export(self) -> dict[str, dict[str, Any]]:
+        """Writes the network for other tools into the run's folder: a torch.export program and safetensors.
+
+        Returns:
+            Path, bytes and largest difference from the trained network, on real samples, of each file; those of the
+            ONNX model in the bundle stand in its own record.
+
+        Raises:
+            RunError: If the run has not finished, or its network cannot be exported.
+        """
+        import json
+        import subprocess
+
+        from lepton_lab.runs.programs import Programs
+
+        if self.state != "finished":
+            raise RunError(f"{self.id} is {self.state}; let it finish, then export it.")
+        command = Programs.from_environment().formats(self._session.store, self.id)
+        done = subprocess.run(command, capture_output=True, text=True)
+        folder = self.record.dir / "formats"
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or ["its worker ended without a word"]
+            raise RunError(f"{self.id} could not be exported: {said[-1]}")
+        report: dict[str, dict[str, Any]] = json.loads((folder / "formats.json").read_text("utf-8"))
+        return {name: {"path": str(folder / name), **about} for name, about in report.items()}
+
     @property
     def compression(self) -> Compression:
         """The variants that `compress` has made so far."""
