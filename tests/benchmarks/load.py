@@ -67,10 +67,12 @@ class Tally:
         self.start = time.perf_counter() + warm_seconds
         self.end = self.start + seconds
         self.seconds = seconds
+        self.total = 0
         self.statuses: Counter[int] = Counter()
         self.latencies: list[float] = []
 
     def add(self, status: int, seconds: float) -> None:
+        self.total += 1
         if time.perf_counter() >= self.start:
             self.statuses[status] += 1
             self.latencies.append(seconds)
@@ -81,6 +83,7 @@ class Tally:
             "per_second": round(self.statuses[200] / self.seconds, 1),
             "p50_ms": round(ordered[len(ordered) // 2] * 1000, 3),
             "p99_ms": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000, 3),
+            "total": self.total,
             "statuses": dict(self.statuses),
         }
 
