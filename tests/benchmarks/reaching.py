@@ -45,7 +45,7 @@ class Task:
 
 SETS = {
     "fashion-mnist": Task("fashion-mnist", "cnn", 0.91, 2),
-    "sentence-polarity": Task("sentence-polarity/sentence_polarity.csv", "rnn", 0.76, 3, {"test_fraction": 0.1}),
+    "sentence-polarity": Task("sentence-polarity/sentence_polarity.csv", "rnn", 0.76, 6, {"test_fraction": 0.1}),
 }
 BATCH_SIZE, MOST_EPOCHS = 64, 8
 
