@@ -13,7 +13,6 @@ from lepton_lab.training.progress import Events
 
 SAMPLES_PACE = 12.0
 """Sample predictions, which are for looking at alone, are written at most once in so many times that."""
-_DIGITS = 6
 
 
 class EpochLog:
@@ -57,7 +56,7 @@ class EpochLog:
         if not self._held:
             return
         *earlier, last = self._held
-        more = {"earlier": {name: [_rounded(each.get(name)) for each in earlier] for name in last}} if earlier else {}
+        more = {"earlier": {name: [each.get(name) for each in earlier] for name in last}} if earlier else {}
         self._events.append("EpochEnded", **last, **more)
         self._held.clear()
 
@@ -65,8 +64,3 @@ class EpochLog:
         if self._samples:
             self._events.append("SamplesPredicted", samples=self._samples)
             self._samples = []
-
-
-def _rounded(value: Any) -> Any:
-    """A figure as the arrays keep it: more digits than any curve shows."""
-    return round(value, _DIGITS) if isinstance(value, float) else value
