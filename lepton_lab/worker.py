@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from lepton_lab.training.steering import Command
 
 SUPERVISOR_SECONDS = 2.0
+CALM_SECONDS = 2.0
+"""How long a spare waits for a job before it loads the exporter, during which it would not hear of one."""
 BUNDLE_FOLDER = "bundle"
 FORMATS_FOLDER = "formats"
 TEST_METRICS = (
@@ -77,7 +80,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not options.spare:
         return work(store, options.run)
     warm_up()
-    threading.Thread(target=warm_up_export, name="warm-up-export", daemon=True).start()
+    if not _is_job_there(CALM_SECONDS):
+        warm_up_export()
     line = sys.stdin.readline()
     if not line.strip():
         return 0
@@ -111,8 +115,17 @@ def warm_up() -> None:
         AdamW(module.parameters(), 0.0).step(0.0)
 
 
+def _is_job_there(seconds: float) -> bool:
+    """Whether the spare gets its job, or its end, within so many seconds."""
+    return bool(select.select([sys.stdin], [], [], seconds)[0])
+
+
 def warm_up_export() -> None:
-    """Loads the exporter while the spare waits, so that a bundle exists soon after its run's end."""
+    """Loads the exporter while the spare waits, so that a bundle exists soon after its run's end.
+
+    Never beside a run: it draws random numbers and changes torch's settings for as long as it works, and a run that
+    trains meanwhile is not the same a second time.
+    """
     from lepton_lab.errors import MissingExtra
     from lepton_lab.serving.export import warm_up as load_exporter
 

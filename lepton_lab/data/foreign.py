@@ -42,7 +42,7 @@ class Foreign:
 
 def is_frame(source: Any) -> bool:
     """Whether something is a pandas or polars frame, told without importing either."""
-    return type(source).__module__.split(".")[0] in _FRAMES and hasattr(source, "columns")
+    return type(source).__module__.split(".")[0] in _FRAMES and hasattr(type(source), "columns")
 
 
 def holds_labels(source: Any) -> bool:

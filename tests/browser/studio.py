@@ -31,7 +31,7 @@ class Studio:
 
     def choose(self, name: str) -> None:
         """Chooses a dataset or a network."""
-        self.root.get_by_role("radio", name=re.compile(rf"^{name}", re.IGNORECASE)).check()
+        self.root.get_by_role("radio", name=re.compile(rf"^{name}\b", re.IGNORECASE)).check()
 
     def fill(self, label: str, value: str) -> None:
         """Fills a field of the form."""

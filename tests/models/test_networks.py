@@ -125,7 +125,7 @@ def test_mlp_takes_its_options() -> None:
     ("name", "input_shape", "advice"),
     [
         ("cnn", TABLE, "Select mlp"),
-        ("cnn", SEQUENCE, "Select rnn, cnn1d, transformer, tcn or mlp"),
+        ("cnn", SEQUENCE, "Select cnn1d, rnn, transformer, tcn or mlp"),
         ("rnn", TABLE, "Select mlp"),
     ],
 )
