@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lepton_lab.data import sound, spectrum
-from lepton_lab.data.preparation import Preparation, numbers, shape_text
+from lepton_lab.data.preparation import Preparation, decode_uri, numbers, shape_text
 from lepton_lab.errors import DataError
 
 FEATURES = ("log_mel", "mfcc")
@@ -74,7 +72,7 @@ class AudioPreparation(Preparation):
             DataError: Says what is wrong with the item.
         """
         if isinstance(item, str) and item.startswith("data:audio/"):
-            item = _decode_uri(item, where)
+            item = decode_uri(item, where, "audio/wav")
         if isinstance(item, bytes | bytearray | memoryview):
             try:
                 return sound.decode_clip(bytes(item), rate=self.rate, num_samples=self.num_samples)
@@ -111,16 +109,6 @@ class AudioPreparation(Preparation):
         if not (1 <= num_rows <= num_mels <= 1024 and 1 <= rate <= 768_000 and 1 <= num_samples <= sound.MAX_SAMPLES):
             raise ValueError("its rate, length or bands are out of range")
         return cls(rate, num_samples, str(fields["features"]), num_mels, num_rows, mean, std)
-
-
-def _decode_uri(uri: str, where: str) -> bytes:
-    _, comma, content = uri.partition(";base64,")
-    try:
-        if not comma:
-            raise ValueError
-        return base64.b64decode(content, validate=True)
-    except (ValueError, binascii.Error):
-        raise DataError(f"{where}: the data URI is not valid base64; expected data:audio/wav;base64,....") from None
 
 
 def fit_scale(features_NMT: np.ndarray, rows: np.ndarray, normalize: str) -> tuple[list[float], list[float]]:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from lepton_lab.data.placing import FITS
-from lepton_lab.data.preparation import Preparation, numbers, shape_text
+from lepton_lab.data.preparation import Preparation, decode_uri, numbers, shape_text
 from lepton_lab.errors import DataError
 
 _ROWS_PER_CHUNK = 2048
@@ -57,7 +57,7 @@ class ImagePreparation(Preparation):
 
     def _read_one(self, item: Any, where: str) -> np.ndarray:
         if isinstance(item, str) and item.startswith("data:image/"):
-            item = _decode_uri(item, where)
+            item = decode_uri(item, where, "image/png")
         if isinstance(item, bytes | bytearray | memoryview):
             return self.from_pixels(self._decode(bytes(item), where))
         return self._in_range(self._channels_first(numbers(item, where), where), where)
@@ -126,19 +126,6 @@ class ImagePreparation(Preparation):
             raise ValueError(f"it fits pictures by {fit!r}")
         low, high = float(fields["low"]), float(fields["high"])
         return cls((channels, height, width), low, high, mean, std, bool(fields["bounded"]), fit)
-
-
-def _decode_uri(uri: str, where: str) -> bytes:
-    import base64
-    import binascii
-
-    _, comma, content = uri.partition(";base64,")
-    try:
-        if not comma:
-            raise ValueError
-        return base64.b64decode(content, validate=True)
-    except (ValueError, binascii.Error):
-        raise DataError(f"{where}: the data URI is not valid base64; expected data:image/png;base64,....") from None
 
 
 def fit_images(

@@ -9,6 +9,8 @@ Legend of shapes: N rows, C channels, H height, W width, T steps, F features.
 
 from __future__ import annotations
 
+import base64
+import binascii
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
@@ -212,6 +214,26 @@ def numbers(item: Any, where: str) -> np.ndarray:
     if not np.isfinite(array).all():
         raise DataError(f"{where}: every value must be a finite number; found NaN or infinity.")
     return array
+
+
+def decode_uri(uri: str, where: str, media: str) -> bytes:
+    """The content of a base64 data URI.
+
+    Args:
+        uri: "data:<media>;base64,<content>".
+        where: The item, for the error.
+        media: The media type that the error shows.
+
+    Raises:
+        DataError: When it is no such URI.
+    """
+    _, comma, content = uri.partition(";base64,")
+    try:
+        if not comma:
+            raise ValueError
+        return base64.b64decode(content, validate=True)
+    except (ValueError, binascii.Error):
+        raise DataError(f"{where}: the data URI is not valid base64; expected data:{media};base64,....") from None
 
 
 def _shape(shape: Sequence[Any]) -> str:

@@ -8,12 +8,10 @@ from lepton_lab.data import sound
 from lepton_lab.data.audio_material import AudioMaterial, unscaled
 from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.material import Material, Progress, Remark
-from lepton_lab.data.scan import Scan
-from lepton_lab.data.sources.base import Source, path_name
-from lepton_lab.data.sources.labelled_files import Listing, broken_files, identify, list_labelled
+from lepton_lab.data.sources.labelled_files import Listing, broken_files
+from lepton_lab.data.sources.labelled_folder import LabelledFolder
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, SpecError
-from lepton_lab.specs import DataSpec
 
 DEFAULT_RATE = 16_000
 """Sounds with more samples a second are brought to this rate unless `sample_rate` says otherwise."""
@@ -22,29 +20,13 @@ _KEPT_WHOLE = 0.98
 _NUM_MFCC = 20
 
 
-class AudioFolder(Source):
+class AudioFolder(LabelledFolder):
     """Sounds whose class is the name of their folder, a field of their name, or a cell of a table."""
 
     uses = frozenset(
         {"pattern", "label_table", "test_where", "roles", "sample_rate", "clip_seconds", "audio_features", "num_mels"}
     )
-
-    def __init__(self, spec: DataSpec, scan: Scan) -> None:
-        super().__init__(spec, scan.root.name)
-        self._root, self._scan = scan.root, scan
-        self._listing: Listing | None = None
-
-    @property
-    def name(self) -> str:
-        return path_name(self._root)
-
-    def identity(self, store: HasRoot) -> str:
-        return "sounds/" + identify(store, self._scan, self._listed, self.spec)
-
-    def _listed(self) -> Listing:
-        if self._listing is None:
-            self._listing = list_labelled(self._scan, sound.SUFFIXES, self.spec, "sounds")
-        return self._listing
+    kind, suffixes, noun = "sounds", sound.SUFFIXES, "sounds"
 
     def read(self, store: HasRoot, progress: Progress) -> Material:
         listing = self._listed()

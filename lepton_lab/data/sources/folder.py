@@ -14,11 +14,9 @@ import numpy as np
 from lepton_lab.data import pictures
 from lepton_lab.data.filling import Job, Layout, fill_arrays
 from lepton_lab.data.material import ImageMaterial, Material, Progress, Remark
-from lepton_lab.data.scan import Scan
-from lepton_lab.data.sources.base import Source, path_name
-from lepton_lab.data.sources.labelled_files import Listing, broken_files, identify, list_labelled
+from lepton_lab.data.sources.labelled_files import broken_files
+from lepton_lab.data.sources.labelled_folder import LabelledFolder
 from lepton_lab.data.storage import HasRoot
-from lepton_lab.specs import DataSpec
 
 DEFAULT_SIDE = 64
 """Larger pictures are brought to this size unless `image_size` says otherwise: a network learns on it in minutes."""
@@ -36,28 +34,11 @@ class _Format:
         return Layout("|u1", (count, self.channels, self.height, self.width))
 
 
-class PictureFolder(Source):
+class PictureFolder(LabelledFolder):
     """Pictures whose class is the name of the folder that they lie in, a field of their name, or a cell of a table."""
 
     uses = frozenset({"image_size", "image_fit", "pattern", "label_table", "test_where", "roles"})
-
-    def __init__(self, spec: DataSpec, scan: Scan) -> None:
-        super().__init__(spec, scan.root.name)
-        self._root, self._scan = scan.root, scan
-        self._listing: Listing | None = None
-
-    @property
-    def name(self) -> str:
-        return path_name(self._root)
-
-    def identity(self, store: HasRoot) -> str:
-        # Names matter as much as content: they are the labels.
-        return "folder/" + identify(store, self._scan, self._listed, self.spec)
-
-    def _listed(self) -> Listing:
-        if self._listing is None:
-            self._listing = list_labelled(self._scan, pictures.SUFFIXES, self.spec, "pictures")
-        return self._listing
+    kind, suffixes, noun = "folder", pictures.SUFFIXES, "pictures"
 
     def read(self, store: HasRoot, progress: Progress) -> Material:
         listing = self._listed()
