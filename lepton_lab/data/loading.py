@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
 
-_VERSION = 3
-"""Raised whenever the same source and options would give other arrays than before."""
+VERSION = 4
+"""Raised whenever the same source and options would give other arrays, or another description of them, than before: it
+is part of a store's address, so that what an older version prepared is made anew and never misread."""
 
 _SPECIAL = {
     "target": "names the column to predict of a table",
@@ -60,13 +60,17 @@ def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progres
         spec = snapshot(spec, store, progress)
     source = find_source(spec, store)
     refuse_meaningless(source)
-    name = fingerprint.of_prepared(source.identity(store), source.spec, _VERSION)
+    name = fingerprint.of_prepared(source.identity(store), source.spec, VERSION)
     path = storage.folder(store, name)
     meta = storage.read_meta(path)
     if meta is not None:
         storage.touch(path)
-        with suppress(FileNotFoundError):  # another process may just have made room in the cache
+        try:
             return _open(source, path, meta)
+        except FileNotFoundError:
+            pass  # another process has just made room in the cache
+        except (DataError, LookupError, TypeError, ValueError):
+            storage.set_aside(path)  # whole, and yet not to be understood: it is made anew
     return _open(source, path, _prepare(source, store, name, progress))
 
 

@@ -35,14 +35,19 @@ class Scan:
     @cached_property
     def suffixes(self) -> Counter[str]:
         """How many files have each ending, in small letters with the dot; "" where there is none."""
-        endings = (name.rpartition("/")[2].rpartition(".") for name in self.names)
-        return Counter(f".{ending.lower()}" if dot and stem else "" for stem, dot, ending in endings)
+        found: Counter[str] = Counter()
+        for ending, count in Counter([name[name.rfind(".") :] for name in self.names]).items():
+            # Without a dot in the name itself, the ending is its last letter, or goes on into another folder.
+            found[ending.lower() if ending.startswith(".") and "/" not in ending else ""] += count
+        return found
 
     @cached_property
     def digest(self) -> str:
         """Changes when a file comes, goes, or is written to."""
         text = "\0".join(self.names).encode("utf-8", "surrogateescape")
-        return hashlib.sha256(text + b"\0\0" + array("q", self.marks).tobytes()).hexdigest()
+        digest = hashlib.blake2b(text, digest_size=32)
+        digest.update(b"\0\0" + array("q", self.marks).tobytes())
+        return digest.hexdigest()
 
     @property
     def newest(self) -> int:

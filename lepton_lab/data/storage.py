@@ -128,16 +128,24 @@ def _seal(path: Path, meta: dict[str, Any]) -> None:
 
 def _put_in_place(temporary: Path, final: Path) -> None:
     if final.exists() and read_meta(final) is None:
-        # A folder that cannot be read (bit rot, an older format) steps aside for the new one.
-        broken = final.parent / f".broken-{final.name}-{uuid4().hex[:8]}"
-        final.rename(broken)
-        shutil.rmtree(broken, ignore_errors=True)
+        set_aside(final)  # it cannot be read: bit rot, an older format
     try:
         temporary.rename(final)
     except OSError:
         if read_meta(final) is None:
             raise
     _sync(final.parent)
+
+
+def set_aside(path: Path) -> None:
+    """Removes a stored folder: at once and as a whole, so that no reader sees half of it.
+
+    Raises:
+        OSError: When it cannot be moved.
+    """
+    aside = path.parent / f".broken-{path.name}-{uuid4().hex[:8]}"
+    path.rename(aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def touch(path: Path) -> None:
@@ -186,10 +194,8 @@ def evict(store: HasRoot, keep: Path) -> list[str]:
             break
         if place == keep or not _can_be_made_anew(place):
             continue
-        aside = place.parent / f".broken-{place.name}-{uuid4().hex[:8]}"
         with suppress(OSError):
-            place.rename(aside)  # at once and as a whole, so that no reader sees half of it
-            shutil.rmtree(aside, ignore_errors=True)
+            set_aside(place)
             total -= size
             removed.append(place.name)
     return removed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +18,9 @@ import pytest
 from PIL import Image
 
 from lepton_lab.data import load, storage
+from lepton_lab.data.fingerprint import of_prepared
+from lepton_lab.data.loading import VERSION
+from lepton_lab.data.sources.find import find_source
 from lepton_lab.data.storage import LIMIT_VARIABLE
 from lepton_lab.errors import StoreError
 from lepton_lab.specs import DataSpec
@@ -203,3 +208,37 @@ def test_a_limit_that_is_no_number_is_said(store, monkeypatch):
     monkeypatch.setenv(LIMIT_VARIABLE, "plenty")
     with pytest.raises(StoreError, match="expected a number of gigabytes"):
         load(DataSpec(name="digits"), store)
+
+
+def test_what_another_version_prepared_is_made_anew(store):
+    spec = DataSpec(name="digits")
+    first = load(spec, store)
+    identity = find_source(spec, store).identity(store)
+    assert first.fingerprint == of_prepared(identity, spec, VERSION) != of_prepared(identity, spec, VERSION - 1)
+    described = storage.folder(store, first.fingerprint) / storage.META
+    meta = json.loads(described.read_text("utf-8"))
+    for changes in ({"preparation": {"kind": "image", "of": "a later version"}}, {"classes": None}):
+        described.write_text(json.dumps({**meta, **changes}), "utf-8")
+        told: list[str] = []
+        again = load(spec, store, lambda what, part, told=told: told.append(what))
+        assert told and again.fingerprint == first.fingerprint and made(store) == {first.fingerprint}
+        assert (again.splits["test"].inputs == first.splits["test"].inputs).all()
+
+
+def test_a_new_description_or_other_arrays_ask_for_a_new_version(store, tmp_path):
+    """Fails when what is prepared changes: raise `VERSION` in `data/loading.py`, and write the new digest here."""
+    (tmp_path / "rows.csv").write_text("size,kind,said\n" + "1,a,one word\n2,b,two more words\n" * 20, "utf-8")
+    digest = hashlib.sha256()
+    for spec in (DataSpec(name="digits"), DataSpec(name=str(tmp_path / "rows.csv"), target="kind")):
+        dataset = load(spec, store)
+        for part in dataset.splits.values():
+            digest.update(np.ascontiguousarray(part.inputs).tobytes() + np.ascontiguousarray(part.labels).tobytes())
+        digest.update(" ".join(sorted(_keys(dataset.meta))).encode())
+    assert (VERSION, digest.hexdigest()[:16]) == (4, "a44c41e4fa67496b")
+
+
+def _keys(value: object, path: str = "") -> set[str]:
+    """The keys of nested dicts with their types; numbers are left out, whose last bits may differ by processor."""
+    if isinstance(value, dict):
+        return {found for key, inner in value.items() for found in _keys(inner, f"{path}.{key}")}
+    return {f"{path}:{type(value).__name__}"}
