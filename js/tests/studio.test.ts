@@ -183,6 +183,13 @@ describe('StudioView', () => {
     expect(mistakes()).toHaveLength(2);
   });
 
+  it('shows what a language model writes, as text', () => {
+    const sample = { prompt: 'To be', text: ' <b>or</b> not' };
+    const report: Report = { task: 'language', metric: 'perplexity', rows: 4, loss: 1.4, perplexity: 4.06, sample };
+    const { view } = open({ step: 'evaluate', report });
+    expect(view.element.querySelector('.lp-written')?.textContent).toBe('To be <b>or</b> not');
+  });
+
   it('shows the report of a forecast without classes', () => {
     const forecast: Report = {
       task: 'forecasting',

@@ -11,6 +11,7 @@ from torch import nn
 
 from lepton_lab.errors import DataError
 from lepton_lab.evaluation import classes, numbers, others
+from lepton_lab.evaluation.written import written
 from lepton_lab.specs.tasks import TASKS
 from lepton_lab.training.objective import Scores, objective_for
 from lepton_lab.training.resident import place
@@ -69,5 +70,6 @@ def evaluate(
         metric: scores.metric,
         "loss": scores.loss,
         **FIGURES[dataset.task](scores, dataset, split),
+        **(written(module, dataset, rows) if dataset.task == "language" else {}),
         "seconds": round(time.monotonic() - began, 4),
     }

@@ -79,6 +79,8 @@ class Curve:
         self.queue_position: int | None = None
         """Set from outside, because the queue is not in the events."""
         self._cuts: list[tuple[int, dict[str, int]]] = []
+        self._of_steps: set[str] = set()
+        """Series that steps tell; an epoch's training figure is a point of the curve only where they do not."""
 
     @property
     def seq(self) -> int:
@@ -149,6 +151,7 @@ class Curve:
     def _add_metrics(self, event: Event) -> None:
         scale = self._epochs_per_step(event)
         for name, points in (event.get("series") or {}).items():
+            self._of_steps.add(name)
             self.series.setdefault(name, Series()).extend(points["step"], scale, points["value"])
 
     def _add_epochs(self, event: Event) -> None:
@@ -156,7 +159,10 @@ class Curve:
             self._add_epoch(epoch)
 
     def _add_epoch(self, event: Event) -> None:
-        for name in ("val_loss", f"val_{self.fold.metric}"):
+        names = ["val_loss", f"val_{self.fold.metric}"]
+        if f"train_{self.fold.metric}" not in self._of_steps:
+            names.append(f"train_{self.fold.metric}")
+        for name in names:
             if event.get(name) is not None:
                 self.series.setdefault(name, Series()).add(event["step"], float(event["epoch"]), event[name])
 

@@ -60,6 +60,12 @@ class Report(Shown):
         """Classification: the worst mistakes first (row, truth, prediction, confidence); else empty."""
         return list(self.values.get("mistakes", []))
 
+    @property
+    def sample(self) -> dict[str, Any] | None:
+        """Language models: `prompt`, and the `text` that the network went on with; None for other tasks."""
+        found: dict[str, Any] | None = self.values.get("sample")
+        return found
+
     def _of_task(self, name: str) -> Any:
         if name not in self.values:
             raise RunError(f"The report of {self.run_id} has no {name}: {self.task} is judged by {self.metric}.")
@@ -73,7 +79,8 @@ class Report(Shown):
         rows = count(self.values["rows"])
         first = f"{self.run_id}: test {metric(self.metric)} {score(self.score)}{more}, {rows} rows"
         tables = [table(head, lines) for _, head, lines in report_tables(self)]
-        return "\n".join([first, *tables])
+        written = [f"It goes on from the first test row:\n{self.sample['text']}"] if self.sample else []
+        return "\n".join([first, *tables, *written])
 
 
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]

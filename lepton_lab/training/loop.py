@@ -37,7 +37,7 @@ from lepton_lab.training.meter import Meter
 from lepton_lab.training.objective import Scores
 from lepton_lab.training.outcome import Outcome
 from lepton_lab.training.progress import Events, Progress
-from lepton_lab.training.resident import Batch
+from lepton_lab.training.resident import Batch, Rows
 from lepton_lab.training.resuming import keep_plan, known_plan, last_saved
 from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
 from lepton_lab.training.setup import announcement, prepare, with_found_rate
@@ -186,7 +186,10 @@ class Training:
         self._write_progress(self._clock(), whole=True)
         self.num_epochs_ended += 1
         train_loss, train_metric = self._meter.take_epoch()
-        scores, is_best = self._validate() if self._parts.validation_rows is not None else (None, False)
+        with self._parts.average.in_place() if self._parts.average is not None else nullcontext():
+            if self._parts.sample_rows is not None:
+                train_metric = self._score(self._parts.sample_rows, keep=False).metric
+            scores, is_best = self._validate() if self._parts.validation_rows is not None else (None, False)
         name = self._meter.metric.name
         figures = {
             "train_loss": train_loss,
@@ -203,16 +206,17 @@ class Training:
             self._look_for_plateau()
 
     def _validate(self) -> tuple[Scores, bool]:
-        """Scores the validation part with the weights that count: the average's, where there is one."""
-        parts = self._parts
-        assert parts.validation_rows is not None
-        with parts.average.in_place() if parts.average is not None else nullcontext():
-            scores = score(parts.module, parts.validation_rows, parts.objective)
-            if not math.isfinite(scores.loss):
-                raise self._not_finite(f"the validation loss became {scores.loss}")
-            is_best = self._best.offer(self.num_epochs_ended, scores.metric, scores.loss, parts.module)
+        """Scores the validation part with the weights that are in place: the average's, where there is one."""
+        assert self._parts.validation_rows is not None
+        scores = self._score(self._parts.validation_rows)
+        if not math.isfinite(scores.loss):
+            raise self._not_finite(f"the validation loss became {scores.loss}")
+        is_best = self._best.offer(self.num_epochs_ended, scores.metric, scores.loss, self._parts.module)
         self._is_best_unsaved |= is_best
         return scores, is_best
+
+    def _score(self, rows: Rows, *, keep: bool = True) -> Scores:
+        return score(self._parts.module, rows, self._parts.objective, keep=keep)
 
     def _look_for_plateau(self) -> None:
         since = self._best.num_epochs_since

@@ -33,6 +33,7 @@ class Metric:
         value: From the sums over some rows, their mean loss and their number to the metric; None where a step says
             nothing about it.
         num_sums: S.
+        is_of_steps: Whether steps tell the metric; else it is measured on some training rows after each epoch.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Metric:
     sums: Callable[[Tensor, Tensor], Tensor] | None
     value: Callable[[Sequence[float], float, int], float | None]
     num_sums: int = 0
+    is_of_steps: bool = True
 
 
 def metric_for(problem: Problem, target: Target) -> Metric:
@@ -65,7 +67,7 @@ def metric_for(problem: Problem, target: Target) -> Metric:
         return whole(partial(_squared, scale=torch.ones(1), bounds=(None, None)), _mean, 1)
     if task.name == "language":
         return whole(None, _perplexity)
-    return whole(None, _nothing)
+    return whole(None, _nothing, is_of_steps=False)
 
 
 def _right(outputs_NK: Tensor, labels: Tensor) -> Tensor:

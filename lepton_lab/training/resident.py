@@ -79,6 +79,26 @@ class Rows:
             yield index, self.batch(index.to(self._device))
 
 
+class Some(Rows):
+    """Some rows of a split, as a split of their own; rows have no lengths.
+
+    Args:
+        rows: The whole split.
+        index: Numbers of the rows (n,), on the CPU.
+    """
+
+    def __init__(self, rows: Rows, index: Tensor) -> None:
+        super().__init__(rows.inputs, rows.labels, rows._device)
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def passes(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
+        for places in torch.arange(len(self._index)).split(size):
+            yield places, self.batch(self._index[places].to(self._device))
+
+
 def place(dataset: PreparedDataset, split: str, device: torch.device, *, free_bytes: int | None = None) -> Rows:
     """A split's rows on the device where they fit into a share of its free memory, else streamed.
 

@@ -26,16 +26,23 @@ from lepton_lab.training.objective import Objective, objective_for
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
 from lepton_lab.training.plan import Network, Plan, make_plan
 from lepton_lab.training.progress import Events
-from lepton_lab.training.resident import Rows, place
+from lepton_lab.training.resident import Rows, Some, place
 from lepton_lab.training.sampler import Sampler
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
 
+FEWEST_SAMPLED = 64
+"""Training rows that are scored after an epoch where there is no validation part to go by."""
+
+
 @dataclass(frozen=True)
 class Parts:
-    """A run, ready to take its first step."""
+    """A run, ready to take its first step.
+
+    `sample_rows` are training rows that an epoch's training metric is measured on, where single steps do not tell it.
+    """
 
     module: nn.Module
     plan: Plan
@@ -46,6 +53,7 @@ class Parts:
     feed: Feed
     train_rows: Rows
     validation_rows: Rows | None
+    sample_rows: Rows | None
     num_parameters: int
 
     @property
@@ -101,19 +109,28 @@ def prepare(
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
     sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, train_rows.lengths)
+    objective = _objective(dataset, plan, device)
     change = make_change(dataset.problem, plan.augment, plan.seed, flip=plan.flip)
     return Parts(
         module=module,
         plan=plan,
-        objective=_objective(dataset, plan, device),
+        objective=objective,
         optimizer=optimizer,
         average=average,
         sampler=sampler,
         feed=Feed(train_rows, sampler, 4 * math.prod(dataset.problem.input_shape), change=change),
         train_rows=train_rows,
         validation_rows=place(dataset, "validation", device) if has_validation else None,
+        sample_rows=_sample(train_rows, validation) if not objective.metric.is_of_steps else None,
         num_parameters=drawing.num_parameters,
     )
+
+
+def _sample(rows: Rows, validation: Any) -> Rows:
+    """As many training rows as are validated, the same in every epoch: both figures cost and mean alike."""
+    num_rows = min(len(rows), (len(validation.labels) if validation is not None else 0) or FEWEST_SAMPLED)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))
+    return Some(rows, order[:num_rows])
 
 
 def _let_get_ready(module: nn.Module, rows: Rows) -> None:

@@ -46,6 +46,7 @@ def report_html(report: Report) -> Markup:
         figures([*shown, ("test loss", f"{values['loss']:.3f}")]),
         *tables,
         *mistakes,
+        *sample_html(report),
         aside=f"{report.dataset.name}, {count(values['rows'])} test rows",
     )
 
@@ -58,6 +59,14 @@ def worst_html(report: Report) -> list[Markup]:
     rows = [(count(item["row"]), _numbers(item["truth"]), _numbers(item["prediction"])) for item in worst[:12]]
     head = ("test row", "truth", "prediction")
     return [tag("h4", "Rows that are furthest off"), table(head, rows, "Rows that are furthest off")]
+
+
+def sample_html(report: Report) -> list[Markup]:
+    """What a language model writes after the beginning that it was given; nothing for other tasks."""
+    if not report.sample:
+        return []
+    said = tag("pre", tag("em", report.sample["prompt"]), report.sample["text"], style="white-space:pre-wrap")
+    return [tag("h4", "What it writes"), said]
 
 
 def _numbers(value: float | list[float]) -> str:

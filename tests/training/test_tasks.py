@@ -14,12 +14,15 @@ import torch
 from lepton_lab import worker
 from lepton_lab.data.rows import Ragged, Windows
 from lepton_lab.data.targets import Target, fit_target
+from lepton_lab.data.tokens import Tokenizer
 from lepton_lab.evaluation.report import evaluate
+from lepton_lab.evaluation.written import WRITTEN_TOKENS
+from lepton_lab.models.language import Language
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.events import EventLog, read_events
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord, create_run
-from lepton_lab.specs import TASKS, DataSpec, ModelSpec, Problem, RunSpec, TrainSpec
+from lepton_lab.specs import TASKS, DataSpec, LanguageOptions, ModelSpec, Problem, RunSpec, TrainSpec
 from tests.training.training_lab import spec
 
 LINEAR = """
@@ -226,8 +229,10 @@ def test_each_task_is_learnt_told_and_reported(make: Any, tmp_path: Path, monkey
         curve.apply(event)
     best = max if task.higher_is_better else min
     assert summary.best_val_metric == best(curve.series[f"val_{task.metric}"].y)
-    assert {"train_loss", "val_loss"} <= set(curve.series)
-    assert (f"train_{task.metric}" in curve.series) == (task.name not in ("ranking", "detection"))
+    assert {"train_loss", "val_loss", f"train_{task.metric}"} <= set(curve.series)
+    if task.name in ("ranking", "detection"):  # no step tells them: a point after each epoch
+        assert len(curve.series[f"train_{task.metric}"]) == len(curve.series[f"val_{task.metric}"])
+        assert summary.train_metric == curve.series[f"train_{task.metric}"].y[-1]
 
 
 def start(folder: Path, source: str) -> RunRecord:
@@ -291,3 +296,16 @@ def test_perplexity_is_that_of_the_mean_loss() -> None:
     data, _ = letters()
     report = evaluate(torch.nn.Embedding.from_pretrained(torch.zeros(9, 9), freeze=False), data)
     assert report["perplexity"] == pytest.approx(9.0) and report["bits_per_token"] == pytest.approx(math.log2(9))
+
+
+def test_a_report_of_a_language_shows_what_the_network_writes() -> None:
+    data, _ = letters()
+    assert "sample" not in evaluate(torch.nn.Embedding(9, 9), data), "a network that cannot write says nothing"
+    data.preparation.tokenizer = Tokenizer("characters", tuple("abcdefg"))
+    torch.manual_seed(0)
+    network = Language(data.problem, LanguageOptions())
+    before = torch.get_rng_state()
+    sample = evaluate(network, data)["sample"]
+    assert sample["prompt"] == ("abcdefg" * 4)[1:21] and len(sample["text"]) == WRITTEN_TOKENS
+    assert set(sample["text"]) <= set("abcdefg")
+    assert evaluate(network, data)["sample"] == sample and torch.equal(torch.get_rng_state(), before)

@@ -205,6 +205,7 @@ export const en = {
   'evaluate.step': 'step',
   'evaluate.in_units': 'error in units',
   'evaluate.worst': 'Rows that are furthest off',
+  'evaluate.written': 'What it writes',
   'evaluate.row': 'row',
   'evaluate.truth': 'truth',
   'evaluate.prediction': 'prediction',

@@ -206,6 +206,7 @@ export const zh: Record<keyof typeof en, string> = {
   'evaluate.step': '步',
   'evaluate.in_units': '误差（原单位）',
   'evaluate.worst': '偏差最大的行',
+  'evaluate.written': '它写出的文字',
   'evaluate.row': '行',
   'evaluate.truth': '真实值',
   'evaluate.prediction': '预测值',

@@ -35,7 +35,7 @@ export function reportFigures(report: Report, locale: Locale): Figures {
 /** What a report holds besides its figures, where answers are no classes of which one is right. */
 export function reportTables(report: Report, locale: Locale): HTMLElement[] {
   const parts = [classTable(report, locale), targetTable(report, locale), horizonTable(report, locale)];
-  return [...parts, worstTable(report, locale)].filter(part => part !== null);
+  return [...parts, worstTable(report, locale), written(report, locale)].filter(part => part !== null);
 }
 
 function title(metric: string, locale: Locale): string {
@@ -99,6 +99,14 @@ function horizonTable(report: Report, locale: Locale): HTMLElement | null {
     .map(each => [String(each.step), text(each.mse, locale), text(each.mae, locale)]);
   const head = [locale.t('evaluate.step'), locale.t('metric.mse'), locale.t('metric.mae')];
   return block(locale.t('evaluate.horizon'), table(head, rows));
+}
+
+/** What a language model writes after the beginning that it was given. */
+function written(report: Report, locale: Locale): HTMLElement | null {
+  const { sample } = report;
+  return sample
+    ? block(locale.t('evaluate.written'), h('pre', { class: 'lp-written' }, h('em', {}, sample.prompt), sample.text))
+    : null;
 }
 
 function worstTable(report: Report, locale: Locale): HTMLElement | null {

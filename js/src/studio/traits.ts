@@ -133,6 +133,7 @@ export interface Report {
   /** Language, ranking, detection. */
   perplexity?: number;
   bits_per_token?: number;
+  sample?: { prompt: string; text: string };
   hit_rate?: number;
   ndcg?: number;
   map?: number;
