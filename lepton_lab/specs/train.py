@@ -23,9 +23,11 @@ class TrainSpec(Spec):
     )
     optimizer: OptimizerName = option("adamw", "Update rule")
     schedule: ScheduleName = option("one_cycle", "How the learning rate moves during the run")
-    loss: LossName = option("auto", "What the steps make small (default: the task's usual one)")
+    loss: LossName = option("auto", "What the steps make small (default: the task's usual one)", advanced=True)
     augment: Literal["auto", "none", "light", "strong"] = option(
-        "auto", "Random changes of the training rows, by what they are: shifts, cuts, masks, left-out words"
+        "auto",
+        "Random changes of the training rows, by what they are: shifts, cuts, masks, left-out words",
+        advanced=True,
     )
     flip: bool = option(
         False, "Mirror pictures left to right at random (not where that changes what they are)", advanced=True

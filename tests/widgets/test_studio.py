@@ -175,3 +175,11 @@ def test_it_takes_over_what_the_session_holds(trained):
     finally:
         widget.close()
     assert "--validation-fraction 0.2" in widget.lines["data"]["magic"]
+
+
+def test_the_schemas_that_the_tests_of_js_use_are_current():
+    from tests.tools import studio_schemas
+
+    assert studio_schemas.PATH.read_text(encoding="utf-8") == studio_schemas.text(), (
+        "js/tests/fixtures/schemas.json is old; `python -m tests.tools.studio_schemas` writes it anew"
+    )

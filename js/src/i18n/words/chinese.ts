@@ -1,67 +1,9 @@
-/**
- * Words for names that come from data: fields and options of the specs, states of mind of the kernel, reasons.
- *
- * English has the specs' own texts as its fallback, so it lists only what they do not say; Chinese lists all.
- */
+import { CHINESE_SPECS } from './chinese-specs';
+import type { Words } from './index';
 
-export type Words = Readonly<Record<string, string>>;
-
-export const ENGLISH_WORDS: Words = {
-  'column.run_id': 'run',
-  'column.data.name': 'dataset',
-  'column.model.name': 'network',
-  'column.elapsed_seconds': 'time',
-  'dataset.digits': 'Digits, 8 × 8',
-  'network.cnn': 'CNN',
-  'network.rnn': 'RNN',
-  'network.mlp': 'MLP',
-  'network_note.cnn': 'convolutions, for pictures',
-  'network_note.rnn': 'LSTM or GRU, for sequences',
-  'network_note.mlp': 'layers of units, for tables',
-  'modality.image': 'pictures',
-  'modality.sequence': 'sequences',
-  'modality.table': 'table',
-  'field.data.normalize': 'Scaling',
-  'field.data.missing': 'Missing values',
-  'field.data.target': 'Target column',
-  'field.data.validation_fraction': 'Validation share',
-  'field.data.test_fraction': 'Test share',
-  'field.train.stop_early_epochs': 'Stop early after',
-  'field.train.checkpoint_every_seconds': 'Checkpoint every',
-  'field.train.clip_norm': 'Gradient clipping',
-  'field.train.ema': 'Average of the weights',
-  'field.train.accumulate': 'Parts of a step',
-  'field.train.augment': 'Random changes',
-  'field.train.flip': 'Mirror pictures',
-  'field.deploy.allow_remote': 'Open to other machines',
-  'value.adamw': 'AdamW',
-  'value.adam': 'Adam',
-  'value.sgd': 'SGD',
-  'value.one_cycle': 'one-cycle',
-  'value.muon': 'Muon',
-  'value.huber': 'Huber',
-  'value.bce': 'BCE',
-  'value.mse': 'MSE',
-  'value.mae': 'MAE',
-  'value.bpr': 'BPR',
-  'value.cross_entropy': 'cross-entropy',
-  'value.warm_up': 'warm-up',
-  'value.lstm': 'LSTM',
-  'value.gru': 'GRU',
-  'value.cpu': 'CPU',
-  'value.cuda': 'CUDA',
-  'reason.nan_loss': 'A lower learning rate, or clipping the gradient (clip_norm), usually helps.',
-  'reason.disk_full': 'Free some disk space, then resume.',
-  'reason.out_of_memory': 'A smaller batch, or fewer programs beside it, usually helps.',
-  'reason.gpu_out_of_memory': 'A smaller batch size usually helps.',
-  'reason.data_error': 'Look at the Data step: the dataset cannot be read as it is.',
-  'reason.model_error': 'Look at the Model step: the network does not fit the data.',
-  'reason.worker_died': 'The log of the run says more; resuming goes on from the last checkpoint.',
-  'reason.unreadable': 'The run’s folder is damaged or was written by another version.',
-  'reason.error': 'The log of the run says more.'
-};
-
+/** 简体中文用词。 */
 export const CHINESE_WORDS: Words = {
+  ...CHINESE_SPECS,
   'column.run_id': '运行',
   'column.data.name': '数据集',
   'column.model.name': '网络',
