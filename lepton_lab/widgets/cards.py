@@ -1,12 +1,11 @@
-"""The cards of a dataset, a model, an endpoint and a prediction, as HTML."""
+"""The cards of a model, an endpoint and a prediction, as HTML."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
-from lepton_lab.session import Dataset, Endpoint, Model, Prediction, Predictions
+from lepton_lab.session import Endpoint, Model, Prediction, Predictions
 from lepton_lab.session.texts import count, score
 from lepton_lab.widgets.html import (
     Markup,
@@ -15,7 +14,6 @@ from lepton_lab.widgets.html import (
     chip,
     code,
     facts,
-    figures,
     join,
     note,
     png,
@@ -24,101 +22,8 @@ from lepton_lab.widgets.html import (
     tag,
 )
 
-MAX_CLASSES = 20
 MAX_SCORES = 5
 MAX_STEPS = 12
-_TONE_OF = {"error": "bad", "warning": "warn", "note": ""}
-
-
-def data_card(dataset: Dataset) -> Markup:
-    """Counts, the balance of the classes, sample rows, and what to know before training."""
-    values = dataset.card.to_dict()
-    rows = values["rows"]
-    shape = " x ".join(map(str, values["input_shape"]))
-    parts = [
-        figures(
-            [
-                ("training rows", count(rows["train"])),
-                ("validation", count(rows["validation"])),
-                ("test", count(rows["test"])),
-                ("classes", count(len(values["classes"]))),
-                ("one row", shape),
-            ]
-        ),
-        *(note(warning["message"], tone=_TONE_OF.get(warning["severity"], "")) for warning in values["warnings"]),
-        tag("h4", "Samples"),
-        samples(values["samples"]),
-        tag("h4", "Rows of each class"),
-        _balance(values["classes"]),
-    ]
-    terms = f"licence {values['licence']}" if values.get("licence") else ""
-    return card(values["title"], *parts, aside=terms, chip=chip(values["modality"]), label=f"Dataset {dataset.name}")
-
-
-def samples(items: Sequence[dict[str, Any]]) -> Markup:
-    """Rows as a person sees them: pictures, a small line, or values by column."""
-    if items and "values" in items[0]:
-        return _sample_rows(items)
-    figures_ = [
-        tag("figure", _sample_picture(item), _player(item), tag("figcaption", item["label"]), cls="lepton-sample")
-        for item in items
-    ]
-    wide = any(key in item for item in items for key in ("audio", "boxes", "ahead"))
-    return tag("div", *figures_, cls="lepton-samples lepton-wide" if wide else "lepton-samples")
-
-
-def _player(item: dict[str, Any]) -> Markup:
-    """Buttons that play a sound."""
-    sound = item.get("audio", "")
-    if not sound.startswith("data:audio/wav;base64,"):
-        return Markup("")
-    return tag("audio", src=sound, controls="controls", preload="none", aria_label=f"a sample of class {item['label']}")
-
-
-def _sample_picture(item: dict[str, Any]) -> Markup:
-    picture = item.get("image", "")
-    if picture.startswith("data:image/png;base64,"):
-        return tag("img", src=picture, alt=f"a sample of class {item['label']}")
-    from lepton_lab.widgets.picture import spark_svg
-
-    steps = [row[0] if isinstance(row, list) else row for row in [*item.get("series", []), *item.get("ahead", [])]]
-    if "ahead" in item:
-        return Markup(spark_svg([float(step) for step in steps], width=180, height=64))
-    return Markup(spark_svg([float(step) for step in steps], width=60, height=52))
-
-
-def _sample_rows(items: Sequence[dict[str, Any]]) -> Markup:
-    columns = list(items[0]["values"])[:8]
-    more = len(items[0]["values"]) - len(columns)
-    head = ["label", *columns, *([f"and {more} more"] if more > 0 else [])]
-    rows = [
-        [item["label"], *(_cell(item["values"].get(column)) for column in columns), *([""] if more > 0 else [])]
-        for item in items[:6]
-    ]
-    return table(head, rows, "Sample rows")
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "missing"
-    return f"{value:g}" if isinstance(value, float) else str(value)[:40]
-
-
-def _balance(classes: Sequence[dict[str, Any]]) -> Markup:
-    most = max((item["rows"] for item in classes), default=1) or 1
-    shown = classes[:MAX_CLASSES]
-    rows = [
-        tag(
-            "div",
-            tag("span", item["name"], title=item["name"]),
-            bar(item["rows"] / most),
-            tag("span", count(item["rows"])),
-            cls="lepton-class",
-        )
-        for item in shown
-    ]
-    more = note(f"and {len(classes) - len(shown)} more classes") if len(classes) > len(shown) else ""
-    return join([tag("div", *rows, cls="lepton-classes"), more])
 
 
 def model_card(model: Model) -> Markup:

@@ -24,9 +24,10 @@ from lepton_lab.session import (
     StudioView,
 )
 from lepton_lab.widgets import cards, compression, kept, lists, reports, runs
+from lepton_lab.widgets.data_card import data_card
 
 _CARDS: dict[type, Callable[[Any], str]] = {
-    Dataset: cards.data_card,
+    Dataset: data_card,
     Model: cards.model_card,
     Endpoint: cards.endpoint_card,
     Prediction: cards.prediction_card,

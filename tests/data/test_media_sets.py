@@ -80,7 +80,7 @@ def test_the_counts_of_the_readme(session, material, path, options, task, modali
     assert test_rows is None or dataset.num_rows["test"] == test_rows
     card = dataset.card.to_dict()
     assert len(card["samples"]) == 12 and not [w for w in card["warnings"] if w["severity"] == "error"]
-    from lepton_lab.widgets.cards import data_card
+    from lepton_lab.widgets.data_card import data_card
 
     shown = str(data_card(dataset))
     assert "<section" in shown and "Samples" in shown
@@ -108,7 +108,7 @@ def test_fashion_mnist_by_its_files(session, material):
 
 def test_a_card_plays_sounds_and_escapes_what_files_are_called(session, tmp_path: Path):
     from lepton_lab.data.sound import encode_wav
-    from lepton_lab.widgets.cards import data_card
+    from lepton_lab.widgets.data_card import data_card
 
     for label in ("<img src=x onerror=alert(1)>", '"onload="x'):
         (tmp_path / "set" / label).mkdir(parents=True)

@@ -13,6 +13,7 @@ import pytest
 from lepton_lab.runs import Curve, RunSummary
 from lepton_lab.session import Endpoint, EndpointList, Prediction, Report
 from lepton_lab.widgets import cards, display, lists, reports, runs
+from lepton_lab.widgets.data_card import data_card
 from lepton_lab.widgets.html import Markup, esc, tag
 from lepton_lab.widgets.picture import curve_svg, spark_svg
 
@@ -40,9 +41,34 @@ def test_markup_is_only_what_this_room_wrote():
 
 
 def test_the_data_card_shows_counts_samples_and_classes(trained):
-    card = cards.data_card(trained.run.dataset)
+    card = data_card(trained.run.dataset)
     assert "1,294" in card and card.count("<figure") == 12 and "CC BY 4.0" in card
     assert card.count('class="lepton-class"') == 10
+
+
+def card_of(**values) -> str:
+    """The HTML of a card with some values of its own."""
+    rows = {"train": 2, "validation": 0, "test": 0}
+    kept = {"title": EVIL, "task": "regression", "modality": "table", "rows": rows, "input_shape": [3], "warnings": []}
+    empty = {"samples": [], "classes": [], "targets": [], "columns": [], "missing_values": 0, "details": {}}
+    shown = SimpleNamespace(to_dict=lambda: {**empty, **kept, "task_reason": EVIL, **values})
+    return str(data_card(SimpleNamespace(name=EVIL, card=shown)))
+
+
+def test_a_card_shows_sentences_targets_and_roles_and_escapes_all_of_them():
+    spread = {"least": -1.0, "mean": 0.5, "greatest": 7.25, "std": 2.0, "histogram": [1, 2, 3]}
+    column = {"name": EVIL, "role": "ignored", "missing": 3, "reason": EVIL}
+    cards_ = [
+        card_of(samples=[{"label": EVIL, "text": EVIL + "long " * 100}] * 12, classes=[{"name": EVIL, "rows": 2}]),
+        card_of(samples=[{"label": EVIL, "values": {EVIL: EVIL, "b": None}}] * 12, targets=[{"name": EVIL, **spread}]),
+        card_of(columns=[column], warnings=[{"message": EVIL, "severity": "error"}], details={EVIL: EVIL}),
+        card_of(samples=[{"label": EVIL, "image": EVIL, "audio": EVIL, "series": [1.0, 2.0]}]),
+    ]
+    assert not [html for html in cards_ if "<img src=x" in html or "&lt;img src=x" not in html]
+    assert cards_[0].count("<li") == 12 and "long …" in cards_[0]
+    assert cards_[1].count("<tr") == 15 and "7.25" in cards_[1] and "missing" in cards_[1] and "<svg" in cards_[1]
+    assert "ignored" in cards_[2] and "--roles column=role" in cards_[2] and "regression (" in cards_[2]
+    assert "<svg" in cards_[3] and "<audio" not in cards_[3]
 
 
 def test_the_report_shows_figures_classes_and_mistakes(report):
