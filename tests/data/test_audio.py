@@ -74,6 +74,29 @@ def test_labels_from_folders_parts_and_tables(store, tones, tmp_path):
         load(DataSpec(name=str(tones)), store)
 
 
+def test_lists_of_the_makers_and_a_folder_around_everything(store, tones, tmp_path):
+    inner = tmp_path / "set" / "sounds"
+    for path in tones.iterdir():
+        label = path.stem.split("_")[0]
+        (inner / label).mkdir(parents=True, exist_ok=True)
+        path.rename(inner / label / f"{path.stem}.wav")
+    (tmp_path / "set" / "README.md").write_text("about")
+    assert load(DataSpec(name=str(tmp_path / "set")), store).classes == ["high", "low"]
+    (inner / "testing_list.txt").write_text("low/low_a_0.wav\nhigh/high_b_1.wav\n")
+    (inner / "validation_list.txt").write_text("low/low_a_3.wav\n")
+    dataset = load(DataSpec(name=str(inner)), store)
+    files = sorted(inner.glob("*/*.wav"))
+    assert {files[row].name for row in dataset.splits["test"].row_ids} == {"low_a_0.wav", "high_b_1.wav"}
+    assert [files[row].name for row in dataset.splits["validation"].row_ids] == ["low_a_3.wav"]
+    assert len(dataset.splits["train"]) == 21
+    (inner / "testing_list.txt").write_text("low/low_a_3.wav\n")
+    with pytest.raises(DataError, match=r"'low/low_a_3.wav' is in the (test|validation) part already"):
+        load(DataSpec(name=str(inner)), store)
+    (inner / "testing_list.txt").write_text("low/low_a_0.wav\nlow/nobody.wav\n")
+    with pytest.raises(DataError, match=r"testing_list.txt', line 2: there is no file 'low/nobody.wav'"):
+        load(DataSpec(name=str(inner)), store)
+
+
 def test_other_rates_channels_and_formats_come_to_one_form(store, tmp_path):
     for number, (end, rate) in enumerate([("wav", 44_100), ("flac", 22_050), ("ogg", 48_000), ("wav", 11_025)] * 3):
         samples = np.stack([tone(440, 0.4, rate), 0.5 * tone(440, 0.4, rate)], axis=1)

@@ -183,6 +183,10 @@ def test_a_folder_without_pictures(store, tmp_path):
         load(DataSpec(name=str(tmp_path / "empty")), store)
     with pytest.raises(SpecError, match="target names the column"):
         load(DataSpec(name=str(tmp_path / "empty"), target="x"), store)
+    for name in ("red.csv", "white.csv"):
+        (tmp_path / "empty" / name).write_text("a,label\n1,x\n")
+    with pytest.raises(DataError, match=r"holds 2 tables \('red.csv', 'white.csv'\).*name one of them"):
+        load(DataSpec(name=str(tmp_path / "empty")), store)
 
 
 def bomb(width: int, height: int) -> bytes:

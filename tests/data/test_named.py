@@ -133,6 +133,10 @@ def small_files(name: str) -> dict[str, bytes]:
     if name == "speech-commands":
         found = {f"{word}/{row}_nohash_0.wav": wave(row) for word in ("yes", "no") for row in range(15)}
         found |= {"_background_noise_/noise.wav": wave(1), "README.md": b"about"}
+        found["validation_list.txt"] = b"yes/0_nohash_0.wav\nno/0_nohash_0.wav\nno/1_nohash_0.wav\n"
+        found["testing_list.txt"] = "".join(
+            f"{word}/{row}_nohash_0.wav\n" for word in ("yes", "no") for row in (7, 8)
+        ).encode()
         return {"speech_commands_v0.02.tar.gz": packed(found, "tar")}
     if name == "free-spoken-digit":
         root = "free-spoken-digit-dataset-1.0.10/recordings"
@@ -159,7 +163,7 @@ def small_files(name: str) -> dict[str, bytes]:
         ("cifar-10", {"train": 54, "validation": 6, "test": 30}, "image"),
         ("ag-news", {"train": 54, "validation": 6, "test": 20}, "text"),
         ("imdb", {"train": 25, "validation": 3, "test": 12}, "text"),
-        ("speech-commands", {"train": 22, "validation": 2, "test": 6}, "audio"),
+        ("speech-commands", {"train": 23, "validation": 3, "test": 4}, "audio"),
         ("free-spoken-digit", {"train": 41, "validation": 4, "test": 15}, "audio"),
         ("movielens", {"train": 72, "validation": 8, "test": 20}, "interactions"),
         ("movielens-1m", {"train": 72, "validation": 8, "test": 20}, "interactions"),

@@ -135,6 +135,12 @@ def _of_tables_or_texts(spec: DataSpec, path: Path) -> Source | None:
             return _of_tables_or_texts(spec, held[0])
         if ratings or len(tables) == len(held) == 1:
             return _from_file(spec, (ratings or tables)[0])
+        if len(tables) > 1:
+            named = ", ".join(repr(file.name) for file in tables[:5]) + (", ..." if len(tables) > 5 else "")
+            raise DataError(
+                f"{str(path)!r} holds {len(tables)} tables ({named}) and nothing says which part each is; name one of "
+                "them, or call them train and test."
+            )
         return None
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror}.") from None

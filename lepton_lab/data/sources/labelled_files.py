@@ -14,6 +14,7 @@ from lepton_lab.data import fingerprint
 from lepton_lab.data.labels import check_class_count
 from lepton_lab.data.material import Remark
 from lepton_lab.data.scan import Scan
+from lepton_lab.data.sources.layout import listed_parts, part_lists, wrapping
 from lepton_lab.data.storage import HasRoot
 from lepton_lab.errors import DataError, SpecError, UnknownName
 from lepton_lab.specs import DataSpec
@@ -61,18 +62,20 @@ class Listing:
         root: The folder.
         files: The files.
         table: The table that the labels come from, where they do.
+        lists: The files that name the validation and the test part, where the makers give such.
         remarks: What was left out, and why.
     """
 
     root: Path
     files: list[Labelled]
     table: Path | None = None
+    lists: list[Path] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
     @property
     def sources(self) -> list[Path]:
         """Every file that the dataset depends on."""
-        return [file.path for file in self.files] + ([self.table] if self.table else [])
+        return [file.path for file in self.files] + ([self.table] if self.table else []) + self.lists
 
     def classes(self) -> tuple[list[str], np.ndarray]:
         """Class names in their natural order, and the class number of each file (N,)."""
@@ -146,15 +149,20 @@ def list_labelled(scan: Scan, suffixes: frozenset[str], spec: DataSpec, noun: st
             f"The {len(wanted):,} {noun} in {str(root)!r} have no label; expected a folder per class, or set pattern "
             '(fields of the file names, such as "{label}_{speaker}_{index}") or label_table (a CSV file).'
         )
+    lists = part_lists(files)
+    if lists:
+        parts = listed_parts(lists, [file.path for file in found])
+        found = [Labelled(file.path, file.label, parts[file.path], file.fields) for file in found]
     found = _with_test(found, spec.test_where)
-    used = {file.path for file in found} | ({table} if table else set())
-    return Listing(
-        root, found, table, list(_left_out(root, [file for file in files if file not in used], suffixes, noun))
-    )
+    listing = Listing(root, found, table, lists)
+    used = set(listing.sources)
+    listing.remarks.extend(_left_out(root, [file for file in files if file not in used], suffixes, noun))
+    return listing
 
 
 def _by_folder(root: Path, files: list[Path]) -> Iterator[Labelled]:
     """The files that lie in class folders, in the order of the folders."""
+    root = wrapping(root, files)
     tops = {top.name.lower() for top in folders(root)}
     has_parts = bool(tops) and tops <= set(PARTS) and bool(tops & {"train", "training"})
     depth = len(root.parts)
