@@ -33,6 +33,7 @@ from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.engine import Engine, Inputs
 from lepton_lab.serving.export import answering
 from lepton_lab.specs import TASKS, CompressSpec
+from lepton_lab.training.plan import has_bfloat16_tiles
 from lepton_lab.training.restore import trained
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class _Job:
         table.safetensors_bytes = len(save(state))
         self._add_original()
         recipes = self._spec.recipe_names()
-        workshop = Workshop(self._network, self._record.spec().model, self._dataset, self._spec, self._say)
+        model, tiles = self._record.spec().model, _suits_tiles(self._record)
+        workshop = Workshop(self._network, model, self._dataset, self._spec, self._say, in_bfloat16=tiles)
         for number, recipe in enumerate(recipes):
             table.step, table.done_fraction = recipe, number / len(recipes)
             write_table(self._record.dir, table)
@@ -176,6 +178,12 @@ class _Job:
 def bundle_folder_of(record: RunRecord, name: str) -> Any:
     """Where the bundle of a variant lies, whether the table lists it yet or not."""
     return bundle_folder(record.dir, name) if name == ORIGINAL else variant_folder(record.dir, name)
+
+
+def _suits_tiles(record: RunRecord) -> bool:
+    """Whether the run was trained in bfloat16, and this processor is fast with it: what training found out holds."""
+    started = next((event for event in record.events() if event["type"] == "RunStarted"), {})
+    return started.get("precision") == "bfloat16" and has_bfloat16_tiles()
 
 
 def _eager(network: torch.nn.Module, task: str) -> Callable[[Inputs], object]:

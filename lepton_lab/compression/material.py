@@ -30,15 +30,17 @@ class Material:
         answers: What the original network returned for each row (N, ...), before any softmax.
         objective: The task's own loss.
         taught: Whether the original's answers are learnt from, too.
+        in_bfloat16: Whether steps are computed in bfloat16, which some processors do twice as fast.
     """
 
     rows: Rows
     answers: Tensor
     objective: Objective
     taught: bool = True
+    in_bfloat16: bool = False
 
     @classmethod
-    def of(cls, original: nn.Module, dataset: PreparedDataset) -> Material:
+    def of(cls, original: nn.Module, dataset: PreparedDataset, *, in_bfloat16: bool = False) -> Material:
         """The training rows of a dataset, answered once by the original network."""
         rows = place(dataset, "train", torch.device("cpu"))
         order, answers = [], []
@@ -49,7 +51,7 @@ class Material:
         gathered = torch.cat(answers)
         sorted_answers = torch.empty_like(gathered)
         sorted_answers[torch.cat(order)] = gathered
-        return cls(rows, sorted_answers, objective_for(dataset.problem, dataset.target))
+        return cls(rows, sorted_answers, objective_for(dataset.problem, dataset.target), True, in_bfloat16)
 
     def without_teacher(self) -> Material:
         """The same rows, to be learnt from their labels alone."""
@@ -66,7 +68,8 @@ class Material:
             index: Row numbers (B,), int64.
         """
         batch = self.rows.batch(index)
-        loss, outputs = self.objective.of_step(network, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.in_bfloat16):
+            loss, outputs = self.objective.of_step(network, batch)
         if outputs is None or not self.taught:
             return loss
         return 0.5 * loss + 0.5 * self._distance(outputs, self.answers.index_select(0, index))

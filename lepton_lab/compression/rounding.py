@@ -108,7 +108,7 @@ class _Watch:
 
     def __call__(self, layer: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         """The layer's arguments, the first of them rounded."""
-        inputs = arguments[0]
+        inputs = arguments[0].float()
         if layer.training:
             low, high = (float(bound) for bound in inputs.detach().aminmax())
             share = self.FOLLOW if self._high > self._low else 1.0

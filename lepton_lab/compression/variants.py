@@ -49,16 +49,24 @@ class Workshop:
         dataset: What it was trained on.
         spec: How to compress.
         say: Told what is being done and how far it is.
+        in_bfloat16: Whether fine-tuning computes in bfloat16.
     """
 
     def __init__(
-        self, original: nn.Module, model_spec: ModelSpec, dataset: PreparedDataset, spec: CompressSpec, say: Said
+        self,
+        original: nn.Module,
+        model_spec: ModelSpec,
+        dataset: PreparedDataset,
+        spec: CompressSpec,
+        say: Said,
+        *,
+        in_bfloat16: bool = False,
     ) -> None:
         self._model_spec, self._dataset, self._spec, self._say = model_spec, dataset, spec, say
         self._original = original
         self._samples = samples_of(dataset)
         self._made: dict[tuple[str, ...], nn.Module] = {(): original}
-        self.material = Material.of(original, dataset)
+        self.material = Material.of(original, dataset, in_bfloat16=in_bfloat16)
 
     def make(self, recipe: str) -> Exported:
         """Makes a variant.

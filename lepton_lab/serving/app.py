@@ -16,23 +16,25 @@ from starlette.routing import Route, Router
 from lepton_lab.serving import codec_predict, codec_v2
 from lepton_lab.serving.about import columns_of, describe
 from lepton_lab.serving.answers import present
-from lepton_lab.serving.engine import Inputs, ValuesRefused
+from lepton_lab.serving.engine import Inputs
+from lepton_lab.serving.express import Lane
 from lepton_lab.serving.gate import Gate
 from lepton_lab.serving.host import Host, Served
 from lepton_lab.serving.openapi import document
 from lepton_lab.serving.page import Page
-from lepton_lab.serving.requests import RequestError, Ticket, read_body
-from lepton_lab.serving.shadow import Shadows
+from lepton_lab.serving.requests import INLINE_BYTES, RequestError, read_body
+from lepton_lab.serving.settling import Settling
 from lepton_lab.serving.usage import UsageMeter
 
-INLINE_BYTES = 64 * 1024
-"""Bodies up to this size are decoded on the event loop; handing them to a thread would take longer."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build_app(host: Host, usage: UsageMeter) -> Gate:
     """The endpoint's ASGI application, its door included."""
-    return Gate(Router(Routes(host).table(), redirect_slashes=False), host, usage)
+    settling = Settling(host)
+    gate = Gate(Router(Routes(host, settling).table(), redirect_slashes=False), host, usage)
+    gate.lane = Lane(gate, host, settling)
+    return gate
 
 
 class Routes:
@@ -40,12 +42,12 @@ class Routes:
 
     Args:
         host: The endpoint that they answer for.
+        settling: Counts what the network answers.
     """
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, settling: Settling) -> None:
+        self._host, self._settling = host, settling
         self._page = Page()
-        self._shadows = Shadows(host.metrics)
 
     def table(self) -> list[Route]:
         """Every route of the server."""
@@ -157,20 +159,11 @@ class Routes:
 
     async def _scores(self, request: Request, served: Served, inputs: Inputs) -> np.ndarray:
         """Runs prepared rows, and puts them on the bill."""
-        number, counts = served.version.version, self._host.metrics.by_version
         try:
             answer = await served.batcher.submit(inputs)
         except Exception as error:
-            counts[number, "failed"] += 1
-            if isinstance(error, ValuesRefused):
-                raise RequestError(422, str(error), "inputs") from None
-            raise
-        counts[number, "answered"] += 1
-        served.drift.observe(inputs, answer.scores)
-        if self._host.shadow is not None:
-            self._shadows.send(self._host.shadow, inputs, answer.scores)
-        ticket: Ticket = request.scope["lepton"]
-        ticket.rows, ticket.compute_seconds = len(inputs[0]), answer.compute_seconds
+            raise self._settling.failed(served, error) from None
+        self._settling.answered(served, inputs, answer, request.scope["lepton"])
         return answer.scores
 
     async def _off_loop(self, num_bytes: int, work: Callable[..., Any], *arguments: Any) -> Any:

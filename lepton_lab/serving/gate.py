@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.routing import Router
@@ -19,6 +21,9 @@ from lepton_lab.serving.host import Host
 from lepton_lab.serving.keys import Rates, key_from_headers
 from lepton_lab.serving.requests import RequestError, Ticket
 from lepton_lab.serving.usage import UsageMeter
+
+if TYPE_CHECKING:
+    from lepton_lab.serving.express import Lane
 
 log = logging.getLogger("lepton_lab.serving")
 
@@ -39,6 +44,8 @@ class Gate:
 
     def __init__(self, router: Router, host: Host, usage: UsageMeter) -> None:
         self.router, self._host, self._usage = router, host, usage
+        self.lane: Lane | None = None
+        """The short way of the inference call, where the server has one (see `express`)."""
         self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,17 +60,21 @@ class Gate:
         scope["app"] = self
         try:
             if scope["path"] not in OPEN_PATHS:
-                ticket = scope["lepton"] = self._authenticate(scope)
+                ticket = scope["lepton"] = self.authenticate(scope["headers"])
             await self._pass(scope, receive, watched)
         except Exception as error:  # the boundary: whatever happens inside, the client gets one plain sentence
             await self._refuse(error, scope, watched)
         finally:
-            self._account(ticket, watched.status, time.perf_counter() - started)
+            self.account(ticket, scope["method"], watched.status, time.perf_counter() - started)
 
-    def _authenticate(self, scope: Scope) -> Ticket:
-        """The request's ticket, if its key is good at this moment."""
+    def authenticate(self, headers: Iterable[tuple[bytes, bytes]]) -> Ticket:
+        """The ticket of a request with these headers, if its key is good at this moment.
+
+        Raises:
+            RequestError: 401 if it is not.
+        """
         self._host.watch.refresh()
-        key = self._host.watch.keys.check(key_from_headers(scope["headers"]))
+        key = self._host.watch.keys.check(key_from_headers(headers))
         if key is None:
             raise RequestError(
                 401,
@@ -76,7 +87,7 @@ class Gate:
         """Runs the route; whatever does work takes a place in the queue first."""
         if scope["method"] == "POST":
             if "lepton" in scope:
-                self._keep_to_rate(scope["lepton"].key)
+                self.keep_to_rate(scope["lepton"].key)
             with self._host.admitted():
                 if self._host.asleep:
                     await self._host.wake()
@@ -86,8 +97,12 @@ class Gate:
                 await self._host.wake()
             await self.router(scope, receive, send)
 
-    def _keep_to_rate(self, key: KeyRecord) -> None:
-        """Sends a key away that asks more often than it may."""
+    def keep_to_rate(self, key: KeyRecord) -> None:
+        """Sends a key away that asks more often than it may.
+
+        Raises:
+            RequestError: 429 with the time to wait.
+        """
         wait_seconds = self._rates.wait_seconds(key, time.monotonic())
         if wait_seconds > 0:
             self._host.metrics.rate_limited += 1
@@ -99,26 +114,33 @@ class Gate:
 
     async def _refuse(self, error: Exception, scope: Scope, watched: _Watched) -> None:
         """Answers a failure, unless the answer has begun."""
-        if isinstance(error, HTTPException):
-            error = RequestError(error.status_code, _http_sentence(error, scope), **dict(error.headers or {}))
-        if not isinstance(error, RequestError):
-            log.error("%s failed: %s", scope["method"], type(error).__name__, exc_info=error)
-            error = RequestError(500, "The endpoint failed on this request; its server.log says where.")
+        refused = self.refusal(error, scope["method"], scope["path"])
         if watched.status:
             return
-        body = error.body()
+        body = refused.body()
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-        headers += [
-            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()
-        ]
-        await watched({"type": "http.response.start", "status": error.status, "headers": headers})
+        headers += refused.header_lines()
+        await watched({"type": "http.response.start", "status": refused.status, "headers": headers})
         await watched({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
-    def _account(self, ticket: Ticket | None, status: int, seconds: float) -> None:
-        """Writes the request into metrics and the key's account."""
-        self._host.metrics.observe_request(ticket.route if ticket else "closed", status, seconds)
+    def refusal(self, error: Exception, method: str, path: str) -> RequestError:
+        """What a client is told of a failure; one of our own is written to the log and told in general words."""
+        if isinstance(error, HTTPException):
+            return RequestError(error.status_code, _http_sentence(error, method, path), **dict(error.headers or {}))
+        if isinstance(error, RequestError):
+            return error
+        log.error("%s failed: %s", method, type(error).__name__, exc_info=error)
+        return RequestError(500, "The endpoint failed on this request; its server.log says where.")
+
+    def account(self, ticket: Ticket | None, method: str, status: int, seconds: float) -> None:
+        """Writes the request into metrics, the key's account and the access log."""
+        route, host = ticket.route if ticket else "closed", self._host
+        host.metrics.observe_request(route, status, seconds)
+        rows = 0
         if ticket:
-            self._usage.count(ticket.key.id, rows=ticket.rows, compute_seconds=ticket.compute_seconds)
+            rows = ticket.rows
+            self._usage.count(ticket.key.id, rows=rows, compute_seconds=ticket.compute_seconds)
+        host.access.note(ticket.key.id if ticket else None, method, route, status, rows, seconds, host.version)
 
 
 class _Watched:
@@ -135,13 +157,11 @@ class _Watched:
         await self._send(message)
 
 
-def _http_sentence(error: HTTPException, scope: Scope) -> str:
+def _http_sentence(error: HTTPException, method: str, path: str) -> str:
     """A plain sentence for a routing failure."""
-    path = scope["path"][:100]
+    path = path[:100]
     if error.status_code == 404:
         return f"There is nothing at {path!r}; /openapi.json lists what there is."
     if error.status_code == 405:
-        return (
-            f"{path!r} does not take {scope['method'][:10]}; it takes {(error.headers or {}).get('Allow', 'another')}."
-        )
+        return f"{path!r} does not take {method[:10]}; it takes {(error.headers or {}).get('Allow', 'another')}."
     return str(error.detail)

@@ -22,6 +22,7 @@ from lepton_lab.errors import LeptonError, ServingError
 from lepton_lab.runs.endpoints import EndpointRecord, VersionRecord, load_record
 from lepton_lab.runs.paths import Store
 from lepton_lab.serving.about import columns_of
+from lepton_lab.serving.access import AccessLog
 from lepton_lab.serving.batcher import Batcher
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.bundle import load as load_bundle
@@ -90,6 +91,7 @@ class Host:
         self.folder: Path = store.endpoint_dir(name)
         self.watch = RecordWatch(store, name)
         self.metrics = Metrics()
+        self.access = AccessLog(self.folder / "access.jsonl")
         self.in_flight = 0
         self.ready_since = time.monotonic()
         self.problem: tuple[int, str] | None = None
@@ -204,7 +206,19 @@ class Host:
 
     @contextlib.contextmanager
     def admitted(self) -> Iterator[None]:
-        """A place in the queue.
+        """A place in the queue for the length of the block.
+
+        Raises:
+            RequestError: 503 with Retry-After when every place is taken.
+        """
+        self.admit()
+        try:
+            yield
+        finally:
+            self.in_flight -= 1
+
+    def admit(self) -> None:
+        """Takes a place in the queue; who takes one gives it back by `in_flight -= 1`.
 
         Raises:
             RequestError: 503 with Retry-After when every place is taken.
@@ -214,10 +228,6 @@ class Host:
             raise RequestError(503, "The endpoint is busy: its queue is full. Try again soon.", retry_after="1")
         self.in_flight += 1
         self.last_request = time.monotonic()
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
 
     def close(self) -> None:
         """Ends the threads once what they do is done."""

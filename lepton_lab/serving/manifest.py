@@ -125,7 +125,10 @@ class Manifest(_Strict):
 
     def to_json(self) -> bytes:
         """The file's content."""
-        return (json.dumps(self.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n").encode()
+        values = self.model_dump(mode="json")
+        if self.compression is not None:  # every byte counts there
+            return json.dumps(values, separators=(",", ":"), ensure_ascii=False).encode()
+        return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
 
     @classmethod
     def from_json(cls, content: bytes) -> Manifest:

@@ -15,6 +15,8 @@ from lepton_lab.runs.endpoints import KeyRecord
 
 MAX_BODY_BYTES = 16 * 2**20
 MAX_ROWS = 1024
+INLINE_BYTES = 64 * 1024
+"""Bodies up to this size are decoded on the event loop; handing them to a thread would take longer."""
 BODY_SECONDS = 10.0
 """Longest time that a client may take to send a body."""
 
@@ -36,6 +38,10 @@ class RequestError(Exception):
     def body(self) -> bytes:
         """The answer's JSON."""
         return orjson.dumps({"error": self.message, "field": self.field})
+
+    def header_lines(self) -> list[tuple[bytes, bytes]]:
+        """The headers that this answer needs beside its type and length."""
+        return [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in self.headers.items()]
 
 
 @dataclass

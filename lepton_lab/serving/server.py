@@ -30,7 +30,7 @@ from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import write_identity
 from lepton_lab.serving.app import build_app
-from lepton_lab.serving.deadlines import DeadlineProtocol
+from lepton_lab.serving.express import ExpressProtocol
 from lepton_lab.serving.host import Host
 from lepton_lab.serving.ports import PortTaken
 from lepton_lab.serving.tls import CERTIFICATE, KEY
@@ -172,7 +172,7 @@ class EndpointServer:
         self._stats: dict[str, Any] = {}
         config = uvicorn.Config(
             build_app(host, self._usage),
-            http=DeadlineProtocol,
+            http=ExpressProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -252,6 +252,7 @@ class EndpointServer:
             stats["drift"] = self._host.active.drift.report()
         try:
             self._usage.flush()
+            self._host.access.flush()
             if stats != self._stats:
                 write_json(self._host.folder / "stats.json", stats, durable=False)
                 self._stats = stats

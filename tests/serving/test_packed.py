@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
@@ -54,6 +54,7 @@ def test_the_tensors_come_back_bit_by_bit_and_take_less_room(array, smaller):
     assert len(content) - len(packed.pack(model_of())) < array.nbytes / smaller if smaller else True
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=3000))
 def test_any_symbols_come_back(symbols):
     coded = entropy.encode(np.array(symbols))
@@ -69,6 +70,7 @@ def test_coded_symbols_take_what_their_entropy_says():
     assert len(entropy.encode(symbols)) * 8 < 1.05 * entropy_bits
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_changed_file_is_refused_or_gives_a_model_but_never_fails_otherwise(data):
     content = bytearray(packed.pack(model_of(kinds()[0][1][:4, :64], kinds()[3][1])))
