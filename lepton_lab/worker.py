@@ -25,6 +25,7 @@ from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.control import done, pending_commands, wait_for_commands
 from lepton_lab.runs.devices import GPU_SHARE_VARIABLE
+from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
@@ -287,10 +288,14 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
     from lepton_lab.training.loop import train
 
     _keep_to_share()
-    dataset = load(spec.data, record.store)
-    dataset.require_trainable()
-    control = RunControl(record.dir)
-    outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
+    early = EarlyStop(events)
+    try:
+        dataset = load(spec.data, record.store)
+        dataset.require_trainable()
+        control = RunControl(record.dir, early)
+        outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
+    finally:
+        early.end()
     if outcome.state == "stopped":
         return None
     _evaluate(record, events, outcome, dataset)
@@ -373,15 +378,17 @@ class RunControl:
 
     Args:
         run_dir: The run's folder.
+        early: Who takes a stop until the loop asks for commands the first time.
     """
 
-    def __init__(self, run_dir: Path) -> None:
-        self._run_dir = run_dir
+    def __init__(self, run_dir: Path, early: EarlyStop) -> None:
+        self._run_dir, self._early = run_dir, early
 
     def pending(self) -> list[Command]:
         """Commands that nobody has marked as done, oldest first."""
         from lepton_lab.training.steering import Command
 
+        self._early.end()
         return [
             Command(each["id"], each["command"], each.get("value"), str(each.get("by", "")))
             for each in pending_commands(self._run_dir)

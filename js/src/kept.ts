@@ -23,6 +23,28 @@ export interface RunDetails {
   size: { bytes: number; checkpoints_bytes: number };
   /** What may be asked of the run in its state. */
   asks: string[];
+  /** How the replay that was asked for last stands. */
+  verification?: Verification | null;
+}
+
+/** A finished run, trained again from a checkpoint and compared bit by bit. */
+export interface Verification {
+  state: 'running' | 'done' | 'failed';
+  message?: string;
+  equal?: boolean;
+  from_step?: number;
+  to_step?: number;
+  num_tensors?: number;
+  differing?: string[];
+  largest_difference?: number;
+  seconds?: number;
+}
+
+/** What slows a run down: a code with figures, and English for a code that is not known here. */
+export interface Hint {
+  code: string;
+  values: Record<string, number>;
+  text: string;
 }
 
 /** What a process or the machine used at one moment; what was not known is left out. */
@@ -148,9 +170,14 @@ export class KeptRuns {
     return ((await this._server.request('GET', `monitor?since=${since}`)) as { samples: MachineSample[] }).samples;
   }
 
-  async runMonitor(run_id: string, since: number): Promise<{ samples: RunSample[]; hints: string[] }> {
+  /** Starts the proof of a finished run; its details tell how it stands. */
+  async verify(run_id: string): Promise<void> {
+    await this._server.request('POST', runPath(run_id, '/verify'), {});
+  }
+
+  async runMonitor(run_id: string, since: number): Promise<{ samples: RunSample[]; hints: Hint[] }> {
     const answer = await this._server.request('GET', runPath(run_id, `/monitor?since=${since}`));
-    return answer as { samples: RunSample[]; hints: string[] };
+    return answer as { samples: RunSample[]; hints: Hint[] };
   }
 }
 

@@ -20,12 +20,14 @@ import type { RunSummary } from '../src/protocol';
 import { DetailsView } from '../src/view/details';
 import { MeterGroup, meterPath } from '../src/view/meter';
 import { bytesText, machineReadings, runReadings } from '../src/view/readings';
+import { failureText, hintText, verificationText } from '../src/view/told';
 import { FakeClock } from './clock';
 import { FakeServer } from './fake-server';
 import { summaryFixture } from './frames';
 import { PAYLOADS, smuggled } from './payloads';
 
 const en = new Locale('en');
+const zh = new Locale('zh');
 const run = (run_id: string, values: Partial<RunSummary> = {}): RunSummary => summaryFixture({ run_id, ...values });
 
 function comparison(rows: Partial<ComparedRow>[]): Comparison {
@@ -191,6 +193,7 @@ describe('DetailsView', () => {
       retry: note('retry'),
       trainLonger: note('longer'),
       fork: note('fork'),
+      verify: note('verify'),
       compare: note('compare'),
       open: note('open'),
       pinCheckpoint: note('pin')
@@ -220,10 +223,42 @@ describe('DetailsView', () => {
     ]);
   });
 
+  it('proves a finished run, and says in words what came out', () => {
+    const finished = { ...DETAILS, summary: run('child', { state: 'finished' }), asks: ['verify'] };
+    const { view, done, deeds } = open(finished);
+    expect(deeds()).toEqual(['Verify', 'Compare']);
+    view.element.querySelector<HTMLButtonElement>('.lp-details-deeds button')?.click();
+    expect(done).toEqual([['verify']]);
+    view.update({ ...finished, verification: { state: 'running' } });
+    expect(deeds()).toEqual(['Compare']);
+    expect(view.element.textContent).toContain('being trained again');
+    const verification = {
+      state: 'done' as const,
+      equal: false,
+      from_step: 220,
+      to_step: 440,
+      num_tensors: 90,
+      differing: ['model: a', 'model: b'],
+      largest_difference: 0.00125
+    };
+    expect(verificationText(verification, en)).toContain(
+      '2 of 90 tensors differ, by up to 0.00125 (model: a, model: b)'
+    );
+    view.update({ ...finished, verification: { ...verification, equal: true } });
+    expect(view.element.textContent).toContain('from step 220 to step 440: all 90 tensors are the same, bit by bit.');
+    expect(deeds()).toEqual(['Verify', 'Compare']);
+    expect(failureText(run('a', { reason: 'disk_full', message: 'The disk is full.' }), zh)).toBe(
+      '磁盘已满。 The disk is full.'
+    );
+  });
+
   it('says in words what slows the run down', () => {
     const { view } = open(DETAILS);
-    view.showUse([{ time: 1, cpu_cores: 1.5 }], ['It waits for data 40 % of the time.']);
-    expect(view.element.querySelector('.lp-notice:not([hidden])')?.textContent).toContain('40 %');
+    const hint = { code: 'waiting_for_data', values: { waiting_fraction: 0.4 }, text: 'in English' };
+    view.showUse([{ time: 1, cpu_cores: 1.5 }], [hint]);
+    expect(view.element.querySelector('.lp-notice:not([hidden])')?.textContent).toContain('data 40 % of the time');
+    expect(hintText(hint, zh)).toContain('40% 的时间在等待数据');
+    expect(hintText({ ...hint, code: 'a new one' }, zh)).toBe('in English');
     expect(view.element.querySelector('.lp-meter')?.textContent).toBe('Cores in use1.5');
     view.showUse([], []);
     expect(view.element.querySelector('.lp-notice:not([hidden])')).toBeNull();

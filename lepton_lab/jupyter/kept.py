@@ -20,6 +20,7 @@ from lepton_lab.runs.monitor import machine, read_monitor, read_run_monitor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.states import RunState, asks_of
+from lepton_lab.runs.verification import read_verification, start_verification
 
 FRESH_SECONDS = 5.0
 """Without a younger sample of the supervisor's, the machine is measured here: nothing is at work then."""
@@ -47,6 +48,7 @@ def details(store: Store, run_id: str) -> dict[str, Any]:
         "checkpoints": all_steps(run.dir),
         "size": asdict(housekeeping.run_size(store, run_id)),
         "asks": asks_of(RunState(summary.state)),
+        "verification": read_verification(run.dir),
     }
 
 
@@ -117,6 +119,13 @@ def fork(store: Store, run_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"run_id": record.run_id}
 
 
+def verify(store: Store, run_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Starts the proof of a finished run in a process of its own; `details` tells how it stands."""
+    _only(body, "field", ())
+    start_verification(store, run_id, by=GIVER)
+    return {"run_id": run_id}
+
+
 def queue(store: Store, run_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """Changes a run's `priority`, its `place` among those of its priority, or both."""
     _only(body, "field", ("priority", "place"))
@@ -175,12 +184,14 @@ def machine_samples(store: Store, since: float) -> dict[str, Any]:
 
 
 def run_samples(store: Store, run_id: str, since: float) -> dict[str, Any]:
-    """A run's samples after a time, in unix seconds, and what slows it down, in words.
+    """A run's samples after a time, in unix seconds, and what slows it down: `{"samples", "hints"}`.
+
+    A hint is `{"code", "values", "text"}`; the text is English, whoever knows the code says it in their own language.
 
     Raises:
         UnknownName: If there is no such run.
     """
-    hints = run_hints(store, run_id)
+    hints = [hint.to_dict() for hint in run_hints(store, run_id)]
     return {"samples": read_run_monitor(store, run_id, since), "hints": hints}
 
 

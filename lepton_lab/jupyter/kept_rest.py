@@ -60,6 +60,12 @@ class ForkHandler(DeedHandler):
     deed = staticmethod(kept.fork)
 
 
+class VerifyHandler(DeedHandler):
+    """POST runs/<id>/verify: prove a finished run by a replay."""
+
+    deed = staticmethod(kept.verify)
+
+
 class QueueHandler(DeedHandler):
     """POST runs/<id>/queue: another priority or place."""
 

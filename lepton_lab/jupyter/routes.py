@@ -26,6 +26,7 @@ def routes(hub: StoreHub) -> list[tuple[str, type, dict[str, Any]]]:
         rf"{BASE}/runs/{NAME}/retry": kept_rest.RetryHandler,
         rf"{BASE}/runs/{NAME}/continue": kept_rest.ContinueHandler,
         rf"{BASE}/runs/{NAME}/fork": kept_rest.ForkHandler,
+        rf"{BASE}/runs/{NAME}/verify": kept_rest.VerifyHandler,
         rf"{BASE}/runs/{NAME}/queue": kept_rest.QueueHandler,
         rf"{BASE}/runs/{NAME}/delete": kept_rest.DeleteHandler,
         rf"{BASE}/runs/{NAME}/monitor": kept_rest.RunMonitorHandler,

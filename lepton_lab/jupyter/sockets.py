@@ -85,14 +85,21 @@ class LeptonSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
 
 class BoardSocket(LeptonSocket):
-    """`ws`: `{"type": "state", "runs", "endpoints", "devices"}` at once and after every change."""
+    """`ws`: the board as `{"type": "state", "runs", "endpoints", "devices"}`, and after every change what is other.
+
+    `{"type": "change", "runs": those that are new or other than before, "gone": names, "endpoints", "devices"}`: of
+    thousands of runs few are at work.
+    """
 
     async def send_news(self, *args: str) -> None:
         """Sends the board whenever it is another one than the last that was sent."""
         with self.hub.watching_board() as changed:
+            sent: dict[str, Any] | None = None
             while True:
                 changed.clear()
-                await self.write_message(json.dumps({"type": "state", **await self.hub.board()}))
+                board = await self.hub.board()
+                await self.write_message(json.dumps(_news(sent, board)))
+                sent = board
                 await asyncio.sleep(SEND_SECONDS)
                 await changed.wait()
 
@@ -153,6 +160,16 @@ class RunSocket(LeptonSocket):
     async def _answer(self, body: dict[str, Any]) -> None:
         with contextlib.suppress(WebSocketClosedError):
             await self.write_message(json.dumps(body))
+
+
+def _news(sent: dict[str, Any] | None, board: dict[str, Any]) -> dict[str, Any]:
+    """What a client that has one board needs to have the next one."""
+    if sent is None:
+        return {"type": "state", **board}
+    before = {run["run_id"]: run for run in sent["runs"]}
+    gone = before.keys() - {run["run_id"] for run in board["runs"]}
+    changed = [run for run in board["runs"] if before.get(run["run_id"]) != run]
+    return {**board, "type": "change", "runs": changed, "gone": sorted(gone)}
 
 
 def _parse(message: str | bytes) -> dict[str, Any]:

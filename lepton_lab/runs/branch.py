@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError
 from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.checkpoints import all_steps, checkpoint_at, latest_checkpoint, new_checkpoint
-from lepton_lab.runs.curve import Curve, Series
+from lepton_lab.runs.curve import AT_EPOCHS, Curve, Series
 from lepton_lab.runs.events import EventWriter
 from lepton_lab.runs.record import RunRecord, create_run, enqueue, require_trust
 from lepton_lab.runs.states import RunState, require
@@ -33,8 +33,6 @@ _NEW_START = ("batch_size", "seed")
 _NEW_SCHEDULE = ("epochs", "learning_rate", "schedule", "optimizer")
 _POINTS_AN_EVENT = 20_000
 _PLAN_FILE = "plan.json"
-_AT_EPOCHS = "val_"
-"""How the names of the curves begin whose points stand at the ends of epochs."""
 
 
 def continue_run(
@@ -162,7 +160,7 @@ def _branch(
             if keeps_place:
                 _copy_plan(record.dir, folder, old.train, new_train)
         if keeps_place:
-            _copy_curve(record.curve(), step, writer)
+            _copy_curve(record.curve(), step, writer, bool(read_json(path / "state.json").get("is_epoch_open")))
 
     child = create_run(record.store, spec, name=name, submitted=True, parent=parent, fill=fill)
     enqueue(child, spec)
@@ -236,18 +234,18 @@ def _copy_plan(source: Path, folder: Path, old: TrainSpec, new: TrainSpec) -> No
     write_json(folder / _PLAN_FILE, plan, durable=False)
 
 
-def _copy_curve(curve: Curve, step: int, writer: EventWriter) -> None:
-    """The parent's points up to the step, so that the child's curve is whole."""
+def _copy_curve(curve: Curve, step: int, writer: EventWriter, is_epoch_open: bool) -> None:
+    """The parent's points up to the step, so that the child's curve is whole; the child itself ends an open epoch."""
     scale = curve.fold.steps_per_epoch or 1
-    for series in curve.series.values():
-        series.truncate(step)
-    for name in (each for each in curve.series if not each.startswith(_AT_EPOCHS)):
+    for name, series in curve.series.items():
+        series.truncate(step - 1 if is_epoch_open and name.startswith(AT_EPOCHS) else step)
+    for name in (each for each in curve.series if not each.startswith(AT_EPOCHS)):
         for steps, values in _parts(curve.series[name]):
             points = {name: {"step": steps, "value": values}}
             writer.append("MetricsRecorded", series=points, step=steps[-1], epoch=steps[-1] / scale, inherited=True)
     epochs: dict[int, dict[str, Any]] = {}
     for name, series in curve.series.items():
-        if not name.startswith(_AT_EPOCHS):
+        if not name.startswith(AT_EPOCHS):
             continue
         for at, epoch, value in zip(series.steps, series.x, series.y, strict=True):
             epochs.setdefault(at, {"epoch": round(epoch)})[name] = value

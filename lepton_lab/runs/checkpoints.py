@@ -13,6 +13,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -164,13 +165,18 @@ def verify(path: Path) -> str | None:
 
 
 def _seal(folder: Path, step: int, is_best: bool, disk: Disk) -> None:
+    """Writes the manifest and makes all files, and then their names, durable."""
     files = {}
-    for path in sorted(folder.iterdir()):
+    paths = sorted(folder.iterdir())
+    for path in paths:
         os.chmod(path, 0o600)
-        sync_file(path, disk)
         files[path.name] = {"sha256": _sha256(path), "bytes": path.stat().st_size}
     manifest = {"step": step, "is_best": is_best, "files": files}
-    write_json(folder / MANIFEST, {**manifest, "sha256": _digest(manifest)}, disk=disk)
+    write_json(folder / MANIFEST, {**manifest, "sha256": _digest(manifest)}, durable=False, disk=disk)
+    # Side by side: the file system writes its journal once for all of them instead of once for each.
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        list(pool.map(lambda path: sync_file(path, disk), [*paths, folder / MANIFEST]))
+    sync_directory(folder, disk)
 
 
 def _manifest(path: Path) -> dict[str, Any]:

@@ -63,6 +63,10 @@ class Series:
         return x.tobytes() + y.tobytes()
 
 
+AT_EPOCHS = "val_"
+"""How the names of the curves begin that have a point at the end of each epoch."""
+
+
 class Curve:
     """All curves of a run, in memory: feed it each event once, in order.
 
@@ -99,7 +103,7 @@ class Curve:
             return
         self.fold.apply(event)
         if event["type"] in ("RunStarted", "RunRestarted"):
-            self._cut(int(event.get("from_step") or 0))
+            self._cut(int(event.get("from_step") or 0), bool(event.get("is_epoch_open")))
         elif event["type"] == "MetricsRecorded":
             self._add_metrics(event)
         elif event["type"] == "EpochEnded":
@@ -140,10 +144,11 @@ class Curve:
         cut_to = [lengths[name] for seq, lengths in self._cuts if seq > seen and name in lengths]
         return max(0, min([since.get(name, 0), len(self.series[name]), *cut_to]))
 
-    def _cut(self, step: int) -> None:
+    def _cut(self, step: int, is_epoch_open: bool) -> None:
+        """Drops what came after a step; the figures of an epoch that ends there too, where they are yet to come."""
         before = {name: len(points) for name, points in self.series.items()}
-        for points in self.series.values():
-            points.truncate(step)
+        for name, points in self.series.items():
+            points.truncate(step - 1 if is_epoch_open and name.startswith(AT_EPOCHS) else step)
         self.marks = [kept for mark in self.marks if (kept := cut_mark(mark, step, self.fold))]
         shorter = {name: len(points) for name, points in self.series.items() if len(points) < before[name]}
         self._cuts.append((self.seq, shorter))

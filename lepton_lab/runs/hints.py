@@ -1,9 +1,14 @@
-"""What slows a run down or endangers it, in words, computed from what was measured while it ran."""
+"""What slows a run down or endangers it, computed from what was measured while it ran.
+
+A hint is a code with figures: a terminal says it in English, the panel in its reader's language.
+"""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from lepton_lab.runs.housekeeping import human_bytes
 from lepton_lab.runs.monitor import Sample, read_monitor, read_run_monitor
@@ -21,7 +26,41 @@ _SLOWER = 2.0
 _FULL_MEMORY, _FULL_DISK_BYTES = 0.95, 1_000_000_000
 
 
-def run_hints(store: Store, run_id: str) -> list[str]:
+@dataclass(frozen=True)
+class Hint:
+    """One hint."""
+
+    code: str
+    """What it is about: a key of `_TEXTS`."""
+    values: dict[str, float]
+    """Its figures; the unit stands in each name."""
+
+    def __str__(self) -> str:
+        shown = {
+            name: human_bytes(int(value)) if name.endswith("_bytes") else value for name, value in self.values.items()
+        }
+        return _TEXTS[self.code].format(**shown)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The hint as plain values, with its English text for whoever knows no other."""
+        return {"code": self.code, "values": self.values, "text": str(self)}
+
+
+_TEXTS = {
+    "waiting_for_data": "The steps wait for data {waiting_fraction:.0%} of the time. Where the rows do not fit into "
+    "memory, put them on a faster disk; else use less work per row in their preparation.",
+    "idle_gpu": "The GPU is idle {idle_fraction:.0%} of the time: the steps are too small for it. A larger batch_size "
+    "would fill it.",
+    "crowded": "Other programs take the processor ({cpu_fraction:.0%} in use): this run gets {cpu_cores:.1f} of a "
+    "core. It would be faster with fewer programs beside it.",
+    "slower": "It is {times:.1f} times slower than it was ({now_per_second:.0f} instead of {before_per_second:.0f} "
+    "samples a second).",
+    "memory_full": "The computer's memory is nearly full ({used_bytes} of {total_bytes} in use).",
+    "disk_full": "The disk is nearly full: {free_bytes} left. `runs gc` says what could go.",
+}
+
+
+def run_hints(store: Store, run_id: str) -> list[Hint]:
     """Hints about a run at work, the most pressing first; none about a run that is not running.
 
     Raises:
@@ -37,7 +76,7 @@ def run_hints(store: Store, run_id: str) -> list[str]:
     return hints(of_run, read_monitor(store, since), on_gpu=(summary.device or "").startswith("cuda"))
 
 
-def hints(of_run: Sequence[Sample], of_machine: Sequence[Sample], *, on_gpu: bool) -> list[str]:
+def hints(of_run: Sequence[Sample], of_machine: Sequence[Sample], *, on_gpu: bool) -> list[Hint]:
     """Hints from samples.
 
     Args:
@@ -59,17 +98,14 @@ def hints(of_run: Sequence[Sample], of_machine: Sequence[Sample], *, on_gpu: boo
     return [hint for hint in found if hint is not None]
 
 
-def _waiting_for_data(recent: Sequence[Sample]) -> str | None:
+def _waiting_for_data(recent: Sequence[Sample]) -> Hint | None:
     waiting = _mean(recent, "waiting_fraction")
     if waiting is None or waiting < _WAITING:
         return None
-    return (
-        f"The steps wait for data {waiting:.0%} of the time. Where the rows do not fit into memory, put them on a "
-        "faster disk; else use less work per row in their preparation."
-    )
+    return Hint("waiting_for_data", {"waiting_fraction": waiting})
 
 
-def _idle_gpu(of_machine: Sequence[Sample], last: Sample) -> str | None:
+def _idle_gpu(of_machine: Sequence[Sample], last: Sample) -> Hint | None:
     index = str(last.get("slot", "cuda:0")).rpartition(":")[2]
     shown = [
         gpu["use_fraction"]
@@ -79,36 +115,32 @@ def _idle_gpu(of_machine: Sequence[Sample], last: Sample) -> str | None:
     ]
     if len(shown) < FEWEST_SAMPLES or statistics.fmean(shown) >= _IDLE_GPU:
         return None
-    idle = 1 - statistics.fmean(shown)
-    return f"The GPU is idle {idle:.0%} of the time: the steps are too small for it. A larger batch_size would fill it."
+    return Hint("idle_gpu", {"idle_fraction": 1 - statistics.fmean(shown)})
 
 
-def _crowded(recent: Sequence[Sample], of_machine: Sequence[Sample]) -> str | None:
+def _crowded(recent: Sequence[Sample], of_machine: Sequence[Sample]) -> Hint | None:
     cores, machine = _mean(recent, "cpu_cores"), _mean(of_machine, "cpu_fraction")
     if cores is None or machine is None or machine < _BUSY_MACHINE or cores >= _STARVED:
         return None
-    return (
-        f"Other programs take the processor ({machine:.0%} in use): this run gets {cores:.1f} of a core. "
-        "It would be faster with fewer programs beside it."
-    )
+    return Hint("crowded", {"cpu_fraction": machine, "cpu_cores": cores})
 
 
-def _slower(of_run: Sequence[Sample], recent: Sequence[Sample]) -> str | None:
+def _slower(of_run: Sequence[Sample], recent: Sequence[Sample]) -> Hint | None:
     """A straggler: much slower now than it was over all."""
     now = _median(recent, "samples_per_second")
     before = _median(of_run[: -len(recent)] if recent else of_run, "samples_per_second")
     if now is None or before is None or before < _SLOWER * now:
         return None
-    return f"It is {before / now:.1f} times slower than it was ({now:.0f} instead of {before:.0f} samples a second)."
+    return Hint("slower", {"times": before / now, "now_per_second": now, "before_per_second": before})
 
 
-def _nearly_full(machine: Sample) -> str | None:
+def _nearly_full(machine: Sample) -> Hint | None:
     used, total = machine.get("memory_used_bytes"), machine.get("memory_total_bytes")
     if used and total and used > _FULL_MEMORY * total:
-        return f"The computer's memory is nearly full ({human_bytes(used)} of {human_bytes(total)} in use)."
+        return Hint("memory_full", {"used_bytes": used, "total_bytes": total})
     free = machine.get("disk_free_bytes")
     if free is not None and free < _FULL_DISK_BYTES:
-        return f"The disk is nearly full: {human_bytes(free)} left. `runs gc` says what could go."
+        return Hint("disk_full", {"free_bytes": free})
     return None
 
 

@@ -200,11 +200,11 @@ class Fold:
             if event.get(name) is not None:
                 setattr(self._summary, name, event[name])
 
-    def _rewind(self, step: int) -> None:
+    def _rewind(self, step: int, *, is_epoch_open: bool = False) -> None:
         self._summary.step = step
         if self.steps_per_epoch:
             self._summary.epoch = step / self.steps_per_epoch
-        self._val.truncate(step)
+        self._val.truncate(step - 1 if is_epoch_open else step)
         self._train.truncate(step)
 
     def _on_RunQueued(self, event: Event) -> None:
@@ -238,7 +238,7 @@ class Fold:
         self._set(event, "device", "epochs", "steps_total", "learning_rate", "metric", "higher_is_better")
         self._summary.started = self._summary.started or event.get("time")
         self.steps_per_epoch = event.get("steps_per_epoch") or self.steps_per_epoch
-        self._rewind(int(_number(event.get("from_step"), 0)))
+        self._rewind(int(_number(event.get("from_step"), 0)), is_epoch_open=bool(event.get("is_epoch_open")))
 
     def _on_RunRestarted(self, event: Event) -> None:
         self._summary.restarts += 1

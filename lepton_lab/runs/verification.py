@@ -1,23 +1,36 @@
-"""Proof of a finished run: train again from one of its checkpoints, in a process of its own, and compare every bit."""
+"""Proof of a finished run: train again from one of its checkpoints, in a process of its own, and compare every bit.
+
+`verify_run` waits for the result. `start_verification` does not: a detached process, `python -m
+lepton_lab.runs.verification --store PATH --run ID`, writes how it stands into the run's `verification.json`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lepton_lab.errors import RunError
+from lepton_lab.errors import LeptonError, RunError
+from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.devices import slot_environment
 from lepton_lab.runs.events import EventLog
+from lepton_lab.runs.locks import FileLock
 from lepton_lab.runs.paths import Store
-from lepton_lab.runs.process import with_package
+from lepton_lab.runs.process import python_command, spawn_detached, with_package
 from lepton_lab.runs.programs import Programs
 from lepton_lab.runs.record import RunRecord, require_trust
 from lepton_lab.runs.states import RunState, require
+
+VERIFICATION_FILE, VERIFICATION_LOCK, VERIFICATION_LOG = "verification.json", "verification.lock", "verification.log"
+_START_SECONDS = 30.0
+"""So long a process that was started may take until it holds the lock."""
 
 
 @dataclass(frozen=True)
@@ -98,3 +111,73 @@ def _replay(record: RunRecord, timeout_seconds: float | None) -> dict[str, Any]:
             said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:300]
             raise RunError(f"The replay of run {record.run_id!r} failed: {said}")
         return dict(json.loads(answer.read_text()))
+
+
+def start_verification(store: Store, run_id: str, *, by: str) -> None:
+    """Starts the proof of a finished run and returns at once; while one is under way, there is no second one.
+
+    Raises:
+        UnknownName: If there is no such run.
+        RunError: If it has not finished, or its code is not trusted.
+        StoreError: If the run's folder cannot be written.
+    """
+    record = RunRecord.find(store, run_id)
+    require("verify", run_id, RunState(record.summary().state))
+    require_trust(record, record.spec())
+    if (read_verification(record.dir) or {}).get("state") == "running":
+        return
+    write_json(record.dir / VERIFICATION_FILE, {"state": "running", "by": by, "time": round(time.time(), 3)})
+    argv = python_command("lepton_lab.runs.verification", "--store", str(store.root), "--run", run_id, "--by", by)
+    spawn_detached(argv, record.dir / VERIFICATION_LOG)
+
+
+def read_verification(run_dir: Path) -> dict[str, Any] | None:
+    """How the proof that was started last stands, or None if none was.
+
+    Returns:
+        `{"state": "running" | "done" | "failed", "by", "time"}`, with the fields of `Verification` when it is done
+        and with `message` when it failed.
+    """
+    path = run_dir / VERIFICATION_FILE
+    if not path.exists():
+        return None
+    try:
+        found = dict(read_json(path))
+    except (LeptonError, TypeError, ValueError):
+        return None
+    is_young = time.time() - found.get("time", 0.0) < _START_SECONDS
+    if found.get("state") == "running" and not is_young and _is_free(run_dir / VERIFICATION_LOCK):
+        return {**found, "state": "failed", "message": "The replay ended without a result; start it again."}
+    return found
+
+
+def _is_free(path: Path) -> bool:
+    with FileLock(path) as lock:
+        return lock.acquire()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="lepton_lab.runs.verification", description="Proves a finished run.")
+    parser.add_argument("--store", required=True, help="the run store's folder")
+    parser.add_argument("--run", required=True, help="the run")
+    parser.add_argument("--by", required=True, help="who asks")
+    options = parser.parse_args(arguments)
+    store = Store(options.store)
+    run_dir = store.run_dir(options.run)
+    with FileLock(run_dir / VERIFICATION_LOCK) as lock:
+        if not lock.acquire():
+            return 0
+        told = {"by": options.by, "time": round(time.time(), 3)}
+        write_json(run_dir / VERIFICATION_FILE, {"state": "running", **told})
+        try:
+            found = verify_run(store, options.run, by=options.by)
+        except LeptonError as error:
+            write_json(run_dir / VERIFICATION_FILE, {"state": "failed", "message": str(error), **told})
+            return 1
+        write_json(run_dir / VERIFICATION_FILE, {"state": "done", **found.to_dict(), **told})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -36,7 +36,7 @@ class Kept:
             options = {}
         return RunDetails(
             self.record.summary(),
-            run_hints(self._session.store, self.record.run_id),
+            [str(hint) for hint in run_hints(self._session.store, self.record.run_id)],
             options,
             lineage(self._session.store, self.record.run_id),
             all_steps(self.record.dir),

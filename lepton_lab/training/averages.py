@@ -28,6 +28,7 @@ class Average:
         self._others = [name for name in now if name not in set(self._floats)]
         self._averages = [self.tensors[name] for name in self._floats]
         self._weights = [now[name] for name in self._floats]
+        self._kept: Tensors | None = None
 
     @torch.no_grad()
     def update(self, num_steps: int) -> None:
@@ -38,13 +39,18 @@ class Average:
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """Puts the average into the network for the length of the block."""
-        kept = copy_of(self._module)
+        self._kept = copy_of(self._module)
         self._take_others()
         self._module.load_state_dict(self.tensors)
         try:
             yield
         finally:
-            self._module.load_state_dict(kept)
+            self._module.load_state_dict(self._kept)
+            self._kept = None
+
+    def weights(self) -> Tensors:
+        """The weights and buffers that train, wherever the average is at this moment."""
+        return self._module.state_dict() if self._kept is None else self._kept
 
     def load(self, tensors: Tensors) -> None:
         """Takes back `tensors` of a checkpoint."""

@@ -80,6 +80,10 @@ def train(
     return Training(run_dir, dataset, model_spec, train_spec, events, control, clock, callbacks).run()
 
 
+class _Stopped(Exception):
+    """Somebody stopped the run in the middle of a validation."""
+
+
 class Training:
     """One run while it trains. `num_steps` and `num_epochs_ended` say where it stands."""
 
@@ -117,6 +121,7 @@ class Training:
         self.num_steps = self.num_epochs_ended = 0
         self._seconds_before = 0.0
         self._saved_step, self._is_best_unsaved = -1, False
+        self._is_saved = self._is_epoch_open = False
         if saved is not None:
             self._restore(saved)
         self._began = self._saved_time = clock()
@@ -125,8 +130,13 @@ class Training:
         """Trains to the end, or until somebody stops it."""
         self._announce()
         self._attend(self._clock())
-        while self._steering.stopped_by is None and not self._is_done():
-            self._take_step()
+        try:
+            if self._is_epoch_open and self._steering.stopped_by is None:
+                self._end_epoch()
+            while self._steering.stopped_by is None and not self._is_done():
+                self._take_step()
+        except _Stopped:
+            pass  # in the middle of a validation, which is made anew when the run goes on
         return self._stop() if self._steering.stopped_by is not None else self._finish()
 
     def _take_step(self) -> None:
@@ -140,6 +150,7 @@ class Training:
         except NonFiniteLoss as error:
             raise self._not_finite(str(error)) from error
         self.num_steps += 1
+        self._is_saved = False
         if self._parts.average is not None:
             self._parts.average.update(self.num_steps)
         if self._meter.push(loss, outputs, batch.labels, len(batch.labels)):
@@ -184,12 +195,15 @@ class Training:
 
     def _end_epoch(self) -> None:
         self._write_progress(self._clock(), whole=True)
-        self.num_epochs_ended += 1
-        train_loss, train_metric = self._meter.take_epoch()
+        self._is_epoch_open = True
         with self._parts.average.in_place() if self._parts.average is not None else nullcontext():
-            if self._parts.sample_rows is not None:
-                train_metric = self._score(self._parts.sample_rows, keep=False).metric
+            sampled = self._score(self._parts.sample_rows, keep=False) if self._parts.sample_rows is not None else None
             scores, is_best = self._validate() if self._parts.validation_rows is not None else (None, False)
+        self.num_epochs_ended += 1
+        self._is_epoch_open = self._is_saved = False
+        train_loss, train_metric = self._meter.take_epoch()
+        if sampled is not None:
+            train_metric = sampled.metric
         name = self._meter.metric.name
         figures = {
             "train_loss": train_loss,
@@ -211,12 +225,20 @@ class Training:
         scores = self._score(self._parts.validation_rows)
         if not math.isfinite(scores.loss):
             raise self._not_finite(f"the validation loss became {scores.loss}")
-        is_best = self._best.offer(self.num_epochs_ended, scores.metric, scores.loss, self._parts.module)
+        is_best = self._best.offer(self.num_epochs_ended + 1, scores.metric, scores.loss, self._parts.module)
         self._is_best_unsaved |= is_best
         return scores, is_best
 
     def _score(self, rows: Rows, *, keep: bool = True) -> Scores:
-        return score(self._parts.module, rows, self._parts.objective, keep=keep)
+        return score(self._parts.module, rows, self._parts.objective, keep=keep, between=self._attend_in_validation)
+
+    def _attend_in_validation(self) -> None:
+        """Validation of many rows takes long; commands are taken in it as between two steps."""
+        now = self._clock()
+        if now >= self._steering.next_look:
+            self._attend(now)
+            if self._steering.stopped_by is not None:
+                raise _Stopped
 
     def _look_for_plateau(self) -> None:
         since = self._best.num_epochs_since
@@ -227,7 +249,7 @@ class Training:
             )
 
     def _stop(self) -> Outcome:
-        if not self._steering.stops_hard:
+        if not self._steering.stops_hard and not self._is_saved:
             self.save_checkpoint()
         self._epochs.flush()
         outcome = self._outcome("stopped")
@@ -240,7 +262,7 @@ class Training:
 
     def _finish(self) -> Outcome:
         self._epochs.finish()
-        if self._saved_step != self.num_steps:
+        if not self._is_saved:
             self.save_checkpoint()
         if self._best.weights is not None:
             self._parts.module.load_state_dict(self._best.weights)
@@ -264,6 +286,7 @@ class Training:
         """Sets the learning rate of the next step; from there the schedule falls to the end as it would have."""
         old = self._schedule.at(self.num_steps)
         self._schedule = self._schedule.changed(self.num_steps, value)
+        self._is_saved = False
         self._events.append("LearningRateChanged", step=self.num_steps, old=old, new=value, by=by)
 
     def save_checkpoint(self) -> None:
@@ -281,7 +304,7 @@ class Training:
         with new_checkpoint(self._run_dir, self.num_steps, is_best=is_best, keep=keep) as folder:
             num_bytes = checkpoints.write(
                 folder,
-                model=self._parts.module.state_dict(),
+                model=self._parts.average.weights() if self._parts.average else self._parts.module.state_dict(),
                 optimizer=self._parts.optimizer.tensors(),
                 best=self._best.weights,
                 state=self._state(),
@@ -289,11 +312,13 @@ class Training:
             )
         self._events.append("CheckpointSaved", step=self.num_steps, bytes=num_bytes, is_best=self._is_best_unsaved)
         self._saved_step, self._saved_time, self._is_best_unsaved = self.num_steps, self._clock(), False
+        self._is_saved = True
 
     def _state(self) -> dict[str, Any]:
         return {
             "step": self.num_steps,
             "num_epochs_ended": self.num_epochs_ended,
+            "is_epoch_open": self._is_epoch_open,
             "schedule": self._schedule.to_dict(),
             "num_parts": self._step.num_parts,
             "optimizer_num_steps": self._parts.optimizer.num_steps,
@@ -316,6 +341,7 @@ class Training:
         self._step.num_parts = state.get("num_parts", self._step.num_parts)
         self._best.load(state.get("best"), saved.best)
         self._seconds_before, self._saved_step = state.get("seconds", 0.0), self.num_steps
+        self._is_saved, self._is_epoch_open = True, state.get("is_epoch_open", False)
         if "random" in state:
             checkpoints.set_random_state(state["random"])
 
@@ -323,7 +349,8 @@ class Training:
         return self._seconds_before + self._clock() - self._began
 
     def _announce(self) -> None:
-        self._events.append("RunStarted", **announcement(self._parts, from_step=self.num_steps))
+        told = announcement(self._parts, from_step=self.num_steps)
+        self._events.append("RunStarted", **told, **({"is_epoch_open": True} if self._is_epoch_open else {}))
         self._progress.resume(self._clock(), self.num_steps)
 
     def _not_finite(self, what: str) -> RunFailed:

@@ -2,14 +2,16 @@
 
 | command | while running | while paused |
 |---|---|---|
-| pause | a checkpoint, `RunPaused` | nothing more |
+| pause | `RunPaused`, then a checkpoint | nothing more |
 | resume | nothing more | `RunResumed` |
 | stop | `RunStopping`; the loop saves a checkpoint unless the stop is hard | the same |
-| set_learning_rate | `LearningRateChanged` | the same |
+| set_learning_rate | `LearningRateChanged`, then a checkpoint | the same |
 | checkpoint | `CheckpointSaved` | the same |
 | preempt (by the supervisor) | the loop saves a checkpoint, `RunPreempted` | the same |
 
-Each begins with `CommandReceived`; one that makes no sense gets a `WarningRaised` too.
+Each begins with `CommandReceived`; one that makes no sense gets a `WarningRaised` too. What a command does, it does at
+once; the checkpoint that keeps it is saved after that, and only then is the command taken off the list. So a worker
+that is killed in between gets the command a second time, and nothing that was asked for is lost.
 """
 
 from __future__ import annotations
@@ -81,6 +83,7 @@ class Steering:
         self.stops_hard = False
         self.preempted_for: str | None = None
         self.next_look = 0.0
+        self._wants_checkpoint = False
 
     def attend(self, helm: Helm, now: float) -> bool:
         """Handles what is pending and, when paused, stays here until the run goes on; True when it was paused."""
@@ -93,11 +96,19 @@ class Steering:
         return was_paused
 
     def _handle_pending(self, helm: Helm) -> None:
-        for command in self._control.pending():
+        commands = self._control.pending()
+        for command in commands:
             self._events.append(
                 "CommandReceived", command=command.command, value=command.value, by=command.by, id=command.id
             )
             self._handle(command, helm)
+        if self._wants_checkpoint:
+            self._wants_checkpoint = False
+            if not self.stops_hard:
+                helm.save_checkpoint()
+        elif commands:
+            self._events.flush()
+        for command in commands:
             self._control.done(command.id)
 
     def _handle(self, command: Command, helm: Helm) -> None:
@@ -117,8 +128,8 @@ class Steering:
     def _pause(self, command: Command, helm: Helm) -> None:
         if self.paused_by is None:
             self.paused_by = command.by
-            helm.save_checkpoint()
             self._events.append("RunPaused", step=helm.num_steps, by=command.by)
+            self._wants_checkpoint = True
 
     def _resume(self, command: Command, helm: Helm) -> None:
         if self.paused_by is not None:
@@ -140,10 +151,10 @@ class Steering:
             self._warn(f"The learning rate cannot become {value!r}; expected a number above 0 and at most 100.")
             return
         helm.change_learning_rate(float(value), command.by)
-        helm.save_checkpoint()
+        self._wants_checkpoint = True
 
     def _checkpoint(self, command: Command, helm: Helm) -> None:
-        helm.save_checkpoint()
+        self._wants_checkpoint = True
 
     def _warn(self, message: str) -> None:
         self._events.append("WarningRaised", message=message)

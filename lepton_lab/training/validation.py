@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -33,10 +33,47 @@ def evaluating(module: nn.Module) -> Iterator[None]:
         module.train(was_training)
 
 
-def score(module: nn.Module, rows: Rows, objective: Objective, *, keep: bool = True) -> Scores:
-    """Scores all rows of a split, which has at least one; `keep` the outputs or not."""
+class _Attended:
+    """Rows of a split; between two passes over them something else is looked after."""
+
+    def __init__(self, rows: Rows, between: Callable[[], None]) -> None:
+        self._rows, self._between = rows, between
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rows, name)
+
+    def passes(self, num_rows: int) -> Iterator[Any]:
+        """As the rows' own."""
+        for each in self._rows.passes(num_rows):
+            with torch.inference_mode(mode=False):
+                self._between()
+            yield each
+
+
+def score(
+    module: nn.Module,
+    rows: Rows,
+    objective: Objective,
+    *,
+    keep: bool = True,
+    between: Callable[[], None] | None = None,
+) -> Scores:
+    """Scores all rows of a split, which has at least one.
+
+    Args:
+        module: The network.
+        rows: The split.
+        objective: What is scored.
+        keep: Whether the outputs are wanted.
+        between: Called before each pass; what it raises ends the scoring.
+    """
     with evaluating(module):
-        return objective.of_split(module, rows, keep=keep)
+        return objective.of_split(
+            module, rows if between is None else cast("Rows", _Attended(rows, between)), keep=keep
+        )
 
 
 def samples(scores: Scores, dataset: PreparedDataset, split: str) -> list[dict[str, Any]]:

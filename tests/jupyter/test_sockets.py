@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from array import array
 from typing import Any
 
@@ -156,14 +157,20 @@ async def test_the_board_follows_the_store(jp_ws_fetch, store, spec, run):
     assert (board["type"], [each["run_id"] for each in board["runs"]]) == ("state", [run.run_id])
     assert board["devices"]["cpu:0"] is None
     second = create_run(store, spec)
-    board = await _next_text(socket)
-    while len(board["runs"]) != 2:
-        board = await _next_text(socket)
-    assert board["runs"][0]["run_id"] == second.run_id
+    assert (await _change_of(socket, second.run_id))["type"] == "change"
     (store.runs_dir / "torn").mkdir()
-    board = await _next_text(socket)
-    while len(board["runs"]) != 3:
-        board = await _next_text(socket)
+    assert [each["run_id"] for each in (await _change_of(socket, "torn"))["runs"]] == ["torn"]
+    shutil.rmtree(second.dir)
+    while second.run_id not in (await _next_text(socket))["gone"]:
+        pass
+
+
+async def _change_of(socket, run_id: str) -> dict[str, Any]:
+    """The first message that tells of a run."""
+    while True:
+        message = await _next_text(socket)
+        if run_id in [each["run_id"] for each in message["runs"]]:
+            return message
 
 
 async def _next_text(socket) -> dict[str, Any]:

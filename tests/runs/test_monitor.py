@@ -99,14 +99,20 @@ MACHINE = {"cpu_fraction": 0.5, "memory_used_bytes": 1, "memory_total_bytes": 10
 )
 def test_hints_say_what_was_measured(of_run, of_machine, on_gpu, said):
     found = hints(samples(**of_run), samples(**{**MACHINE, **of_machine}), on_gpu=on_gpu)
-    assert len(found) == 1 and said in found[0]
+    assert len(found) == 1 and said in str(found[0])
 
 
 def test_a_straggler_is_told_and_a_steady_run_is_not():
     steady = [{"time": 2.0 * i, "samples_per_second": 900.0} for i in range(100)]
     assert hints(steady, samples(**MACHINE), on_gpu=False) == []
     slow = [{"time": 200.0 + 2.0 * i, "samples_per_second": 300.0} for i in range(40)]
-    assert "3.0 times slower" in hints(steady + slow, samples(**MACHINE), on_gpu=False)[0]
+    (found,) = hints(steady + slow, samples(**MACHINE), on_gpu=False)
+    assert "3.0 times slower" in str(found)
+    assert found.to_dict() == {
+        "code": "slower",
+        "values": {"times": 3.0, "now_per_second": 300.0, "before_per_second": 900.0},
+        "text": str(found),
+    }
 
 
 def test_a_busy_gpu_and_another_ones_idleness_give_no_hint():

@@ -88,7 +88,7 @@ def test_bit_equal_after_many_crashes(tmp_path: Path, whole: Path) -> None:
     num_crashes = 0
     while newest_step(run_dir) < LAST_STEP - 6:
         with pytest.raises(Crash):
-            attempt(run_dir, spec(**OPTIONS), control=CrashAtLook(8), clock=Ticks(CLOCK_STEP * 2))
+            attempt(run_dir, spec(**OPTIONS), control=CrashAtLook(10), clock=Ticks(CLOCK_STEP * 2))
         num_crashes += 1
     attempt(run_dir, spec(**OPTIONS), clock=Ticks(CLOCK_STEP))
     assert num_crashes >= 5

@@ -63,7 +63,7 @@ export class BoardModel {
   }
 
   private _take(data: unknown): void {
-    const state = typeof data === 'string' ? boardMessage(data) : null;
+    const state = typeof data === 'string' ? boardMessage(data, this.state) : null;
     if (state) {
       this.state = state;
       this.online = true;

@@ -1,5 +1,6 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { Message } from '@lumino/messaging';
+import { type ISignal, Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 
 import { CompareView } from '../compare/compare-view';
@@ -13,6 +14,7 @@ import { Poll } from './poll';
 const FOLLOW_MS = 3_000;
 
 class CompareContent extends Widget {
+  readonly chosen = new Signal<this, string[]>(this);
   private readonly _view: CompareView;
   private readonly _board: BoardModel;
   private readonly _kept: KeptRuns;
@@ -40,6 +42,7 @@ class CompareContent extends Widget {
 
   choose(run_ids: string[]): void {
     this._run_ids = run_ids;
+    this.chosen.emit(run_ids);
     this._offer();
     void this._fetch().catch(() => undefined);
   }
@@ -101,6 +104,11 @@ export class CompareTab extends MainAreaWidget<CompareContent> {
 
   get run_ids(): string[] {
     return this.content.run_ids;
+  }
+
+  /** Tells when other runs are compared. */
+  get chosen(): ISignal<Widget, string[]> {
+    return this.content.chosen;
   }
 
   /** Adds runs to those that are compared. */

@@ -3,6 +3,7 @@ import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
 import type { Locale } from '../i18n';
+import type { Verification } from '../kept';
 import type { RunSummary } from '../protocol';
 import { ACTIVE_STATES } from '../protocol';
 import type { Server } from '../server';
@@ -13,6 +14,7 @@ import type { RunActions } from './run-actions';
 import { ServerRun } from './server-run';
 
 const USE_MS = 2_000;
+const REPLAY_MS = 2_000;
 
 /** What a run's tab opens beside itself. */
 export interface CurveTabLinks {
@@ -27,6 +29,8 @@ class CurveContent extends Widget {
   private readonly _actions: RunActions;
   private readonly _details: DetailsView;
   private readonly _poll: Poll;
+  private readonly _replay: Poll;
+  private _isReplayed = false;
   private _since = 0;
   private _shown = '';
 
@@ -42,6 +46,7 @@ class CurveContent extends Widget {
       retry: () => changed(actions.retry(run_id)),
       trainLonger: () => changed(actions.trainLonger(run_id)),
       fork: () => changed(actions.fork(run_id)),
+      verify: () => changed(actions.verify(run_id)),
       compare: () => links.compare(run_id),
       open: other => links.openCurve(other),
       pinCheckpoint: (step, pinned) => changed(actions.pinCheckpoint(run_id, step, pinned))
@@ -49,6 +54,7 @@ class CurveContent extends Widget {
     this.addClass('lp-curve-tab');
     this.node.append(run.view.element, this._details.element);
     this._poll = new Poll(() => this._showUse(), USE_MS);
+    this._replay = new Poll(() => this._showDetails(), REPLAY_MS);
     run.client.subscribe(() => this._follow());
     run.connect();
     void this._showDetails();
@@ -58,6 +64,7 @@ class CurveContent extends Widget {
   override dispose(): void {
     if (!this.isDisposed) {
       this._poll.want(false);
+      this._replay.want(false);
       this._run.dispose();
       this._details.dispose();
       super.dispose();
@@ -87,10 +94,22 @@ class CurveContent extends Widget {
 
   private async _showDetails(): Promise<void> {
     try {
-      this._details.update(await this._actions.kept.details(this._run_id));
+      const details = await this._actions.kept.details(this._run_id);
+      this._details.update(details);
+      this._followReplay(details.verification ?? null);
     } catch {
       // the run's own view says that the server does not answer, or that the run is gone
     }
+  }
+
+  /** While the run is trained again somewhere, its details are asked for; at the end it is said what came out. */
+  private _followReplay(found: Verification | null): void {
+    const isReplayed = found?.state === 'running';
+    if (this._isReplayed && found && !isReplayed && !this.isDisposed) {
+      this._actions.tellVerified(this._run_id, found);
+    }
+    this._isReplayed = isReplayed;
+    this._replay.want(isReplayed && !this.isDisposed);
   }
 
   private async _showUse(): Promise<void> {

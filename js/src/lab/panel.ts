@@ -9,6 +9,7 @@ import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { runPath, type Server } from '../server';
+import { failureText } from '../view/told';
 import { metricName, scoreText } from '../view/words';
 import { BoardModel } from './board-model';
 import { Commands } from './commands';
@@ -152,8 +153,10 @@ function addCompareCommand({ app, locale, board, actions, restorer }: RunParts):
     execute: async args => {
       let tab = tracker.find(each => !each.isDisposed);
       if (!tab) {
-        tab = new CompareTab(board, actions.kept, locale, openCurve);
-        await tracker.add(tab);
+        const made = new CompareTab(board, actions.kept, locale, openCurve);
+        made.chosen.connect(() => void tracker.save(made)); // so that a reload brings the same runs back
+        await tracker.add(made);
+        tab = made;
       }
       tab.add(Array.isArray(args.run_ids) ? args.run_ids.map(String) : []);
       show(app, tab);
@@ -187,7 +190,10 @@ function tellEndings(app: JupyterFrontEnd, board: BoardModel, locale: Locale): v
     ];
     const name = run.title || run.run_id;
     if (kind === 'failed') {
-      Notification.error(locale.t('ended.failed', { name, message: run.message ?? '' }), { actions, autoClose: false });
+      Notification.error(locale.t('ended.failed', { name, message: failureText(run, locale) }), {
+        actions,
+        autoClose: false
+      });
     } else {
       const score = partScore(run, 'test') ?? partScore(run, 'best_val');
       const said =

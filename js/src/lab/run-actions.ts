@@ -3,7 +3,7 @@ import { Widget } from '@lumino/widgets';
 
 import { pageTheme } from '../charts/theme';
 import type { Key, Locale } from '../i18n';
-import { KeptRuns, type Labels, type RunDetails } from '../kept';
+import { KeptRuns, type Labels, type RunDetails, type Verification } from '../kept';
 import type { RunSummary } from '../protocol';
 import { postCommand, type Server } from '../server';
 import { SchemaForm } from '../studio/form';
@@ -11,6 +11,7 @@ import { fieldsOf, type JsonSchema } from '../studio/schema';
 import type { Values } from '../studio/traits';
 import { messageOf } from '../view/controls';
 import { bytesText } from '../view/readings';
+import { spaceReason, verificationText } from '../view/told';
 
 const LONGER_EPOCHS = 10;
 
@@ -31,6 +32,11 @@ export class RunActions {
   /** Does it; an error is shown as its sentence. */
   attempt(work: Promise<unknown>): void {
     work.catch((error: unknown) => Notification.error(messageOf(error), { autoClose: 8000 }));
+  }
+
+  /** Shows a run's tab. */
+  open(run_id: string): void {
+    this._open(run_id);
   }
 
   async rename(run: RunSummary): Promise<void> {
@@ -131,6 +137,22 @@ export class RunActions {
     }
   }
 
+  /** Starts the proof of a finished run. */
+  async verify(run_id: string): Promise<void> {
+    await this.kept.verify(run_id);
+  }
+
+  /** Says what a replay has shown. */
+  tellVerified(run_id: string, found: Verification): void {
+    const result = verificationText(found, this._locale);
+    const said = this._locale.t('verify.said', { name: run_id, result });
+    if (found.state === 'done' && found.equal) {
+      Notification.success(said, { autoClose: 10_000 });
+    } else {
+      Notification.warning(said, { autoClose: false });
+    }
+  }
+
   /** Names what could be freed; frees it when the person agrees. */
   async freeSpace(): Promise<void> {
     const plan = await this.kept.space();
@@ -139,7 +161,9 @@ export class RunActions {
       Notification.info(this._locale.t('space.nothing'), { autoClose: 5000 });
       return;
     }
-    const lines = plan.items.map(item => `${item.name}: ${bytesText(item.bytes, this._locale)} (${item.why})`);
+    const lines = plan.items.map(
+      item => `${item.name}: ${bytesText(item.bytes, this._locale)} (${spaceReason(item, this._locale)})`
+    );
     const body = new Widget();
     body.addClass('lp-space');
     body.node.textContent = lines.join('\n');

@@ -48,6 +48,14 @@ export class RunMenu {
           run: run => actions.trainLonger(run.run_id)
         },
         { key: 'details.fork', fits: hasCheckpoint, run: run => actions.fork(run.run_id) },
+        {
+          key: 'verify.do',
+          fits: run => run.state === 'finished' && hasCheckpoint(run),
+          run: async run => {
+            await actions.verify(run.run_id);
+            actions.open(run.run_id); // its tab tells how it goes and what came out
+          }
+        },
         { key: 'details.compare', fits: readable, run: run => compare(run.run_id) }
       ],
       [

@@ -1,13 +1,14 @@
 import { followTheme } from '../charts/theme';
 import { columnText } from '../compare/table-model';
 import { button, h, setAttribute } from '../dom';
-import type { Locale } from '../i18n';
-import type { RunDetails, RunSample } from '../kept';
+import type { Key, Locale } from '../i18n';
+import type { Hint, RunDetails, RunSample } from '../kept';
 import type { Ancestor, RunSummary } from '../protocol';
 import { iconButton } from './controls';
 import type { IconName } from './icons';
 import { MeterGroup } from './meter';
 import { bytesText, runReadings } from './readings';
+import { hintText, verificationText } from './told';
 
 /** What a person can do with a run as a whole. Each may fail; the host shows the sentence. */
 export interface DetailActions {
@@ -15,6 +16,7 @@ export interface DetailActions {
   retry(): void;
   trainLonger(): void;
   fork(): void;
+  verify(): void;
   compare(): void;
   open(run_id: string): void;
   pinCheckpoint(step: number, pinned: boolean): void;
@@ -22,8 +24,10 @@ export interface DetailActions {
 
 interface Deed {
   ask: string;
+  /** What it does, where its name does not say. */
+  help?: Key;
   name: IconName;
-  key: 'details.checkpoint' | 'details.retry' | 'details.longer' | 'details.fork' | 'details.compare';
+  key: Key;
   run: () => void;
 }
 
@@ -48,6 +52,7 @@ export class DetailsView {
       { ask: 'retry', name: 'resume', key: 'details.retry', run: () => actions.retry() },
       { ask: 'continue', name: 'play', key: 'details.longer', run: () => actions.trainLonger() },
       { ask: 'fork', name: 'branch', key: 'details.fork', run: () => actions.fork() },
+      { ask: 'verify', name: 'check', key: 'verify.do', help: 'verify.help', run: () => actions.verify() },
       { ask: 'compare', name: 'compare', key: 'details.compare', run: () => actions.compare() }
     ];
     setAttribute(this._buttons, 'aria-label', locale.t('details.deeds'));
@@ -75,20 +80,18 @@ export class DetailsView {
     }
     this._drawn = drawn;
     const asks = new Set([...asksOf(details), 'compare']);
-    this._buttons.replaceChildren(
-      ...this._deeds
-        .filter(deed => asks.has(deed.ask))
-        .map(deed => iconButton(deed.name, this._locale.t(deed.key), deed.run))
-    );
+    this._buttons.replaceChildren(...this._deeds.filter(deed => asks.has(deed.ask)).map(deed => this._button(deed)));
     this._facts.replaceChildren(
       ...this._rows(details).flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)])
     );
   }
 
   /** Takes what the run used since the last call, and what slows it down. */
-  showUse(samples: RunSample[], hints: string[]): void {
+  showUse(samples: RunSample[], hints: Hint[]): void {
     this._meters.add(samples.map(sample => runReadings(sample, this._locale)));
-    this._hints.replaceChildren(h('div', { class: 'lp-notice-text' }, ...hints.map(hint => h('p', {}, hint))));
+    this._hints.replaceChildren(
+      h('div', { class: 'lp-notice-text' }, ...hints.map(hint => h('p', {}, hintText(hint, this._locale))))
+    );
     this._hints.hidden = hints.length === 0;
   }
 
@@ -105,7 +108,7 @@ export class DetailsView {
     add('details.note', summary.note);
     add('details.lineage', this._lineage(details.lineage));
     add('details.checkpoints', this._checkpoints(details));
-    add('details.verified', this._verified(summary));
+    add('details.verified', this._verified(details));
     add('details.priority', summary.priority ? String(summary.priority) : null);
     add('details.user', summary.user);
     const checkpoints = bytesText(size.checkpoints_bytes, this._locale);
@@ -161,7 +164,16 @@ export class DetailsView {
     return typeof value === 'object' ? JSON.stringify(value) : String(value);
   }
 
-  private _verified(summary: RunSummary): string | null {
+  private _button(deed: Deed): HTMLButtonElement {
+    const element = iconButton(deed.name, this._locale.t(deed.key), deed.run);
+    setAttribute(element, 'title', deed.help ? this._locale.t(deed.help) : null);
+    return element;
+  }
+
+  private _verified({ summary, verification }: RunDetails): string | null {
+    if (verification) {
+      return verificationText(verification, this._locale);
+    }
     if (typeof summary.verified !== 'boolean') {
       return null;
     }
@@ -173,9 +185,13 @@ export class DetailsView {
 function asksOf(details: RunDetails): string[] {
   const { state } = details.summary;
   const live = state === 'running' || state === 'paused';
-  return details.asks.filter(ask =>
-    ask === 'fork' || ask === 'continue' ? details.checkpoints.length > 0 : ask !== 'checkpoint' || live
-  );
+  const fits: Record<string, boolean> = {
+    fork: details.checkpoints.length > 0,
+    continue: details.checkpoints.length > 0,
+    checkpoint: live,
+    verify: details.checkpoints.length > 0 && details.verification?.state !== 'running'
+  };
+  return details.asks.filter(ask => fits[ask] ?? true);
 }
 
 function tagsOf(summary: RunSummary): HTMLElement | null {

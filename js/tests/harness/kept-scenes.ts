@@ -84,6 +84,7 @@ function details(host: HTMLElement, locale: Locale): void {
     retry: nothing,
     trainLonger: nothing,
     fork: nothing,
+    verify: nothing,
     compare: nothing,
     open: nothing,
     pinCheckpoint: nothing
@@ -123,7 +124,7 @@ function details(host: HTMLElement, locale: Locale): void {
     samples_per_second: 9000 + 400 * Math.cos(number),
     waiting_fraction: 0.4
   }));
-  view.showUse(samples, ['The steps wait for data 40 % of the time. Put the rows on a faster disk.']);
+  view.showUse(samples, [{ code: 'waiting_for_data', values: { waiting_fraction: 0.4 }, text: '' }]);
   host.append(view.element);
 }
 

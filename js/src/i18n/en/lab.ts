@@ -86,6 +86,28 @@ export const lab = {
   'details.size': 'On disk',
   'details.size_of': '{bytes}, {checkpoints} of it checkpoints',
 
+  'hint.percent': '{value} %',
+  'hint.waiting_for_data':
+    'The steps wait for data {waiting_fraction} of the time. Where the rows do not fit into memory, put them on a faster disk; else use less work per row in their preparation.',
+  'hint.idle_gpu':
+    'The GPU is idle {idle_fraction} of the time: the steps are too small for it. A larger batch size would fill it.',
+  'hint.crowded':
+    'Other programs take the processor ({cpu_fraction} in use): this run gets {cpu_cores} of a core. It would be faster with fewer programs beside it.',
+  'hint.slower':
+    'It is {times} times slower than it was ({now_per_second} instead of {before_per_second} samples a second).',
+  'hint.memory_full': 'The computer’s memory is nearly full ({used_bytes} of {total_bytes} in use).',
+  'hint.disk_full': 'The disk is nearly full: {free_bytes} left. “Free Disk Space of Runs…” says what could go.',
+
+  'verify.do': 'Verify',
+  'verify.help': 'Train again from a checkpoint and compare every bit with this run',
+  'verify.running': 'being trained again from a checkpoint, to compare every bit…',
+  'verify.failed': 'The replay failed: {message}',
+  'verify.equal':
+    'Trained again from step {from_step} to step {to_step}: all {tensors} tensors are the same, bit by bit.',
+  'verify.differs':
+    'Trained again from step {from_step} to step {to_step}: {differing} of {tensors} tensors differ, by up to {largest} ({names}). On another processor, GPU or version of torch this is to be expected.',
+  'verify.said': '{name}: {result}',
+
   'run.rename': 'Rename…',
   'run.rename_title': 'Title of {name}',
   'run.rename_note': 'Shown in place of the name; empty takes it away',

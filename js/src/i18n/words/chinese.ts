@@ -173,5 +173,20 @@ export const CHINESE_WORDS: Words = {
   'reason.model_error': '请查看“模型”步骤：网络与数据不匹配。',
   'reason.worker_died': '运行日志中有更多信息；恢复后将从最后的检查点继续。',
   'reason.unreadable': '运行文件夹已损坏，或由其他版本写入。',
-  'reason.error': '运行日志中有更多信息。'
+  'reason.error': '运行日志中有更多信息。',
+
+  'failed.nan_loss': '损失不再是有限的数。',
+  'failed.disk_full': '磁盘已满。',
+  'failed.out_of_memory': '计算机内存不足。',
+  'failed.gpu_out_of_memory': 'GPU 显存不足。',
+  'failed.data_error': '无法读取数据。',
+  'failed.model_error': '网络无法使用。',
+  'failed.worker_died': '训练进程意外结束。',
+  'failed.unreadable': '无法读取运行记录。',
+  'failed.error': '训练中发生错误。',
+
+  'space_why.checkpoint': '之后已有更新的检查点',
+  'space_why.leftover': '崩溃后的残留',
+  'space_why.cache': '没有运行使用它',
+  'space_why.run': '早已结束'
 };

@@ -85,6 +85,25 @@ export const lab = {
   'details.size': '磁盘占用',
   'details.size_of': '{bytes}，其中检查点 {checkpoints}',
 
+  'hint.percent': '{value}%',
+  'hint.waiting_for_data':
+    '训练步骤有 {waiting_fraction} 的时间在等待数据。若数据行放不进内存，请放到更快的磁盘上；否则请减少每行的预处理工作。',
+  'hint.idle_gpu': '显卡有 {idle_fraction} 的时间空闲：每步的工作量太小。增大批大小可以充分利用它。',
+  'hint.crowded':
+    '其他程序占用了处理器（使用率 {cpu_fraction}）：此运行只得到 {cpu_cores} 个核心。减少同时运行的程序会更快。',
+  'hint.slower': '速度比之前慢 {times} 倍（每秒 {now_per_second} 个样本，之前为 {before_per_second} 个）。',
+  'hint.memory_full': '计算机内存即将用尽（已用 {used_bytes}，共 {total_bytes}）。',
+  'hint.disk_full': '磁盘空间即将用尽：剩余 {free_bytes}。“释放运行的磁盘空间…”会列出可删除的内容。',
+
+  'verify.do': '验证',
+  'verify.help': '从检查点重新训练，并与此运行逐位比较',
+  'verify.running': '正在从检查点重新训练，以便逐位比较…',
+  'verify.failed': '重放失败：{message}',
+  'verify.equal': '已从第 {from_step} 步重新训练到第 {to_step} 步：全部 {tensors} 个张量逐位相同。',
+  'verify.differs':
+    '已从第 {from_step} 步重新训练到第 {to_step} 步：{tensors} 个张量中有 {differing} 个不同，最大相差 {largest}（{names}）。在不同的处理器、显卡或软件版本上，这是正常的。',
+  'verify.said': '{name}：{result}',
+
   'run.rename': '重命名…',
   'run.rename_title': '{name} 的标题',
   'run.rename_note': '代替名称显示；留空则恢复名称',

@@ -1,0 +1,67 @@
+/** What the server tells as a code with figures, in the reader's language. */
+
+import type { Key, Locale } from '../i18n';
+import type { Hint, Verification } from '../kept';
+import type { RunSummary } from '../protocol';
+import { bytesText } from './readings';
+
+const HINTS: Record<string, Key> = {
+  waiting_for_data: 'hint.waiting_for_data',
+  idle_gpu: 'hint.idle_gpu',
+  crowded: 'hint.crowded',
+  slower: 'hint.slower',
+  memory_full: 'hint.memory_full',
+  disk_full: 'hint.disk_full'
+};
+
+/** A hint as a sentence. */
+export function hintText(hint: Hint, locale: Locale): string {
+  const key = HINTS[hint.code];
+  if (!key) {
+    return hint.text;
+  }
+  const shown = Object.entries(hint.values).map(([name, value]) => [name, figureText(name, value, locale)]);
+  return locale.t(key, Object.fromEntries(shown) as Record<string, string>);
+}
+
+/** A figure as its name says: a share in per cent, a size with its unit, a rate as a whole number. */
+function figureText(name: string, value: number, locale: Locale): string {
+  if (name.endsWith('_fraction')) {
+    return locale.t('hint.percent', { value: Math.round(value * 100) });
+  }
+  if (name.endsWith('_bytes')) {
+    return bytesText(value, locale);
+  }
+  return name.endsWith('_per_second') ? locale.count(value) : locale.fixed(value, 1);
+}
+
+/** Why a run failed: the server's sentence, after a general one in languages that are not its own. */
+export function failureText(run: RunSummary, locale: Locale): string {
+  const said = run.message ?? '';
+  const general = locale.language === 'en' ? '' : locale.word('failed', run.reason ?? 'error', '');
+  return [general, said].filter(Boolean).join(' ');
+}
+
+/** How a replay stands, or what it has shown. */
+export function verificationText(found: Verification, locale: Locale): string {
+  if (found.state === 'running') {
+    return locale.t('verify.running');
+  }
+  if (found.state === 'failed') {
+    return locale.t('verify.failed', { message: found.message ?? '' });
+  }
+  const steps = {
+    from_step: locale.count(found.from_step ?? 0),
+    to_step: locale.count(found.to_step ?? 0),
+    tensors: locale.count(found.num_tensors ?? 0),
+    differing: locale.count(found.differing?.length ?? 0),
+    largest: (found.largest_difference ?? 0).toPrecision(3),
+    names: (found.differing ?? []).slice(0, 3).join(', ')
+  };
+  return locale.t(found.equal ? 'verify.equal' : 'verify.differs', steps);
+}
+
+/** Why a thing could be removed to free space. */
+export function spaceReason(item: { kind: string; why: string }, locale: Locale): string {
+  return locale.word('space_why', item.kind, item.why);
+}
