@@ -10,6 +10,8 @@ OptimizerName = Literal["adamw", "adam", "sgd", "muon"]
 ScheduleName = Literal["one_cycle", "cosine", "step", "warm_up", "plateau", "constant"]
 LossName = Literal["auto", "cross_entropy", "focal", "bce", "mse", "huber", "mae", "bpr"]
 
+Switch = Literal["auto", "on", "off"]
+
 
 class TrainSpec(Spec):
     """How a network is trained. `auto` and unset values are chosen for the dataset, and the run's record says how."""
@@ -31,6 +33,26 @@ class TrainSpec(Spec):
     )
     flip: bool = option(
         False, "Mirror pictures left to right at random (not where that changes what they are)", advanced=True
+    )
+    shift: Switch = option("auto", "Pictures, sounds: move each at random (auto: as augment says)", advanced=True)
+    crop: Switch = option("auto", "Pictures: zoom into a random part of each", advanced=True)
+    rotate: Switch = option(
+        "auto", "Pictures: turn each by 15 degrees at most (auto: where augment is strong)", advanced=True
+    )
+    cutout: Switch = option("auto", "Pictures: leave out a square of each (auto: as augment says)", advanced=True)
+    erase: Switch = option("auto", "Pictures: fill a rectangle of every other one with noise", advanced=True)
+    mixup: Switch = option(
+        "auto", "Pictures with classes: mix pairs, and their labels (auto: where augment is strong)", advanced=True
+    )
+    spec_augment: Switch = option(
+        "auto", "Sounds: leave out a stripe of pitches and a stretch of time (auto: as augment says)", advanced=True
+    )
+    noise: Switch = option("auto", "Sounds: add noise (auto: where augment is strong)", advanced=True)
+    word_dropout: Fraction | None = option(
+        None, "Texts: share of the words made unknown (default: as augment says, 0.1 or 0.2)", advanced=True
+    )
+    batch_order: Literal["alike", "random"] = option(
+        "alike", "Rows with lengths: batches of alike lengths, which saves padding, or at random", advanced=True
     )
     weight_decay: float | None = option(
         None, "Pull of the weights towards zero (default: chosen for the optimizer)", advanced=True, ge=0, le=10

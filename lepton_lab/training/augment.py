@@ -1,14 +1,14 @@
 """Random changes of the training rows, for a whole batch at once, on the device that the batch is on.
 
-| rows | light | strong adds |
-|---|---|---|
-| pictures | shifts by an eighth of a side at most, a square left out | turns by 15 degrees at most, mixed pairs |
-| pictures with boxes | shifts, boxes and all | nothing |
-| sound (log-mel) | shifts in time, stripes of time and pitch left out | noise |
-| text | one token in ten unknown | one in five |
-| all others | nothing | nothing |
+| rows | light | strong adds | on demand |
+|---|---|---|---|
+| pictures | `shift` by an eighth of a side, `cutout` of a square | `rotate`, `mixup` | `crop`, `erase`, `flip` |
+| pictures with boxes | `shift`, boxes and all | nothing | `flip` |
+| sound (log-mel) | `shift` in time, `spec_augment`: stripes of time and pitch left out | `noise` | |
+| text | `word_dropout`: one token in ten unknown | one in five | |
+| all others | nothing | nothing | |
 
-`flip` mirrors pictures left to right besides; it is never on by itself, because a mirrored 2 is no 2.
+Each is an option of its own, too (see `changes`). `flip` is never on by itself, because a mirrored 2 is no 2.
 
 Chance follows from the run's seed and the step alone: a resumed run changes its rows as it would have.
 Shape suffixes: B rows, C channels, H height, W width, T tokens, K classes.
@@ -17,7 +17,7 @@ Shape suffixes: B rows, C channels, H height, W width, T tokens, K classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -38,6 +38,13 @@ TURN_DEGREES = 15.0
 MIX_ALPHA = 0.2
 """Both parameters of the beta distribution of shares (Zhang et al. 2017, arXiv 1710.09412)."""
 
+SMALLEST_CROP = 0.8
+"""Side of the smallest part of a picture that is zoomed into."""
+
+ERASED_AREA, ERASED_SHAPE = (0.02, 0.2), (0.3, 1 / 0.3)
+"""Share of the picture and proportions of the rectangle that is filled with noise in every other picture (Zhong et al.
+2017, arXiv 1708.04896)."""
+
 MASKED = 1 / 6
 """Widest stripe of a spectrogram that is left out (Park et al. 2019, arXiv 1904.08779)."""
 
@@ -47,21 +54,19 @@ NOISE = 0.1
 UNKNOWN = 1
 """The token that stands for a left-out one."""
 
-LEFT_OUT = {"light": 0.1, "strong": 0.2}
-
 One = Callable[[Batch, Generator], Batch]
 
 
-def make_change(problem: Problem, level: str, seed: int, *, flip: bool = False) -> Change | None:
+def make_change(problem: Problem, changes: Sequence[str], seed: int, *, word_dropout: float = 0.0) -> Change | None:
     """What happens to the training rows.
 
     Args:
         problem: What a row is.
-        level: "none", "light" or "strong".
+        changes: Names of changes that fit it, from `changes.choose_changes`.
         seed: Of the run.
-        flip: Mirror pictures too.
+        word_dropout: Share of the tokens that become unknown, for the change of that name.
     """
-    steps = _steps(problem, level, flip)
+    steps = _steps(problem, changes, word_dropout)
     if not steps:
         return None
 
@@ -75,25 +80,27 @@ def make_change(problem: Problem, level: str, seed: int, *, flip: bool = False) 
     return change
 
 
-def _steps(problem: Problem, level: str, flip: bool) -> list[One]:
+def _steps(problem: Problem, changes: Sequence[str], word_dropout: float) -> list[One]:
     if problem.modality == "image":
-        moves = level != "none"
-        shift: list[One] = [lambda batch, chance: shifted(batch, chance, SHIFT if moves else 0.0, flip)]
-        if not moves:
-            return shift if flip else []
-        if problem.task == "detection":
-            return shift
-        turn: list[One] = [turned] if level == "strong" else []
-        mixes = level == "strong" and problem.task == "classification"
-        mix: list[One] = [lambda batch, chance: mixed(batch, chance, problem.num_outputs)] if mixes else []
-        return [*turn, *shift, cut, *mix]
-    if level == "none":
-        return []
-    if problem.modality == "audio":
-        return [in_time, masked, *([noisy] if level == "strong" else [])]
-    if problem.modality == "text" and problem.task != "language":
-        return [lambda batch, chance: left_out(batch, chance, LEFT_OUT[level])]
-    return []
+        share, flip = SHIFT if "shift" in changes else 0.0, "flip" in changes
+        by_name: dict[str, One] = {
+            "crop": cropped,
+            "rotate": turned,
+            "shift": lambda batch, chance: shifted(batch, chance, share, flip),
+            "cutout": cut,
+            "erase": erased,
+            "mixup": lambda batch, chance: mixed(batch, chance, problem.num_outputs),
+        }
+        names = ["shift" if name == "flip" else name for name in changes]  # both in one pass
+    else:
+        by_name = {
+            "shift": in_time,
+            "spec_augment": masked,
+            "noise": noisy,
+            "word_dropout": lambda batch, chance: left_out(batch, chance, word_dropout),
+        }
+        names = list(changes)
+    return [by_name[name] for name in dict.fromkeys(names)]
 
 
 def _whole(low: int, high: int, count: int, chance: Generator) -> Tensor:
@@ -150,6 +157,43 @@ def turned(batch: Batch, chance: Generator) -> Batch:
     turn_B23 = torch.stack([cos, -sin * height / width, zero, sin * width / height, cos, zero], dim=1).view(-1, 2, 3)
     grid = functional.affine_grid(turn_B23, list(images_BCHW.shape), align_corners=False)
     return Batch((functional.grid_sample(images_BCHW, grid, align_corners=False), *batch.inputs[1:]), batch.labels)
+
+
+def cropped(batch: Batch, chance: Generator) -> Batch:
+    """Zooms into a part of each picture, of four fifths to all of its sides, at its own place."""
+    images_BCHW = batch.inputs[0]
+    count = len(images_BCHW)
+    draws_3B = torch.rand(3, count, generator=chance, device=chance.device)
+    side = SMALLEST_CROP + (1 - SMALLEST_CROP) * draws_3B[0]
+    right, down = (draws_3B[1:] * 2 - 1) * (1 - side)
+    zero = torch.zeros_like(side)
+    part_B23 = torch.stack([side, zero, right, zero, side, down], dim=1).view(-1, 2, 3)
+    grid = functional.affine_grid(part_B23, list(images_BCHW.shape), align_corners=False)
+    seen = functional.grid_sample(images_BCHW, grid, padding_mode="border", align_corners=False)
+    return Batch((seen, *batch.inputs[1:]), batch.labels)
+
+
+def erased(batch: Batch, chance: Generator) -> Batch:
+    """Fills a rectangle of every other picture with noise."""
+    images_BCHW = batch.inputs[0]
+    count, _, height, width = images_BCHW.shape
+    draws_5B = torch.rand(5, count, generator=chance, device=chance.device)
+    area = (ERASED_AREA[0] + (ERASED_AREA[1] - ERASED_AREA[0]) * draws_5B[0]) * height * width
+    low, high = map(math.log, ERASED_SHAPE)
+    shape = (low + (high - low) * draws_5B[1]).exp()
+    is_in = _between((area * shape).sqrt(), draws_5B[2], height)[:, :, None]
+    is_in = is_in & _between((area / shape).sqrt(), draws_5B[3], width)[:, None, :]
+    is_in = is_in & (draws_5B[4] < 0.5)[:, None, None]
+    noise = torch.randn(images_BCHW.shape, generator=chance, device=chance.device).to(images_BCHW.dtype)
+    return Batch((torch.where(is_in[:, None], noise, images_BCHW), *batch.inputs[1:]), batch.labels)
+
+
+def _between(length: Tensor, place: Tensor, side: int) -> Tensor:
+    """A stretch of each side (count, side), true inside: `length` long, wholly on it, at a place from 0 to 1."""
+    length = length.round().clamp(1, side)
+    start = (place * (side - length + 1)).floor()
+    places = torch.arange(side, device=length.device)
+    return (places >= start[:, None]) & (places < (start + length)[:, None])
 
 
 def cut(batch: Batch, chance: Generator) -> Batch:

@@ -10,6 +10,7 @@ import torch
 from lepton_lab.errors import RunFailed
 from lepton_lab.specs import TASKS, Problem, TrainSpec
 from lepton_lab.specs.train import OptimizerName, ScheduleName
+from lepton_lab.training.changes import choose_changes
 from lepton_lab.training.threads import choose_threads
 
 LEARNING_RATES = {"adamw": 1e-3, "adam": 1e-3, "sgd": 0.05, "muon": 3e-3}
@@ -51,7 +52,9 @@ class Plan:
     loss: str
     label_smoothing: float
     augment: Literal["none", "light", "strong"]
-    flip: bool
+    changes: list[str]
+    word_dropout: float
+    batch_order: Literal["alike", "random"]
     class_weights: Literal["none", "balanced"]
     clip_norm: float | None
     ema: float | None
@@ -129,6 +132,9 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
     loss = spec.loss
     if loss == "auto":
         loss = choose("loss", TASKS[problem.task].losses[0], f"that suits {problem.task}")
+    augment = _own(spec, network, "augment", choose) or choose("augment", *_augment(problem, epochs))
+    changes, word_dropout, reasons = choose_changes(spec, augment, problem)
+    choose.update(reasons)
     return Plan(
         epochs=epochs,
         batch_size=batch_size,
@@ -138,8 +144,10 @@ def make_plan(spec: TrainSpec, problem: Problem, network: Network, *, num_rows: 
         schedule=spec.schedule,
         loss=loss,
         label_smoothing=_own(spec, network, "label_smoothing", choose) or 0.0,
-        augment=_own(spec, network, "augment", choose) or choose("augment", *_augment(problem, epochs)),
-        flip=spec.flip,
+        augment=augment,
+        changes=changes,
+        word_dropout=word_dropout,
+        batch_order=spec.batch_order,
         class_weights=spec.class_weights,
         clip_norm=_own(spec, network, "clip_norm", choose),
         ema=_own(spec, network, "ema", choose),

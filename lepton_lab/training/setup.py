@@ -108,9 +108,10 @@ def prepare(
             average.load(saved.average if saved.average is not None else saved.model)
     validation = dataset.splits.get("validation")
     has_validation = validation is not None and len(validation.labels) > 0
-    sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, train_rows.lengths)
+    lengths = train_rows.lengths if plan.batch_order == "alike" else None
+    sampler = Sampler(num_rows, plan.batch_size, plan.seed, device, lengths)
     objective = _objective(dataset, plan, device)
-    change = make_change(dataset.problem, plan.augment, plan.seed, flip=plan.flip)
+    change = make_change(dataset.problem, plan.changes, plan.seed, word_dropout=plan.word_dropout)
     return Parts(
         module=module,
         plan=plan,

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from lepton_lab.specs import Problem
+from lepton_lab.errors import RunFailed
+from lepton_lab.specs import Problem, TrainSpec
 from lepton_lab.training import augment
+from lepton_lab.training.changes import choose_changes, fitting
 from lepton_lab.training.resident import Batch
 
 PICTURES = Problem("classification", "image", (1, 16, 16), (3,))
@@ -116,10 +118,33 @@ def test_tokens_become_unknown_and_padding_stays() -> None:
     assert (tokens[changed] == 1).all() and 0.1 < changed.sum() / (before > 0).sum() < 0.3
 
 
-@pytest.mark.parametrize(("problem", "make"), [(PICTURES, pictures), (SOUNDS, sounds), (TEXT, sentences)])
+def test_a_crop_zooms_and_an_erased_rectangle_is_noise() -> None:
+    flat = Batch((torch.full((200, 3, 16, 16), 5.0),), torch.zeros(200, dtype=torch.int64))
+    torch.testing.assert_close(augment.cropped(flat, chance()).inputs[0], flat.inputs[0])
+    slope = Batch((torch.arange(16.0).expand(200, 1, 16, 16).clone(),), flat.labels)
+    seen = augment.cropped(slope, chance()).inputs[0]
+    steps = seen[:, 0, 0, 9] - seen[:, 0, 0, 8]
+    assert 0.79 < steps.min() < 0.85 and 0.95 < steps.max() <= 1.001
+    is_noise = (augment.erased(flat, chance()).inputs[0] != 5).all(1)
+    share = is_noise.float().mean((1, 2))
+    assert 60 < (share > 0).sum() < 140 and 0 < share[share > 0].min() < 0.06 and 0.1 < share.max() < 0.25
+    for picture in is_noise[share > 0]:
+        rows, columns = picture.any(1), picture.any(0)
+        assert picture.sum() == rows.sum() * columns.sum(), "a whole rectangle"
+
+
+ALL = [(PICTURES, pictures), (SOUNDS, sounds), (TEXT, sentences)]
+
+
+def change_of(problem: Problem, **options: Any) -> Any:
+    names, share, _ = choose_changes(TrainSpec(**options), options.get("augment", "none"), problem)
+    return augment.make_change(problem, names, 7, word_dropout=share)
+
+
+@pytest.mark.parametrize(("problem", "make"), ALL)
 @pytest.mark.parametrize("level", ["light", "strong"])
 def test_the_same_step_changes_the_same_way(problem: Problem, make: Any, level: str) -> None:
-    change = augment.make_change(problem, level, 7)
+    change = change_of(problem, augment=level)
     assert change is not None
     torch.manual_seed(1)
     one = change([make()], 12)[0]
@@ -130,7 +155,30 @@ def test_the_same_step_changes_the_same_way(problem: Problem, make: Any, level: 
     assert not torch.equal(one.inputs[0], make().inputs[0])
 
 
+@pytest.mark.parametrize(("problem", "make"), ALL)
+def test_each_change_is_an_option(problem: Problem, make: Any) -> None:
+    before = make()
+    for name in fitting(problem):
+        value: Any = {"flip": True, "word_dropout": 0.5}.get(name, "on")
+        after = change_of(problem, **{name: value})([make()], 3)[0].inputs[0]
+        assert not torch.equal(after, before.inputs[0]) and after.shape == before.inputs[0].shape, name
+
+
+def test_a_person_wins_over_the_level_and_the_record_says_what_it_held() -> None:
+    names, _, reasons = choose_changes(TrainSpec(rotate="off", erase="on"), "strong", PICTURES)
+    assert names == ["shift", "cutout", "erase", "mixup"]
+    assert reasons == {name: "on because augment is strong" for name in ("shift", "cutout", "mixup")}
+    assert choose_changes(TrainSpec(), "strong", TEXT) == (
+        ["word_dropout"], 0.2, {"word_dropout": "0.2 because augment is strong"}
+    )  # fmt: skip
+    assert choose_changes(TrainSpec(word_dropout=0.0), "strong", TEXT)[:2] == ([], 0.0)
+    with pytest.raises(RunFailed, match=r"mixup is asked for.*what can change them: shift, spec_augment, noise"):
+        choose_changes(TrainSpec(mixup="on"), "none", SOUNDS)
+    boxes = Problem("detection", "image", (1, 16, 16), (3,))
+    assert choose_changes(TrainSpec(), "strong", boxes)[0] == ["shift"]
+
+
 def test_nothing_happens_where_nothing_was_asked() -> None:
-    assert augment.make_change(PICTURES, "none", 0) is None
-    assert augment.make_change(Problem("regression", "table", (4,), (1,)), "strong", 0) is None
-    assert augment.make_change(PICTURES, "none", 0, flip=True) is not None
+    assert change_of(PICTURES) is None
+    assert change_of(Problem("regression", "table", (4,), (1,)), augment="strong") is None
+    assert change_of(PICTURES, flip=True) is not None

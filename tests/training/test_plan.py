@@ -46,6 +46,8 @@ def test_every_choice_says_value_and_reason() -> None:
         "weight_decay",
         "loss",
         "augment",
+        "shift",
+        "cutout",
     }
     assert made.choices["batch_size"].startswith(f"{made.batch_size} because ")
     assert all(" because " in reason for reason in made.choices.values())
