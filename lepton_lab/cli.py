@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The words after the program's name; by default those of this process.
 
     Returns:
-        The exit code: 0 done, 2 an error that was said, 130 interrupted.
+        The exit code: 0 done, 2 an error that was said, 130 interrupted or cancelled.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
@@ -104,7 +104,7 @@ def _fail(error: LeptonError, as_json: bool) -> int:
     print(f"{PROGRAM}: {said}", file=sys.stderr)
     if as_json:
         print(json.dumps({"error": said, "kind": type(error).__name__}, ensure_ascii=False))
-    return 2
+    return int(getattr(error, "exit_code", 2))
 
 
 def _plain(text: str) -> str:

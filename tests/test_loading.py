@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -12,6 +16,8 @@ from lepton_lab.runs import Store
 from lepton_lab.session.facade import Session
 from lepton_lab.session.loading import Cancelled, LoadProgress, bar_text
 from lepton_lab.specs import DataSpec
+from tests.processes import end_processes_of
+from tests.slow_source import slow_source
 
 
 @pytest.fixture
@@ -92,6 +98,18 @@ def test_an_interrupted_load_leaves_nothing_and_can_be_repeated(tmp_path, path, 
         load(DataSpec(name=str(path)), store, interrupted)
     assert not [entry for entry in (store.root / "cache").glob("*") if entry.name != "sources"]
     assert load(DataSpec(name=str(path)), store).card().num_rows == 60
+
+
+def test_ctrl_c_in_a_terminal_cancels_in_a_sentence(tmp_path):
+    with slow_source() as source:
+        command = [sys.executable, "-m", "lepton_lab", "data", "mnist", "--mirror", source.address]
+        home = {**os.environ, "LEPTON_HOME": str(tmp_path / "store")}
+        loading = subprocess.Popen(command, env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert source.reached.wait(60)
+        loading.send_signal(signal.SIGINT)
+        said = loading.communicate(timeout=60)[1]
+    assert loading.returncode == 130 and "Loading mnist was cancelled; nothing of it was kept." in said
+    end_processes_of(tmp_path / "store")
 
 
 def test_cancelling_ends_a_load_of_the_session(tmp_path, path):

@@ -27,6 +27,7 @@ export function studioTraits(values: Partial<StudioTraits> = {}): StudioTraits {
     endpoint: null,
     prediction: null,
     busy: '',
+    loading: false,
     error: null,
     ...values
   };

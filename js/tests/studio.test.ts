@@ -140,6 +140,35 @@ describe('StudioView', () => {
     expect(model.sent).toEqual([{ type: 'load_data' }]);
   });
 
+  it('offers to cancel while data is loaded, and says how far it is', async () => {
+    const { model, view, press } = open({ card: card() }, 'zh');
+    const cancel = [...view.element.querySelectorAll('button')].find(each => each.textContent === '取消加载');
+    expect(cancel?.hidden).toBe(true);
+    model.set('busy', 'Decoding pictures: 12%');
+    model.set('loading', true);
+    await frame();
+    expect(cancel?.hidden).toBe(false);
+    expect(view.element.querySelector('.lp-busy')?.textContent).toBe('正在解码图片: 12%');
+    press('取消加载');
+    expect(model.sent.at(-1)).toEqual({ type: 'cancel_loading' });
+  });
+
+  it('shows sentences, sounds that play, targets and roles, all as text', () => {
+    for (const payload of PAYLOADS) {
+      const column = { name: payload, kind: 'number', role: 'target', missing: 2, reason: payload };
+      const target = { name: payload, least: 0, mean: 1, greatest: 2, histogram: [1, 2, 3] };
+      const shown = { task: 'regression', task_reason: payload, classes: [], targets: [target], columns: [column] };
+      const samples = [{ row: 0, label: payload, text: payload + 'long '.repeat(100) }];
+      const { view } = open({ card: card({ ...shown, samples }) });
+      expect(view.element.querySelectorAll('.lp-texts li')).toHaveLength(1);
+      expect(view.element.textContent).toContain('What is to be foretold');
+      expect(smuggled(view.element)).toEqual([]);
+    }
+    const sound = { row: 0, label: 'a', image: PNG, audio: 'data:audio/wav;base64,UklGRg==' };
+    const { view } = open({ card: card({ samples: [sound] }) });
+    expect(view.element.querySelector('.lp-wide audio')?.getAttribute('src')).toBe(sound.audio);
+  });
+
   it('picks a dataset, and offers a path of one’s own only where paths are allowed', () => {
     const { model, view } = open();
     const radios = [...view.element.querySelectorAll<HTMLInputElement>('[type=radio]')];

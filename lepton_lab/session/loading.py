@@ -28,6 +28,9 @@ _BAR_CELLS = 20
 class Cancelled(DataError):
     """A person has cancelled the loading of data."""
 
+    exit_code = 130
+    """What a terminal's program ends with, as after any Ctrl-C."""
+
 
 class LoadProgress:
     """Shows the progress of one load; a context manager that is called with what is being done.
@@ -61,7 +64,7 @@ class LoadProgress:
             Cancelled: When a person has cancelled.
         """
         if self._cancelled.is_set():
-            raise Cancelled(f"Loading {self._title} was cancelled; nothing of it was kept.")
+            raise self._said()
         now = time.monotonic()
         wait = _BETWEEN_SECONDS if self._shown else _PATIENCE_SECONDS
         if now - self._drawn_at >= wait:
@@ -71,9 +74,14 @@ class LoadProgress:
     def __enter__(self) -> LoadProgress:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._shown:
             self._draw("", None)
+        if kind is KeyboardInterrupt:  # Ctrl-C, or the kernel's interrupt button
+            raise self._said() from None
+
+    def _said(self) -> Cancelled:
+        return Cancelled(f"Loading {self._title} was cancelled; nothing of it was kept.")
 
 
 def bar_text(what: str, fraction: float | None) -> str:

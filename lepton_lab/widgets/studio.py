@@ -30,8 +30,8 @@ class Studio(anywidget.AnyWidget):
     """Pick a dataset, set up a network, train, evaluate, deploy, try it.
 
     Messages of the page, each `{"type": ...}`: `hello`; `set` with `section`, `values` (the whole section);
-    `load_data`; `select_model`; `train`; `command` with `command`, `value`; `evaluate`; `deploy`; `stop_endpoint`;
-    `predict` with `row` or `image` (base64). The kernel answers in the traits, and with curve frames.
+    `load_data`; `cancel_loading`; `select_model`; `train`; `command` with `command`, `value`; `evaluate`; `deploy`;
+    `stop_endpoint`; `predict` with `row` or `image` (base64). The kernel answers in the traits, and with curve frames.
     """
 
     _esm = traitlets.Unicode().tag(**SYNC)
@@ -65,6 +65,8 @@ class Studio(anywidget.AnyWidget):
     """The last answer (dict or None): label, confidence, scores, truth, correct, row, milliseconds, picture."""
     busy = traitlets.Unicode("").tag(**SYNC)
     """What is being done (str), as a sentence; empty: nothing."""
+    loading = traitlets.Bool(False).tag(**SYNC)
+    """Whether data is being loaded (bool), which `cancel_loading` ends."""
     error = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """What went wrong last (dict or None): step, message."""
 
@@ -143,8 +145,11 @@ class Studio(anywidget.AnyWidget):
     # --- steps, in the widget's thread ----------------------------------------------------------------------------
 
     def _load_data(self, content: dict[str, Any] | None = None) -> None:
-        self._session.on_loading = self._told
-        dataset = self._session.load_data(**steps.data_arguments(self.values["data"]))
+        self._session.on_loading, self.loading = self._told, True
+        try:
+            dataset = self._session.load_data(**steps.data_arguments(self.values["data"]))
+        finally:
+            self.loading = False
         self.card = dataset.to_dict()
         self._select_model()
 

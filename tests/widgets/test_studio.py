@@ -14,6 +14,7 @@ from lepton_lab.session import Host, Session
 from lepton_lab.verbs import parse
 from lepton_lab.widgets import studio_values as forms
 from lepton_lab.widgets.studio import Studio
+from tests.slow_source import slow_source
 
 PAGE = "export default { render() {} }"
 
@@ -81,6 +82,17 @@ def test_the_whole_way_by_messages(studio):
     assert studio.prediction["label"] == answer["label"] and studio.prediction["row"] is None
     say(studio, type="stop_endpoint")
     assert studio.endpoint["state"] == "stopped"
+
+
+def test_a_person_cancels_what_is_being_loaded(studio):
+    with slow_source() as source:
+        say(studio, type="set", section="data", values={"name": "mnist", "mirror": source.address})
+        studio._handle_custom_msg({"type": "load_data"}, [])
+        assert source.reached.wait(60) and studio.loading
+        studio._handle_custom_msg({"type": "cancel_loading"}, [])
+        source.goes_on.set()
+        wait_for(studio, "loading", lambda loading: not loading)
+        assert wait_for(studio, "error", bool)["message"] == "Loading mnist was cancelled; nothing of it was kept."
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ export class DataStep implements StepView {
   private readonly _path: HTMLInputElement;
   private readonly _form: SchemaForm;
   private readonly _load: HTMLButtonElement;
+  private readonly _cancel: HTMLButtonElement;
   private _drawn: DataCard | null | undefined;
   private _choseOwn = false;
 
@@ -41,7 +42,8 @@ export class DataStep implements StepView {
     const fields = fieldsOf(context.get('schemas').data, ['name', 'fingerprint']);
     this._form = new SchemaForm('data', fields, locale, values => this._sendOptions(values));
     this._load = button(locale.t('data.load'), () => this._loadData(), { class: 'lp-button lp-primary' });
-    const actions = h('div', { class: 'lp-actions' }, this._load);
+    this._cancel = button(locale.t('data.cancel'), () => this._context.send({ type: 'cancel_loading' }));
+    const actions = h('div', { class: 'lp-actions' }, this._load, this._cancel);
     const title = h('h3', {}, locale.t('data.dataset'));
     this.options = h('div', {}, title, this._picker.element, this._path, this._form.element, actions);
   }
@@ -59,6 +61,7 @@ export class DataStep implements StepView {
     this._form.update(values);
     this._form.showOnly(field => (OWN_FIELDS.has(field) ? own : field !== 'mirror' || (!own && !set?.offline)));
     this._load.disabled = this._context.get('busy') !== '' || (own && this._path.value.trim() === '');
+    setAttribute(this._cancel, 'hidden', !this._context.get('loading'));
     this._draw(this._context.get('card'));
   }
 

@@ -63,15 +63,30 @@ export function sampleGallery(samples: CardSample[], locale: Locale): HTMLElemen
   if (samples.some(sample => sample.values)) {
     return sampleTable(samples, locale);
   }
-  return h('ul', { class: 'lp-samples' }, ...samples.map(sampleFigure));
+  if (samples.some(sample => sample.text !== undefined)) {
+    return h('ul', { class: 'lp-texts' }, ...samples.map(sampleSentence));
+  }
+  const wide = samples.some(sample => sample.audio || sample.ahead || sample.boxes);
+  return h('ul', { class: wide ? 'lp-samples lp-wide' : 'lp-samples' }, ...samples.map(sampleFigure));
+}
+
+const LONGEST_TEXT = 280;
+
+function sampleSentence(sample: CardSample): HTMLElement {
+  const text = sample.text ?? '';
+  const shown = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)} …` : text;
+  const label = sample.label ? h('span', { class: 'lp-chip' }, sample.label) : null;
+  return h('li', {}, label, h('span', { title: text.slice(0, 2000) }, shown));
 }
 
 function sampleFigure(sample: CardSample): HTMLElement {
-  const series = (sample.series ?? []).map(step => (Array.isArray(step) ? (step[0] as number) : step));
+  const series = [...(sample.series ?? []), ...(sample.ahead ?? [])].map(step =>
+    Array.isArray(step) ? (step[0] as number) : step
+  );
   const drawing = isEmbeddedPicture(sample.image)
     ? h('img', { src: sample.image, alt: '' })
     : series.length > 1
-      ? sparkline(series, 64, 52)
+      ? sparkline(series, sample.ahead ? 180 : 64, 52)
       : null;
   const player = sample.audio?.startsWith('data:audio/wav;base64,')
     ? h('audio', { src: sample.audio, controls: true, preload: 'none', 'aria-label': sample.label })
@@ -80,14 +95,11 @@ function sampleFigure(sample: CardSample): HTMLElement {
 }
 
 const MOST_COLUMNS = 8;
-const MOST_ROWS = 6;
 
 function sampleTable(samples: CardSample[], locale: Locale): HTMLElement {
   const columns = Object.keys(samples[0]?.values ?? {});
   const shown = columns.slice(0, MOST_COLUMNS);
-  const rows = samples
-    .slice(0, MOST_ROWS)
-    .map(sample => [sample.label, ...shown.map(column => cellText(sample.values?.[column], locale))]);
+  const rows = samples.map(sample => [sample.label, ...shown.map(column => cellText(sample.values?.[column], locale))]);
   const more = columns.length - shown.length;
   return h(
     'div',

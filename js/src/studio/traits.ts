@@ -53,6 +53,11 @@ export interface CardSample {
   series?: (number | number[])[];
   /** A WAV file as a data: address. */
   audio?: string;
+  /** A sentence, or a stretch of a corpus. */
+  text?: string;
+  /** What came after the series that was seen. */
+  ahead?: (number | number[])[];
+  boxes?: { label: string; box: number[] }[];
 }
 
 export interface DataCard {
@@ -61,8 +66,12 @@ export interface DataCard {
   modality: string;
   rows: Record<'train' | 'validation' | 'test', number>;
   input_shape: number[];
+  task?: string;
+  /** Why it is this task. */
+  task_reason?: string;
   classes: { name: string; rows: number; fraction: number }[];
-  columns: { name: string; kind: string; missing: number; reason?: string | null }[];
+  targets?: { name: string; least: number; mean: number; greatest: number; histogram: number[] }[];
+  columns: { name: string; kind: string; role?: string; missing: number; reason?: string | null }[];
   samples: CardSample[];
   missing_values: number;
   warnings: { kind: string; severity: 'error' | 'warning' | 'note'; message: string }[];
@@ -184,12 +193,14 @@ export interface StudioTraits {
   endpoint: EndpointCard | null;
   prediction: Prediction | null;
   busy: string;
+  /** Whether data is being loaded, which a person can cancel. */
+  loading: boolean;
   error: { step: Step; message: string } | null;
 }
 
 /** What the page asks of the kernel, beside hello and commands to a run. */
 export type StudioMessage =
   | { type: 'set'; section: keyof FormValues; values: object }
-  | { type: 'load_data' | 'select_model' | 'train' | 'evaluate' | 'deploy' | 'stop_endpoint' }
+  | { type: 'load_data' | 'cancel_loading' | 'select_model' | 'train' | 'evaluate' | 'deploy' | 'stop_endpoint' }
   | { type: 'predict'; row: number }
   | { type: 'predict'; image: string };
