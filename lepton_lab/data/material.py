@@ -138,6 +138,7 @@ class Material(ABC):
             vocabulary=preparation.vocabulary,
             cardinalities=preparation.cardinalities,
             classes=tuple(self.classes),
+            extra=preparation.extra,
         )
 
     def describe(self) -> dict[str, Any]:

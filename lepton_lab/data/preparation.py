@@ -54,6 +54,11 @@ class Preparation(ABC):
         return ()
 
     @property
+    def extra(self) -> dict[str, Any]:
+        """What else a network may want to know of the rows, ready for JSON."""
+        return {}
+
+    @property
     @abstractmethod
     def stored_shape(self) -> tuple[int, ...]:
         """Shape of one stored row."""

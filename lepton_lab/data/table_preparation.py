@@ -45,6 +45,16 @@ class TablePreparation(Preparation):
     def cardinalities(self) -> tuple[int, ...]:
         return tuple(column.cardinality for column in self.columns if column.cardinality)
 
+    @property
+    def extra(self) -> dict[str, Any]:
+        """`numbers`: which inputs are measured (numbers and moments), not made from a category or a text."""
+        found, start = [], 0
+        for column in self.columns:
+            if not column.cardinality:  # those that are embedded stand last
+                found += [start] if column.kind in ("number", "date") else []
+                start += column.width
+        return {"numbers": found}
+
     def _scale(self, stored: np.ndarray) -> np.ndarray:
         prepared = np.zeros((len(stored), *self.input_shape), np.float32)
         ends = np.cumsum([column.stored for column in self.columns])

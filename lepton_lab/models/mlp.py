@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from lepton_lab.models.reading import Columns
+from lepton_lab.models.columns import READY_ROWS, Columns
 from lepton_lab.specs import MlpOptions, Problem
 
 
@@ -27,7 +27,8 @@ class Mlp(nn.Module):
     def __init__(self, problem: Problem, options: MlpOptions) -> None:
         super().__init__()
         self.training_defaults: dict[str, Any] = {"steps": 3500} if problem.modality == "table" else {}
-        self.columns = Columns(problem, options.embedding, options.waves)
+        self.columns = Columns(problem, options.embedding, options.steps)
+        self.ready_rows = READY_ROWS if self.columns.has_steps else 1
         num_in = self.columns.num_features
         layers: list[nn.Module] = []
         for _ in range(options.layers):
@@ -40,6 +41,10 @@ class Mlp(nn.Module):
             num_in = options.hidden
         self.hidden = nn.Sequential(*layers)
         self.head = nn.Linear(num_in, problem.num_outputs)
+
+    def get_ready(self, rows: Tensor, labels: Tensor) -> None:
+        """Looks at training rows (B, ...) before the first step; see `Columns`."""
+        self.columns.get_ready(rows)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Answers (B, K) of rows (B, ...)."""

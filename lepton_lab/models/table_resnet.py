@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from lepton_lab.models.reading import Columns
+from lepton_lab.models.columns import READY_ROWS, Columns
 from lepton_lab.specs import Problem, TableResnetOptions
 
 
@@ -48,11 +48,16 @@ class TableResnet(nn.Module):
 
     def __init__(self, problem: Problem, options: TableResnetOptions) -> None:
         super().__init__()
-        self.columns = Columns(problem, options.embedding, options.waves)
+        self.columns = Columns(problem, options.embedding, options.steps)
+        self.ready_rows = READY_ROWS
         self.entry = nn.Linear(self.columns.num_features, options.hidden)
         self.blocks = nn.Sequential(*[Block(options.hidden, options.dropout) for _ in range(options.blocks)])
         self.norm = nn.BatchNorm1d(options.hidden)
         self.head = nn.Linear(options.hidden, problem.num_outputs)
+
+    def get_ready(self, rows: Tensor, labels: Tensor) -> None:
+        """Looks at training rows (B, F) before the first step; see `Columns`."""
+        self.columns.get_ready(rows)
 
     def forward(self, rows: Tensor) -> Tensor:
         """Answers (B, K) of rows (B, F)."""

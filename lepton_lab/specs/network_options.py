@@ -10,7 +10,7 @@ _LAST_DROPOUT = "Share of features left out at random before the last layer"
 _TEXT_DROPOUT = "Share of features left out at random before the last layer (default: 0.1, for text 0.5)"
 _EMBEDDING_HELP = "Text: width of a token's vector"
 _CATEGORY_HELP = "Width of the vector of a category (a table's category column)"
-_WAVES_HELP = "Waves that each number of a table is described by (0: numbers as they are)"
+_STEPS_HELP = "Steps that each number of a table is described by (0: numbers as they are)"
 
 
 class CnnOptions(Spec):
@@ -122,7 +122,7 @@ class MlpOptions(Spec):
     layers: int = option(2, "Hidden layers", ge=1, le=8)
     dropout: Fraction = option(0.2, "Share of features left out at random in each hidden layer")
     embedding: int = option(8, _CATEGORY_HELP, advanced=True, ge=1, le=256)
-    waves: int = option(16, _WAVES_HELP, advanced=True, ge=0, le=128)
+    steps: int = option(32, _STEPS_HELP, advanced=True, ge=0, le=256)
 
 
 class TableResnetOptions(Spec):
@@ -132,7 +132,7 @@ class TableResnetOptions(Spec):
     blocks: int = option(2, "Residual blocks", ge=1, le=16)
     dropout: Fraction = option(0.2, "Share of features left out at random in each block")
     embedding: int = option(8, _CATEGORY_HELP, advanced=True, ge=1, le=256)
-    waves: int = option(8, _WAVES_HELP, advanced=True, ge=0, le=128)
+    steps: int = option(32, _STEPS_HELP, advanced=True, ge=0, le=256)
 
 
 class LinearOptions(Spec):

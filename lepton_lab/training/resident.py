@@ -95,7 +95,8 @@ class Some(Rows):
         return len(self._index)
 
     def passes(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
-        for places in torch.arange(len(self._index)).split(size):
+        for start in range(0, len(self), size):
+            places = torch.arange(start, min(start + size, len(self)))
             yield places, self.batch(self._index[places].to(self._device))
 
 

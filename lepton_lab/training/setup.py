@@ -135,11 +135,12 @@ def _sample(rows: Rows, validation: Any) -> Rows:
 
 
 def _let_get_ready(module: nn.Module, rows: Rows) -> None:
-    """Shows a network that asks for it its first training rows, `ready_rows` of them or all, before any step."""
+    """Shows a network that asks for it training rows, all or `ready_rows` from all parts of them, before any step."""
     get_ready = getattr(module, "get_ready", None)
     if callable(get_ready):
         num_rows = min(len(rows), getattr(module, "ready_rows", None) or len(rows))
-        batch = rows.batch(torch.arange(num_rows, device=next(module.parameters()).device))
+        device = next(module.parameters()).device
+        batch = rows.batch(torch.arange(num_rows, device=device) * len(rows) // num_rows)
         get_ready(*batch.inputs, batch.labels)
 
 

@@ -111,7 +111,7 @@ def test_rnn_reads_a_picture_row_by_row() -> None:
 
 
 def test_mlp_takes_its_options() -> None:
-    module = network("mlp", TABLE, hidden=16, layers=3, dropout=0.3, waves=0)
+    module = network("mlp", TABLE, hidden=16, layers=3, dropout=0.3, steps=0)
     assert [(x.in_features, x.out_features) for x in layers(module, nn.Linear)] == [
         (7, 16),
         (16, 16),

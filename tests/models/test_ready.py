@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from lepton_lab.models.columns import Columns, steps_of
 from lepton_lab.models.quicknet import Quicknet
+from lepton_lab.specs import Problem
 from tests.models.problems import network
 
 USERS = torch.tensor([0, 0, 0, 0, 1, 1, 2])
@@ -44,3 +46,26 @@ def test_likings_have_no_mean_to_be_fitted_to() -> None:
     module = network("factorisation", "things liked")
     module.get_ready(torch.stack([USERS, ITEMS], 1), ITEMS)
     assert not module.user_shift.any() and module.item_trust[0] == 3 / 5
+
+
+def test_steps_of_a_table_are_laid_by_its_rows_and_tell_numbers_apart() -> None:
+    problem = Problem("classification", "table", (4,), (2,), extra={"numbers": [0, 2, 3]})
+    columns = Columns(problem, embedding=8, num_steps=8)
+    money = torch.cat([torch.zeros(900), torch.linspace(1, 50, 100)])  # most have none, a few have much
+    rows = torch.stack([torch.linspace(-1, 1, 1000), torch.randint(0, 2, (1000,)).float(), money, torch.ones(1000)], 1)
+    columns.get_ready(rows)
+    passed = ((rows[:, [0, 2, 3], None] - columns.lows) * columns.rates).clamp(0, 1)
+    torch.testing.assert_close(passed[:, 0].sum(1), 4 * (rows[:, 0] + 1), atol=1e-3, rtol=1e-3)
+    assert passed[money == 0, 1].sum() == 0 and (passed[:, 1].sum(1).diff() >= 0).all()
+    assert passed[-1, 1].sum() >= 4, "the few that have much are told apart too"
+    assert not passed[:, 2].any(), "a column of one value tells nothing"
+    assert columns(rows).shape == (1000, columns.num_features) == (1000, 4 + 3 * 8)
+    assert columns.state_dict()["lows"].shape == (3, 8), "a checkpoint and the bundle know the steps"
+
+
+def test_few_values_have_a_step_each_and_close_ones_no_infinite_rate() -> None:
+    assert steps_of(torch.tensor([3.0, 1.0, 1.0, 2.0]), 8).tolist() == [1.0, 2.0, 3.0]
+    assert 8 >= len(steps_of(torch.randn(500), 8)) - 1 >= 6
+    columns = Columns(Problem("classification", "table", (1,), (2,)), embedding=8, num_steps=8)
+    columns.get_ready(torch.tensor([[0.0], [1e-42], [1.0]]))
+    assert columns.rates.isfinite().all() and columns(torch.tensor([[1e30], [-1e30]])).isfinite().all()

@@ -79,7 +79,7 @@ def test_frozen_weights_do_not_count_and_a_layer_used_twice_is_counted_once() ->
 
 
 def test_it_is_json_and_text() -> None:
-    drawing = summary(ModelSpec(name="mlp", options={"hidden": 16, "layers": 1, "waves": 0}), classes((7,), 3))
+    drawing = summary(ModelSpec(name="mlp", options={"hidden": 16, "layers": 1, "steps": 0}), classes((7,), 3))
     values = json.loads(json.dumps(drawing.to_dict()))
     assert values["num_parameters"] == drawing.num_parameters == 7 * 16 + 16 + 32 + 16 * 3 + 3
     assert values["layers"][1] == {
