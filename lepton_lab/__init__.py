@@ -26,8 +26,11 @@ if TYPE_CHECKING:
         run,
         select_model,
         status,
+        studies,
         studio,
+        study,
         train,
+        tune,
     )
     from lepton_lab.errors import LeptonError
     from lepton_lab.magics import load_ipython_extension as load_ipython_extension
@@ -47,7 +50,6 @@ _HOMES = {
         "import_run",
         "queue",
         "compress",
-        "compress",
         "deploy",
         "endpoint",
         "list_endpoints",
@@ -59,8 +61,11 @@ _HOMES = {
         "list_runs",
         "select_model",
         "status",
+        "studies",
         "studio",
+        "study",
         "train",
+        "tune",
     ),
 }
 
@@ -89,8 +94,11 @@ __all__ = [
     "run",
     "select_model",
     "status",
+    "studies",
     "studio",
+    "study",
     "train",
+    "tune",
 ]
 
 

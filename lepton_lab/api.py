@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lepton_lab import session, widgets
@@ -23,6 +23,8 @@ from lepton_lab.session import (
     Said,
     Status,
     StudioView,
+    Study,
+    StudyList,
 )
 
 widgets.install()
@@ -67,6 +69,28 @@ def select_model(network: Any = None, dataset: Dataset | None = None, **options:
 def train(wait: bool | None = None, **options: Any) -> Run:
     """Trains the model selected last: epochs, batch_size, learning_rate, ... (the fields of `TrainSpec`)."""
     return session.current().current_model().train(wait, **options)
+
+
+def tune(search: str | Mapping[str, Any] = "auto", wait: bool | None = None, **options: Any) -> Study:
+    """Searches for good options of the model selected last; trials are ordinary runs. See `Session.tune`.
+
+    Args:
+        search: `{"learning_rate": (1e-4, 1e-1), "optimizer": ["adamw", "sgd"], "model_channels": (8, 64)}`, or the line
+            "learning_rate=1e-4..1e-1 optimizer=adamw,sgd model_channels=8..64".
+        wait: Whether to wait for the end; by default a notebook goes on and a script waits.
+        **options: trials, prune, parallel, study, ...; and fields of `TrainSpec` that are the same for all trials.
+    """
+    return session.current().tune(search=search, wait=wait, **options)
+
+
+def study(name: str | None = None) -> Study:
+    """The study of this name; by default the newest."""
+    return session.current().study(name)
+
+
+def studies() -> StudyList:
+    """The studies of the store, the newest first."""
+    return session.current().studies()
 
 
 def evaluate(run_id: str | None = None) -> Report:

@@ -25,6 +25,7 @@ ORDER = [
     "evaluation",
     "serving",
     "compression",
+    "tuning",
     "worker",
     "session",
     "verbs",
@@ -55,6 +56,7 @@ FORBIDDEN = {
     "evaluation": DRAWING,
     "serving": TORCH | DRAWING,
     "compression": DRAWING,
+    "tuning": TORCH | FRAMES | DRAWING,
     "worker": DRAWING,
     **dict.fromkeys(["session", "verbs", "widgets", "magics", "api", "demo", "cli", "__main__", DOOR], TORCH),
 }

@@ -146,6 +146,8 @@ def _known(kind: str, session: Session) -> list[str]:
         return [summary.run_id for summary in session.runs().summaries]
     if kind == "endpoint":
         return [summary.name for summary in session.endpoints()]
+    if kind == "study":
+        return [study.name for study in session.studies().studies]
     return []
 
 

@@ -5,6 +5,7 @@
   store.json           the store's secret seal, made once
   runs/<run-id>/       one folder a run (see record.py)
   endpoints/<name>/    one folder an endpoint
+  studies/<name>/      one folder a study
   cache/<fingerprint>/ one folder a prepared dataset
   queue.db             order, device slots, leases
   supervisor/          lock, wake-up pipe, process record and log of the supervisor
@@ -75,6 +76,11 @@ class Store:
     def endpoints_dir(self) -> Path:
         """The folder of the endpoints' folders."""
         return self.root / "endpoints"
+
+    @property
+    def studies_dir(self) -> Path:
+        """The folder of the studies' folders; made with the first study."""
+        return self.root / "studies"
 
     @property
     def caches_dir(self) -> Path:

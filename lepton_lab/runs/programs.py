@@ -17,6 +17,7 @@ class Programs:
 
     worker_module: str = "lepton_lab.worker"
     server_module: str = "lepton_lab.serving.server"
+    study_module: str = "lepton_lab.tuning.driver"
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Programs:
@@ -55,3 +56,7 @@ class Programs:
     def server(self, store: Store, name: str) -> list[str]:
         """The command line of an endpoint's server."""
         return python_command(self.server_module, "--store", str(store.root), "--name", name)
+
+    def study(self, store: Store, name: str) -> list[str]:
+        """The command line of the driver of a study."""
+        return python_command(self.study_module, "--store", str(store.root), "--name", name)

@@ -1,4 +1,7 @@
-"""The supervisor's hand on endpoint servers: one process for each endpoint whose record says "running"."""
+"""The supervisor's hand on what runs for long: one process for each folder whose `record.json` says "running".
+
+Endpoints have such folders, and studies.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ from lepton_lab.runs.programs import Programs
 
 log = logging.getLogger("lepton_lab.supervisor")
 
-_RECORD_FILE, _PROCESS_FILE, _SPAWNED_FILE, _LOG_FILE = "record.json", "process.json", "spawned.json", "server.log"
+PROCESS_FILE = "process.json"
+"""Where a server says which process it is."""
+_RECORD_FILE, _SPAWNED_FILE, _LOG_FILE = "record.json", "spawned.json", "server.log"
 _SOUND_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
@@ -28,7 +33,7 @@ _RETRY_SECONDS = 5.0
 
 @dataclass
 class Server:
-    """One endpoint as the supervisor sees it."""
+    """One endpoint, or one study, as the supervisor sees it."""
 
     name: str
     desired: str = ""
@@ -64,6 +69,8 @@ class ServerKeeper:
         clock: Monotonic seconds.
     """
 
+    what = "endpoint"
+
     def __init__(
         self,
         store: Store,
@@ -94,13 +101,13 @@ class ServerKeeper:
                 self._keep(server)
             except (OSError, StoreError) as error:
                 if str(error) != server.trouble:  # said once, however often it is tried again
-                    log.warning("endpoint %s: %s", name, error)
+                    log.warning("%s %s: %s", self.what, name, error)
                 server.trouble = str(error)
                 server.not_before = self._clock() + _RETRY_SECONDS
 
     def _names(self) -> set[str]:
         try:
-            with os.scandir(self._store.endpoints_dir) as entries:
+            with os.scandir(self._root()) as entries:
                 return {entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()}
         except OSError:
             return set()
@@ -134,7 +141,7 @@ class ServerKeeper:
             self._servers.pop(server.name, None)
 
     def _adopt(self, server: Server) -> None:
-        for name in (_PROCESS_FILE, _SPAWNED_FILE):
+        for name in (PROCESS_FILE, _SPAWNED_FILE):
             process = read_identity(self._folder(server) / name)
             if process is not None and alive(process):
                 server.process, server.started_at = process, self._clock()
@@ -143,7 +150,7 @@ class ServerKeeper:
 
     def _start(self, server: Server) -> None:
         folder = self._folder(server)
-        argv = self._programs.server(self._store, server.name)
+        argv = self._command(server.name)
         server.child = spawn_detached(argv, folder / _LOG_FILE, cwd=folder)
         server.process = dict(identity(server.child.pid) or {"pid": server.child.pid})
         server.started_at = self._clock()
@@ -157,7 +164,7 @@ class ServerKeeper:
         server.not_before = self._clock() + pause
         server.process = server.child = None
         if server.desired == "running":
-            log.warning("endpoint %s: its server has ended after %.1f s", server.name, lived_seconds)
+            log.warning("%s %s: its process has ended after %.1f s", self.what, server.name, lived_seconds)
 
     def _send_away(self, server: Server, process: dict[str, Any]) -> None:
         if server.asked_to_leave_at is None:
@@ -167,4 +174,22 @@ class ServerKeeper:
             terminate(process, hard=True)
 
     def _folder(self, server: Server) -> Path:
-        return self._store.endpoints_dir / server.name
+        return self._root() / server.name
+
+    def _root(self) -> Path:
+        return self._store.endpoints_dir
+
+    def _command(self, name: str) -> list[str]:
+        return self._programs.server(self._store, name)
+
+
+class StudyKeeper(ServerKeeper):
+    """Keeps a driver for each study whose record wants one."""
+
+    what = "study"
+
+    def _root(self) -> Path:
+        return self._store.studies_dir
+
+    def _command(self, name: str) -> list[str]:
+        return self._programs.study(self._store, name)

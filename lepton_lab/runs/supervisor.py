@@ -4,8 +4,8 @@ Run as `python -m lepton_lab.runs.supervisor --store PATH [--warm]`, by `launch.
 file lock, sleeps until something happens, and leaves when there has been nothing to do for `LEPTON_IDLE_SECONDS`
 (default 900). It holds nothing that is not on disk: killed at any moment, the next one takes over.
 
-`workers.py` owns training runs, `monitor.py` what they use, `servers.py` endpoints, `spare.py` the warm spare,
-`wakeup.py` the waiting.
+`workers.py` owns training runs, `monitor.py` what they use, `servers.py` endpoints and studies, `spare.py` the warm
+spare, `wakeup.py` the waiting.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import identity, python_command, read_identity, spawn_detached
 from lepton_lab.runs.programs import Programs
 from lepton_lab.runs.queue import Queue
-from lepton_lab.runs.servers import ServerKeeper
+from lepton_lab.runs.servers import ServerKeeper, StudyKeeper
 from lepton_lab.runs.spare import Spare
 from lepton_lab.runs.wakeup import Wakeup
 from lepton_lab.runs.workers import WorkerPool
@@ -73,6 +73,7 @@ class Supervisor:
         self._monitor = Monitor(store)
         self._told: list[subprocess.Popen[bytes]] = []
         self._servers = ServerKeeper(store, programs, self._wakeup.watch)
+        self._studies = StudyKeeper(store, programs, self._wakeup.watch)
         self._busy_at = time.monotonic()
         self._trouble = ""
         before = read_identity(store.supervisor_json) or {}  # left only by a supervisor that was killed
@@ -116,8 +117,9 @@ class Supervisor:
 
     def _step(self) -> None:
         self._servers.tick()
+        self._studies.tick()
         self._workers.tick()
-        if self._workers.is_busy or self._servers.is_busy:
+        if self._is_busy():
             self._busy_at = time.monotonic()
         self._monitor.tick(self._workers.at_work())
         if self._spare.is_missing and not self._workers.is_starting():
@@ -143,15 +145,20 @@ class Supervisor:
                 self._spare.wanted = True
                 self._guarded(self._write_identity)
 
+    def _is_busy(self) -> bool:
+        return self._workers.is_busy or self._servers.is_busy or self._studies.is_busy
+
     def _patience_seconds(self) -> float:
-        due = [each for each in (self._servers.next_due, self._workers.next_due) if each is not None]
+        keepers = (self._servers, self._studies, self._workers)
+        due = [keeper.next_due for keeper in keepers if keeper.next_due is not None]
         return min([_POLL_SECONDS, *(max(0.01, each - time.monotonic()) for each in due)])
 
     def _has_left(self) -> bool:
         """Takes the pipe away and looks once more: whoever came before that is still served."""
         said = self._wakeup.hide_pipe()
         self._servers.tick()
-        if not (POKE_WARM in said or self._workers.is_busy or self._servers.is_busy):
+        self._studies.tick()
+        if not (POKE_WARM in said or self._is_busy()):
             return True
         self._wakeup.close_pipe()
         self._wakeup.open_pipe()

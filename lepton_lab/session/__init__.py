@@ -5,6 +5,7 @@
 | `facade` | `Session`: what is loaded and selected, and every call of a face |
 | `dataset`, `model`, `run`, `report`, `endpoint`, `lists` | the objects that a person holds |
 | `answers`, `keeping`, `copies`, `store_calls` | runs that are kept: labels, branches, comparison, queue, disk space |
+| `study`, `tuning` | search for options: studies and their trials |
 | `source` | the source of a network of one's own, with what it needs |
 | `sketch` | a network on paper, from a process that may import torch |
 | `host` | where the session lives (notebook, terminal); the seam of the tests |
@@ -28,6 +29,7 @@ from lepton_lab.session.prediction import Prediction, Predictions
 from lepton_lab.session.report import Report
 from lepton_lab.session.run import Run
 from lepton_lab.session.sketch import Sketch
+from lepton_lab.session.study import Study, StudyList
 
 __all__ = [
     "Asked",
@@ -52,6 +54,8 @@ __all__ = [
     "Sketch",
     "Status",
     "StudioView",
+    "Study",
+    "StudyList",
     "current",
     "use",
 ]

@@ -22,6 +22,7 @@ from lepton_lab.session.model import Model, spec_for, spec_from_cell
 from lepton_lab.session.run import Run
 from lepton_lab.session.sketch import Sketcher
 from lepton_lab.session.store_calls import StoreCalls, matches
+from lepton_lab.session.tuning import TuneCalls
 from lepton_lab.session.waiting import ProgressLine, Watch
 from lepton_lab.specs import CompressSpec, DeploySpec, ModelSpec, RunSpec, TrainSpec
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from lepton_lab.session.compression import Compression
 
 
-class Session(StoreCalls):
+class Session(StoreCalls, TuneCalls):
     """Datasets, models, runs and endpoints of one person in one place.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lepton_lab.session.report import Report
     from lepton_lab.session.run import Run
     from lepton_lab.session.sketch import Sketch
+    from lepton_lab.session.study import Study
 
 
 class Model(Shown):
@@ -73,6 +75,10 @@ class Model(Shown):
             ModelError: If the network cannot be built, or does not suit the dataset.
         """
         return self._session.sketcher.draw(self.spec, self.dataset.prepared.problem, batch_size)
+
+    def tune(self, search: str | Mapping[str, Any] = "auto", wait: bool | None = None, **options: Any) -> Study:
+        """Searches for good options of this network, its training and its data; see `Session.tune`."""
+        return self._session.tune(self, search=search, wait=wait, **options)
 
     def evaluate(self) -> Report:
         """The report of the last run on the test rows; waits for the run to end."""

@@ -31,6 +31,7 @@ from lepton_lab.specs.networks import NETWORK_CARDS, NetworkCard, default_networ
 from lepton_lab.specs.run import SPECS, RunSpec
 from lepton_lab.specs.tasks import TASKS, Problem, Task
 from lepton_lab.specs.train import TrainSpec
+from lepton_lab.specs.tune import TuneSpec
 
 __all__ = [
     "MODEL_OPTIONS",
@@ -65,6 +66,7 @@ __all__ = [
     "TcnOptions",
     "TrainSpec",
     "TransformerOptions",
+    "TuneSpec",
     "TwoTowerOptions",
     "default_network",
     "networks_for",

@@ -32,6 +32,18 @@ def summary(session: Session, values: Values, cell: str | None) -> Any:
 
 def train(session: Session, values: Values, cell: str | None) -> Any:
     """Loads `--data` and selects `--model` first, where the line names them."""
+    _take_sources(session, values, "train")
+    return session.current_model().train(**values)
+
+
+def tune(session: Session, values: Values, cell: str | None) -> Any:
+    """Searches for options; takes `--data` and `--model` as `train` does."""
+    _take_sources(session, values, "tune")
+    return session.tune(**values)
+
+
+def _take_sources(session: Session, values: Values, verb: str) -> None:
+    """Takes the options of the dataset and the network out of a line's values, and loads and selects them."""
     sources: dict[str, Values] = {"data": {}, "model": {}}
     for key in list(values):
         owner, _, option = key.partition("_")
@@ -40,14 +52,13 @@ def train(session: Session, values: Values, cell: str | None) -> Any:
     for owner, options in sources.items():
         if options and "name" not in options:
             first = next(iter(options)).replace("_", "-")
-            raise SpecError(f"train: --{owner}-{first} needs --{owner} NAME in the same line.")
+            raise SpecError(f"{verb}: --{owner}-{first} needs --{owner} NAME in the same line.")
     if sources["data"]:
         session.load_data(sources["data"].pop("name"), **sources["data"])
     if sources["model"]:
         session.select_model(sources["model"].pop("name"), **sources["model"])
     elif sources["data"] is not None and session.model_is_for_other_data():
         session.select_model()
-    return session.current_model().train(**values)
 
 
 def evaluate(session: Session, values: Values, cell: str | None) -> Any:
@@ -125,6 +136,21 @@ def _asked(run: Run, what: str) -> Asked:
     from lepton_lab.session import Asked
 
     return Asked(run, what)
+
+
+def studies(session: Session, values: Values, cell: str | None) -> Any:
+    """The studies."""
+    return session.studies()
+
+
+def show_study(session: Session, values: Values, cell: str | None) -> Any:
+    """One study."""
+    return session.study(values.get("study"))
+
+
+def stop_study(session: Session, values: Values, cell: str | None) -> Any:
+    """Ends a study."""
+    return session.study(values["study"]).stop()
 
 
 def endpoints(session: Session, values: Values, cell: str | None) -> Any:

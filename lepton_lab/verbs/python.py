@@ -47,6 +47,7 @@ def _model(verb: str, values: dict[str, Any], cell: str | None) -> str:
 
 
 def _train(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    """For `train` and `tune`, which both may name their dataset and network."""
     lines, parts = [], {"data": {}, "model": {}}  # type: tuple[list[str], dict[str, dict[str, Any]]]
     plain = {}
     for name, value in values.items():
@@ -61,7 +62,12 @@ def _train(verb: str, values: dict[str, Any], cell: str | None) -> str:
         lines.append(_data("data", parts["data"], None))
     if parts["model"] or parts["data"]:
         lines.append(_model("model", parts["model"], None))
-    return "\n".join([*lines, "run = " + call("model.train", **plain)])
+    return "\n".join([*lines, ("study = " if verb == "tune" else "run = ") + call(f"model.{verb}", **plain)])
+
+
+def _study(verb: str, values: dict[str, Any], cell: str | None) -> str:
+    subject = call("lepton.study", *([literal(values["study"])] if "study" in values else []))
+    return f"{subject}.stop()" if verb == "studies stop" else subject
 
 
 def _summary(verb: str, values: dict[str, Any], cell: str | None) -> str:
@@ -179,6 +185,9 @@ _WRITERS = {
     "data": _data,
     "model": _model,
     "train": _train,
+    "tune": _train,
+    "studies show": _study,
+    "studies stop": _study,
     "summary": _summary,
     "evaluate": _of_run,
     "compress": _compress,

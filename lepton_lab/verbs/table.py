@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lepton_lab.errors import UnknownName
-from lepton_lab.specs import MODEL_OPTIONS, CompressSpec, DataSpec, DeploySpec, ModelSpec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, CompressSpec, DataSpec, DeploySpec, ModelSpec, TrainSpec, TuneSpec
 from lepton_lab.verbs import calls
 from lepton_lab.verbs.kept import KEPT, RUN, every_network_option, prefixed
 from lepton_lab.verbs.options import Option, options_of
@@ -31,6 +31,8 @@ _NAMED_SOURCES = (
     Option("data", str, "Dataset to train on, where none is loaded yet", group="source", values="dataset"),
     Option("model", str, "Network to train, where none is selected yet", group="source", values="model"),
 )
+
+_STUDY = Positional("study", "A study's name (default: the newest)", "study")
 
 _ALL = (
     Verb(
@@ -69,6 +71,22 @@ _ALL = (
             *_NAMED_SOURCES,
         ),
         hidden=(*prefixed("data", _DATA_OPTIONS), *prefixed("model", every_network_option())),
+    ),
+    Verb(
+        "tune",
+        "Search for good options: many trials, each an ordinary run; those that fall behind are given up early.",
+        calls.tune,
+        (),
+        (
+            *options_of(TuneSpec),
+            Option("wait", bool, "Wait for the end, or go on at once", group="advanced"),
+            *_NAMED_SOURCES,
+        ),
+        hidden=(
+            *options_of(TrainSpec, ("name",)),
+            *prefixed("data", _DATA_OPTIONS),
+            *prefixed("model", every_network_option()),
+        ),
     ),
     Verb("evaluate", "Show how a run does on the test rows; waits for the run to end.", calls.evaluate, (RUN,)),
     Verb(
@@ -135,6 +153,14 @@ _ALL = (
         (Option("learning_rate", float, "The new step length"),),
     ),
     *KEPT,
+    Verb("studies", "List the studies.", calls.studies),
+    Verb("studies show", "Show a study and its trials, the best first.", calls.show_study, (_STUDY,)),
+    Verb(
+        "studies stop",
+        "End a study; its trials at work are stopped, and what has been found stays.",
+        calls.stop_study,
+        (Positional("study", "A study's name", "study", required=True),),
+    ),
     Verb("endpoints", "List the endpoints.", calls.endpoints),
     Verb("status", "Say what is loaded, what is running and what is online.", calls.status),
     Verb(

@@ -7,6 +7,8 @@
 | `picture` | a curve as SVG |
 | `curve`, `frames` | the live curve: its widget, and the thread that feeds it |
 | `studio`, `studio_values`, `studio_steps` | the form for all five steps |
+| `compression`, `studies` | the tables of variants and of trials, with their charts |
+| `following` | a display that follows a record on disk |
 | `display` | which object has which display |
 
 Importing this package loads neither ipywidgets nor anywidget nor plotly; the displays do, when they are needed.

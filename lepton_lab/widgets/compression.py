@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import threading
-import time
 from typing import Any
 
 from lepton_lab.compression.record import Table, Variant, loss_points
-from lepton_lab.session.compression import ACTIVE, HEAD, LOOK_SECONDS, Compression, cells, sentence, size
+from lepton_lab.session.compression import ACTIVE, HEAD, Compression, cells, sentence, size
+from lepton_lab.widgets.following import display_following
 from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#8792a4"
-_numbers = itertools.count(1)
 
 
 def compression_html(compression: Compression) -> Markup:
@@ -96,30 +92,12 @@ def compression_bundle(compression: Compression) -> dict[str, Any]:
 
 
 def display_compression(compression: Compression) -> None:
-    """Shows the table in the cell, and follows it until it is finished; the chart comes with the end."""
+    """Shows the table in the cell, and follows it until it is finished; a finished one has its chart below."""
     from IPython.display import display
 
-    mark = f"lepton-variants-{compression.run.id}-{os.getpid()}-{next(_numbers)}"
-    display(compression_bundle(compression), raw=True, display_id=mark)
-    if compression.state in ACTIVE:
-        name = f"lepton-variants-{compression.run.id}"
-        threading.Thread(target=_follow, args=(compression, mark), name=name, daemon=True).start()
-    elif len(compression.variants) > 1:
+    display_following(
+        f"variants-{compression.run.id}",
+        lambda: (compression_bundle(compression), compression.state in ACTIVE),
+    )
+    if compression.state not in ACTIVE and len(compression.variants) > 1:
         display(tradeoff_bundle(compression), raw=True)
-
-
-def _follow(compression: Compression, mark: str) -> None:
-    """Replaces the display whenever the table has changed; its last form carries the chart as well."""
-    from IPython.display import update_display
-
-    shown: dict[str, Any] | None = None
-    while True:
-        found = compression.table
-        now = found.to_dict()
-        if now != shown:
-            shown = now
-            bundle = compression_bundle(compression)
-            update_display(bundle, raw=True, display_id=mark)
-        if found.state not in ACTIVE:
-            return
-        time.sleep(LOOK_SECONDS * 2)

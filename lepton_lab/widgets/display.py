@@ -22,8 +22,10 @@ from lepton_lab.session import (
     RunList,
     Status,
     StudioView,
+    Study,
+    StudyList,
 )
-from lepton_lab.widgets import cards, compression, kept, lists, reports, runs
+from lepton_lab.widgets import cards, compression, kept, lists, reports, runs, studies
 from lepton_lab.widgets.data_card import data_card
 
 _CARDS: dict[type, Callable[[Any], str]] = {
@@ -34,6 +36,8 @@ _CARDS: dict[type, Callable[[Any], str]] = {
     Predictions: cards.predictions_card,
     Report: reports.report_html,
     Compression: compression.compression_html,
+    Study: studies.study_html,
+    StudyList: studies.studies_html,
     RunList: lists.runs_card,
     EndpointList: lists.endpoints_card,
     Status: lists.status_card,
@@ -60,6 +64,8 @@ def show(thing: Any) -> None:
         runs.display_run(thing)
     elif isinstance(thing, Compression):
         compression.display_compression(thing)
+    elif isinstance(thing, Study):
+        studies.display_study(thing)
     elif isinstance(thing, StudioView):
         from lepton_lab.widgets.studio import Studio
 
