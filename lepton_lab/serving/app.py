@@ -110,7 +110,7 @@ class Routes:
         body = await read_body(request.receive, headers)
         length = headers.get(codec_v2.HEADER_LENGTH.lower().encode())
         output = manifest.output.name
-        asked = await self._off_loop(len(body), codec_v2.decode, body, length, manifest.inputs, output)
+        asked = await self._off_loop(len(body), served.decoder.decode, body, length)
         scores = await self._scores(request, served, asked.inputs)
         content, out = codec_v2.encode(
             scores, asked, model=self._host.name, version=served.version.version, output=output

@@ -19,9 +19,9 @@ FAR = 0.5
 """Means that differ by more than half of training's spread count as drift."""
 SHIFTED = 0.15
 """Shares that differ by more than this in all, beyond what chance explains, count as drift."""
-ALL_ROWS = 5_000
+ALL_ROWS = 1_000
 EVERY = 16
-"""Beyond the first 5,000 rows every 16th request is looked at."""
+"""Beyond the first 1,000 rows every 16th request is looked at."""
 MAX_CLASSES = 1000
 MAX_COLUMNS = 256
 

@@ -74,9 +74,8 @@ class Lane:
             self._host.admit()
             call.is_admitted = True
             call.served = served = self._host.pick()
-            manifest = served.bundle.manifest
             length = next((value for name, value in headers if name == _LENGTH), None)
-            call.asked = codec_v2.decode(body, length, manifest.inputs, manifest.output.name)
+            call.asked = served.decoder.decode(body, length)
             served.batcher.submit(call.asked.inputs).add_done_callback(call.finish)
         except Exception as error:  # the boundary, as in the gate
             call.refuse(error)

@@ -26,6 +26,7 @@ from lepton_lab.serving.access import AccessLog
 from lepton_lab.serving.batcher import Batcher
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.bundle import load as load_bundle
+from lepton_lab.serving.codec_v2 import Decoder
 from lepton_lab.serving.drift import Drift
 from lepton_lab.serving.engine import Engine
 from lepton_lab.serving.keys import KeyRing
@@ -41,6 +42,7 @@ class Served:
 
     version: VersionRecord
     bundle: Bundle
+    decoder: Decoder
     batcher: Batcher
     drift: Drift
 
@@ -48,8 +50,10 @@ class Served:
 class RecordWatch:
     """The endpoint's record as it stands on disk, read again only when the file is another one.
 
-    The check is one `stat`, cheap enough for every request: a revoked key ends with the very next one.
+    The check is one `stat`, at most once a millisecond: a revoked key ends with the next request behind that.
     """
+
+    LOOK_SECONDS = 0.001
 
     def __init__(self, store: Store, name: str) -> None:
         self._store, self._name = store, name
@@ -58,10 +62,15 @@ class RecordWatch:
         self.record: EndpointRecord = load_record(store, name)
         self.keys = KeyRing(self.record.keys)
         self.gone = False
+        self._looked = 0.0
         self.refresh()
 
     def refresh(self) -> None:
         """Takes over a changed record; a broken or missing one keeps every key out until it is mended."""
+        now = time.monotonic()
+        if now - self._looked < self.LOOK_SECONDS:
+            return
+        self._looked = now
         try:
             state = os.stat(self._path)
         except OSError:
@@ -247,4 +256,5 @@ class Host:
                 bundle.preparation.from_raw([bundle.example[0]])
         batcher = Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics)
         drift = Drift(bundle.manifest.reference, bundle.manifest.classes, columns_of(bundle))
-        return Served(version, bundle, batcher, drift)
+        decoder = Decoder(bundle.manifest.inputs, bundle.manifest.output.name)
+        return Served(version, bundle, decoder, batcher, drift)

@@ -21,7 +21,9 @@ PATH = "/v2/models/digits/infer"
 
 @asynccontextmanager
 async def listening(served: Served) -> AsyncIterator[int]:
-    config = uvicorn.Config(served.app, http=ExpressProtocol, ws="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        served.app, http=ExpressProtocol, ws="none", lifespan="off", log_config=None, proxy_headers=False
+    )
     config.load()
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: ExpressProtocol(config, ServerState(), {}), "127.0.0.1", 0)
@@ -69,6 +71,12 @@ async def test_a_request_is_answered_alike_however_it_is_cut(served, cut):
     assert answer.json() == usual.json()
     kept = {"content-type", "content-length", "x-content-type-options", "cache-control"}
     assert {name: answer.headers[name] for name in kept} == {name: usual.headers[name] for name in kept}
+
+
+async def test_a_whole_request_takes_the_short_way(served, monkeypatch):
+    monkeypatch.setattr(served.app, "router", None)  # the usual way is gone
+    [answer] = await talk(served, [request(served.key, body())])
+    assert answer.status_code == 200
 
 
 async def test_requests_without_waiting_are_answered_in_their_order(served):
