@@ -83,7 +83,8 @@ class DatasetInfo:
 
 
 def _built_in() -> dict[str, DatasetInfo]:
-    from lepton_lab.data.registry_entries import EMBEDDED, PUBLIC
+    from lepton_lab.data.registry_embedded import EMBEDDED
+    from lepton_lab.data.registry_entries import PUBLIC
 
     return {info.name: info for info in (*EMBEDDED, *PUBLIC)}
 
