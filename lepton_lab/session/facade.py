@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.errors import EndpointError, RunError, SpecError, UnknownName
+from lepton_lab.errors import RunError, SpecError, UnknownName
 from lepton_lab.runs.paths import Store
 from lepton_lab.session.dataset import Dataset, dataset_from
-from lepton_lab.session.endpoint import Endpoint
+from lepton_lab.session.endpoint_calls import EndpointCalls
 from lepton_lab.session.host import Host, detect
-from lepton_lab.session.lists import EndpointList, RunList, Status, StudioView, sorted_runs
+from lepton_lab.session.lists import RunList, Status, StudioView, sorted_runs
 from lepton_lab.session.loading import Listener, LoadProgress
 from lepton_lab.session.model import Model, spec_for, spec_from_cell
 from lepton_lab.session.run import Run
@@ -24,16 +24,13 @@ from lepton_lab.session.sketch import Sketcher
 from lepton_lab.session.store_calls import StoreCalls, matches
 from lepton_lab.session.tuning import TuneCalls
 from lepton_lab.session.waiting import ProgressLine, Watch
-from lepton_lab.specs import CompressSpec, DeploySpec, ModelSpec, RunSpec, TrainSpec
+from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
-    from lepton_lab.runs.endpoints import EndpointSummary
-    from lepton_lab.serving.client import Client
-    from lepton_lab.session.compression import Compression
 
 
-class Session(StoreCalls, TuneCalls):
+class Session(EndpointCalls, StoreCalls, TuneCalls):
     """Datasets, models, runs and endpoints of one person in one place.
 
     Args:
@@ -255,98 +252,6 @@ class Session(StoreCalls, TuneCalls):
         finally:
             if line:
                 line.close()
-
-    # --- endpoints ------------------------------------------------------------------------------------------------
-
-    def compress(self, run: Run, options: dict[str, Any], wait: bool | None = None) -> Compression:
-        """Has a run's variants made; waits for the run to end first.
-
-        Raises:
-            SpecError: If an option cannot have its value.
-            RunError: If the run cannot be compressed.
-        """
-        from lepton_lab.compression.record import request
-
-        spec = CompressSpec.parse(options)
-        if not run.ended:
-            with self.waiting(run) as watch:
-                run.wait(watch=watch)
-        request(self.store, run.id, spec)
-        return run.compression.wait() if (not self.host.is_notebook if wait is None else wait) else run.compression
-
-    def deploy(self, run: Run, options: dict[str, Any]) -> Endpoint:
-        """Puts a run's network online; waits for its bundle, and until the endpoint answers.
-
-        Raises:
-            EndpointError: If it cannot start.
-            RunFailed: If the run failed.
-        """
-        from lepton_lab.serving import lifecycle
-
-        spec = DeploySpec.parse(options)
-        if not run.ended:
-            with self.waiting(run) as watch:
-                run.wait(watch=watch)
-        folder = None
-        if spec.variant is not None:
-            from lepton_lab.compression.record import bundle_folder
-
-            folder = bundle_folder(run.record.dir, spec.variant)
-        summary, key = lifecycle.deploy(self.store, run.id, spec, bundle_folder=folder)
-        self._last_endpoint = summary.name
-        return Endpoint(summary.name, self, key)
-
-    def endpoint(self, name: str | None = None) -> Endpoint:
-        """The endpoint of this name; by default the last one deployed, else the only one.
-
-        Raises:
-            UnknownName: If there is no such endpoint.
-            EndpointError: If there is none at all, or several to choose from.
-        """
-        known = [summary.name for summary in self.endpoints()]
-        name = name or self._last_endpoint or (known[0] if len(known) == 1 else None)
-        if name is None:
-            raise EndpointError(
-                f"Which endpoint? There are {', '.join(known)}."
-                if known
-                else "There is no endpoint yet; type %lepton deploy --name digits."
-            )
-        if name not in known:
-            raise UnknownName("endpoint", name, known)
-        return Endpoint(name, self)
-
-    def endpoints(self) -> EndpointList:
-        """The endpoints of the store."""
-        from lepton_lab.runs.endpoints import list_endpoints
-
-        return EndpointList(list_endpoints(self.store))
-
-    def has_endpoint(self, name: str) -> bool:
-        """Whether the store has an endpoint of this name."""
-        return any(summary.name == name for summary in self.endpoints())
-
-    def endpoint_summary(self, name: str) -> EndpointSummary:
-        """Where an endpoint stands now.
-
-        Raises:
-            UnknownName: If it is gone.
-        """
-        by_name = {summary.name: summary for summary in self.endpoints()}
-        if name not in by_name:
-            raise UnknownName("endpoint", name, by_name)
-        return by_name[name]
-
-    def client_of(self, name: str) -> Client:
-        """A client of an endpoint, with the owner's own key, which is kept beside its record.
-
-        Raises:
-            EndpointError: If it is stopped.
-        """
-        from lepton_lab.serving.client import Client
-
-        if str(self.endpoint_summary(name).state) == "stopped":
-            raise EndpointError(f"The endpoint {name} is stopped; deploy under this name to start it again.")
-        return Client.of(self.store, name)
 
     # --- the rest -------------------------------------------------------------------------------------------------
 
