@@ -23,7 +23,7 @@ ARGS ?=
 
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
-.PHONY: help setup system lab lab-check dashboard test check python-tests js-tests bench bench-accuracy faults fuzz clean
+.PHONY: help setup system lab lab-check dashboard gallery test check python-tests js-tests bench bench-accuracy faults fuzz clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ lab-check: setup system ## the same without a screen: run the quickstart in Jupy
 
 dashboard: setup ## serve the studio to people who write no code, closed by a token
 	cd notebooks/dashboards && ../../$(BIN)/voila $(ARGS) studio.ipynb
+
+gallery: setup ## run every notebook of the gallery and the course once, one epoch each, on the sets in LEPTON_TEST_DATA
+	$(PY) -m pytest -q -s --run-slow tests/test_gallery.py
 
 check: setup ## lint, formatting and types
 	$(BIN)/ruff check .

@@ -30,6 +30,7 @@ def of_classes(scores: Scores, dataset: PreparedDataset, split: str) -> dict[str
         "classes": classes,
         "confusion": confusion_KK.tolist(),
         "mistakes": _mistakes(probabilities_NK, truths_N, predictions_N, dataset.classes),
+        **({"thresholds": _thresholds(probabilities_NK[:, 1], truths_N)} if len(dataset.classes) == 2 else {}),
     }
 
 
@@ -44,6 +45,16 @@ def of_labels(scores: Scores, dataset: PreparedDataset, split: str) -> dict[str,
         **averages(labels),
         "subset_accuracy": float((truths_NK == said_NK).all(1).mean()),
         "classes": labels,
+    }
+
+
+def _thresholds(probabilities_N: np.ndarray, truths_N: np.ndarray) -> dict[str, list[int]]:
+    """Rows that are taken for the second class, rightly and wrongly, where the line is drawn at 0, 0.01, ... 1."""
+    lines = np.arange(101) / 100
+    there, absent = np.sort(probabilities_N[truths_N == 1]), np.sort(probabilities_N[truths_N == 0])
+    return {
+        "true_positives": (len(there) - np.searchsorted(there, lines)).tolist(),
+        "false_positives": (len(absent) - np.searchsorted(absent, lines)).tolist(),
     }
 
 

@@ -3,12 +3,14 @@
 | module | owns |
 |---|---|
 | `html`, `display.css` | escaping, the shared style, small parts |
-| `cards`, `lists`, `reports`, `runs` | the still displays of a session's objects |
+| `cards`, `data_card`, `lists`, `reports`, `runs` | the still displays of a session's objects |
 | `picture` | a curve as SVG |
 | `curve`, `frames` | the live curve: its widget, and the thread that feeds it |
 | `studio`, `studio_values`, `studio_steps` | the form for all five steps |
 | `compression`, `studies` | the tables of variants and of trials, with their charts |
 | `following` | a display that follows a record on disk |
+| `steps` | each step as a widget of its own |
+| `explain`, `uploads` | what an answer rests on; files that a page sends |
 | `display` | which object has which display |
 
 Importing this package loads neither ipywidgets nor anywidget nor plotly; the displays do, when they are needed.
@@ -19,6 +21,17 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.session import shown
+
+STEPS = ("DataPicker", "NetworkPicker", "Trainer", "Evaluation", "Deployment")
+"""The studio's steps as widgets of their own; loaded when they are asked for."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in STEPS:
+        from lepton_lab.widgets import steps
+
+        return getattr(steps, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def install() -> None:

@@ -14,6 +14,7 @@ from lepton_lab.widgets.html import (
     chip,
     code,
     facts,
+    figures,
     join,
     note,
     png,
@@ -32,7 +33,7 @@ def model_card(model: Model) -> Markup:
     shape = " x ".join(map(str, dataset.input_shape))
     own = model.spec.source is not None
     pairs = [
-        ("for", f"{dataset.name}: rows of {shape}, {len(dataset.classes)} classes"),
+        ("for", f"{dataset.name}: rows of {shape}{_answers(dataset)}"),
         *((key.replace("_", " "), _value(value)) for key, value in model.options.items()),
     ]
     parts: list[Any] = [facts(pairs)]
@@ -46,6 +47,14 @@ def model_card(model: Model) -> Markup:
         "; it is built and checked when training starts." if own else "",
     )
     return card(model.name, *parts, next_step, chip=chip("your own") if own else None, label=f"Model {model.name}")
+
+
+def _answers(dataset: Any) -> str:
+    """How many classes or numbers the network answers with; nothing where that says little."""
+    task, number = dataset.prepared.task, len(dataset.classes)
+    if task in ("classification", "multilabel", "detection"):
+        return f", {number} classes"
+    return f", {number} numbers" if task == "forecasting" else ""
 
 
 def _value(value: Any) -> str:
@@ -107,27 +116,55 @@ def curl_client(summary: Any) -> str:
 
 
 def prediction_card(prediction: Prediction) -> Markup:
-    """The answer, its picture where there is one, and the likeliest classes."""
-    answer = [prediction.label]
-    if prediction.truth is not None:
-        answer.append("right" if prediction.correct else f"truth {prediction.truth}")
+    """The answer beside the truth where that is known, its picture, and the likeliest classes."""
     likely = sorted(prediction.scores.items(), key=lambda pair: -pair[1])[:MAX_SCORES]
     rows = [
         join([tag("span", label), bar(score, "val" if index == 0 else "mute"), tag("span", f"{score:.4f}")])
         for index, (label, score) in enumerate(likely)
     ]
-    if not rows:
-        rows = list(map(_detail, prediction.details.items()))
+    number = _as_number(prediction.details.get("value"))
+    said = score(number) if number is not None else prediction.label
     picture = png(prediction.picture, f"test row {prediction.row}") if prediction.picture else Markup("")
-    body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
-    tone = {True: "ok", False: "bad", None: ""}[prediction.correct]
-    row = "" if prediction.row is None else f"test row {prediction.row}, "
+    if rows:
+        body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
+    elif number is not None:
+        body = tag("div", picture, figures(_beside(number, prediction.truth)), cls="lepton-answer" if picture else "")
+    else:
+        body = join([picture, *map(_detail, prediction.details.items())])
+    asked = "" if prediction.row is None else f"test row {prediction.row}, "
     return card(
-        f"Predicted {esc_title(answer[0])}",
+        f"Predicted {esc_title(said)}",
         body,
-        chip=chip(answer[1], tone) if len(answer) > 1 else None,
-        aside=f"{row}{prediction.endpoint}, {prediction.milliseconds:.1f} ms",
+        chip=_verdict(prediction, shown=number is None),
+        aside=f"{asked}{prediction.endpoint}, {prediction.milliseconds:.1f} ms",
     )
+
+
+def _as_number(value: Any) -> float | None:
+    """A single number in an answer, bare or alone in a list."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _beside(number: float, truth: str | None) -> list[tuple[str, str]]:
+    """A predicted number, the true one, and how far they are apart."""
+    shown = [("prediction", score(number))]
+    try:
+        true = float(truth) if truth is not None else None
+    except ValueError:
+        true = None
+    if true is not None:
+        shown += [("truth", f"{true:g}"), ("off by", score(abs(number - true)))]
+    return shown
+
+
+def _verdict(prediction: Prediction, *, shown: bool) -> Markup | None:
+    """Right, or the truth; nothing where the figures below say it."""
+    if prediction.truth is None or not shown:
+        return None
+    text = "right" if prediction.correct else f"truth {prediction.truth}"
+    return chip(text, {True: "ok", False: "bad", None: ""}[prediction.correct])
 
 
 def _detail(pair: tuple[str, Any]) -> Markup:

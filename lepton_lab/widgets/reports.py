@@ -25,6 +25,9 @@ _FIGURES = {
 }
 """What a report shows besides the figure that its task is judged by."""
 
+MAX_LETTERS = 160
+"""Of a text that was predicted wrong, as it is shown."""
+
 MAX_MATRIX = 20
 """Classes up to which the confusion matrix is also written as a table."""
 
@@ -56,8 +59,10 @@ def worst_html(report: Report) -> list[Markup]:
     worst = report.values.get("worst") or []
     if not worst:
         return []
-    rows = [(count(item["row"]), _numbers(item["truth"]), _numbers(item["prediction"])) for item in worst[:12]]
-    head = ("test row", "truth", "prediction")
+    rows = [
+        (count(item["row"]), _numbers(item["truth"]), _numbers(item["prediction"]), _apart(item)) for item in worst[:12]
+    ]
+    head = ("test row", "truth", "prediction", "off by")
     return [tag("h4", "Rows that are furthest off"), table(head, rows, "Rows that are furthest off")]
 
 
@@ -69,6 +74,13 @@ def sample_html(report: Report) -> list[Markup]:
     return [tag("h4", "What it writes"), said]
 
 
+def _apart(item: dict[str, Any]) -> str:
+    """How far a prediction is from the truth, the mean over several numbers."""
+    truths, said = (value if isinstance(value, list) else [value] for value in (item["truth"], item["prediction"]))
+    off = [abs(truth - number) for truth, number in zip(truths, said, strict=True)]
+    return score(sum(off) / max(1, len(off)))
+
+
 def _numbers(value: float | list[float]) -> str:
     return ", ".join(map(score, value if isinstance(value, list) else [value]))
 
@@ -78,7 +90,8 @@ def mistakes_html(report: Report) -> Markup:
     items = mistakes_with_pictures(report, limit=12)
     if not items:
         return tag("p", "None: every test row was predicted right.", cls="lepton-note")
-    return tag("div", *map(_mistake, items), cls="lepton-samples")
+    wide = any(item.get("text") for item in items)
+    return tag("div", *map(_mistake, items), cls="lepton-samples lepton-wide" if wide else "lepton-samples")
 
 
 def mistakes_with_pictures(report: Report, limit: int = 24) -> list[dict[str, Any]]:
@@ -88,6 +101,10 @@ def mistakes_with_pictures(report: Report, limit: int = 24) -> list[dict[str, An
         for item in items:
             picture = report.dataset.prepared.sample_png("test", int(item["row"]))
             item["image"] = "data:image/png;base64," + base64.b64encode(picture).decode("ascii")
+    elif report.dataset.modality == "text":
+        for item in items:
+            text = report.dataset.prepared.raw_sample("test", int(item["row"]))
+            item["text"] = text[:MAX_LETTERS] if isinstance(text, str) else ""
     return items
 
 
@@ -99,7 +116,8 @@ def _mistake(item: dict[str, Any]) -> Markup:
         else Markup("")
     )
     small = tag("small", f"row {item['row']}, {item['confidence']:.2f}")
-    return tag("figure", picture, tag("figcaption", said, title=said), small, cls="lepton-sample lepton-wrong")
+    text = tag("q", item["text"]) if item.get("text") else Markup("")
+    return tag("figure", picture, text, tag("figcaption", said, title=said), small, cls="lepton-sample lepton-wrong")
 
 
 def confusion_bundle(report: Report) -> dict[str, Any]:

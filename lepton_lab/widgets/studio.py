@@ -7,6 +7,7 @@ process, so a message is always answered at once.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,15 @@ from typing import Any
 import anywidget
 import traitlets
 
-from lepton_lab.errors import LeptonError, RunError
-from lepton_lab.session import Run, Session
+from lepton_lab.errors import DataError, LeptonError, RunError, SpecError
+from lepton_lab.session import Compression, Run, Session
+from lepton_lab.session.compression import ACTIVE
 from lepton_lab.widgets import studio_steps as steps
 from lepton_lab.widgets import studio_values as forms
 from lepton_lab.widgets.curve import perform, sample_picture
 from lepton_lab.widgets.frames import FramePusher
 from lepton_lab.widgets.static_files import module_source, style_source
+from lepton_lab.widgets.uploads import Upload
 
 SYNC = {"sync": True}
 
@@ -30,8 +33,9 @@ class Studio(anywidget.AnyWidget):
     """Pick a dataset, set up a network, train, evaluate, deploy, try it.
 
     Messages of the page, each `{"type": ...}`: `hello`; `set` with `section`, `values` (the whole section);
-    `load_data`; `cancel_loading`; `select_model`; `train`; `command` with `command`, `value`; `evaluate`; `deploy`;
-    `stop_endpoint`; `predict` with `row` or `image` (base64). The kernel answers in the traits, and with curve frames.
+    `load_data`; `cancel_loading`; `upload` with `name`, `total`, `offset` and a buffer; `select_model`; `sketch`;
+    `train`; `command` with `command`, `value`; `evaluate`; `explain` with `row`; `compress`; `deploy`; `stop_endpoint`;
+    `predict` with `row`, `image` (base64), `text` or `values`. The kernel answers in the traits, and with curve frames.
     """
 
     _esm = traitlets.Unicode().tag(**SYNC)
@@ -39,6 +43,8 @@ class Studio(anywidget.AnyWidget):
 
     step = traitlets.Unicode("data").tag(**SYNC)
     """The step in sight (str): data, model, train, evaluate or deploy. The page sets it."""
+    only = traitlets.Unicode("").tag(**SYNC)
+    """The one step that is shown (str) where a step stands alone; empty: all five."""
     locale = traitlets.Unicode("").tag(**SYNC)
     """Language of the form (str): "en", "zh_CN"; empty: the page's."""
     schemas = traitlets.Dict().tag(**SYNC)
@@ -63,6 +69,10 @@ class Studio(anywidget.AnyWidget):
     """The endpoint (dict or None): name, url, key_shown_once (str or None), state, version."""
     prediction = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The last answer (dict or None): label, confidence, scores, truth, correct, row, milliseconds, picture."""
+    explanation = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
+    """What the answer to a test row rests on (dict or None): row, kind, label, score, effects, names, picture."""
+    compression = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
+    """The run's variants (dict or None): the table of `compression.record.Table`."""
     busy = traitlets.Unicode("").tag(**SYNC)
     """What is being done (str), as a sentence; empty: nothing."""
     loading = traitlets.Bool(False).tag(**SYNC)
@@ -82,6 +92,7 @@ class Studio(anywidget.AnyWidget):
         self._session, self._public, self._row = session, public, 0
         self._jobs = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lepton-studio")
         self._pusher: FramePusher | None = None
+        self._upload: Upload | None = None
         self._run: Run | None = None
         values = steps.first_values(session)
         super().__init__(
@@ -113,6 +124,8 @@ class Studio(anywidget.AnyWidget):
             self._hello()
         elif kind == "set":
             self._guarded(str(content.get("section")), lambda: self._set(content.get("section"), content.get("values")))
+        elif kind == "upload":
+            self._guarded("data", lambda: self._take_piece(content, buffers))
         elif kind == "cancel_loading":
             self._session.cancel_loading()
         elif kind == "command":
@@ -126,6 +139,21 @@ class Studio(anywidget.AnyWidget):
             self.endpoint = {**self.endpoint, "key_shown_once": None}
         if self._pusher:
             self._pusher.hello()
+        if self.card is None and self._session.dataset is not None:
+            self._jobs.submit(self._work, "data", "", self._show_loaded)
+
+    def _take_piece(self, content: dict[str, Any], buffers: Any) -> None:
+        """A piece of a file that the page sends; the whole file is loaded at once."""
+        if self._public:
+            raise SpecError("A dashboard takes no files; pick one of the known datasets.")
+        if content.get("offset") == 0:
+            self._upload = Upload(self._session.store.root, content.get("name"), content.get("total"))
+        if self._upload is None or not buffers:
+            raise DataError("The file did not arrive whole; choose it again.")
+        if self._upload.add(content.get("offset"), bytes(buffers[0])):
+            path, self._upload = self._upload.path, None
+            self._set("data", {"name": str(path)})
+            self._jobs.submit(self._work, "data", "Loading the data", self._load_data)
 
     def _set(self, section: Any, values: Any) -> None:
         self.values = {**self.values, section: forms.checked(section, values, public=self._public)}
@@ -164,13 +192,23 @@ class Studio(anywidget.AnyWidget):
         self.model_summary = steps.describe(model)
         self._write_lines()
 
+    def _sketch(self, content: dict[str, Any] | None = None) -> None:
+        """The network on paper: built once in a process of its own, never in this kernel."""
+        self.model_summary = steps.with_sketch(self.model_summary, self._session.current_model().summary())
+
+    def _explain(self, content: dict[str, Any]) -> None:
+        self.explanation = steps.explanation(self._require_run(finished=True), content.get("row"))
+
+    def _compress(self, content: dict[str, Any]) -> None:
+        self._follow_variants(self._require_run(finished=True).compress(wait=False))
+
     def _train(self, content: dict[str, Any]) -> None:
         if self._session.dataset is None:
             self._load_data()
         elif self.model_summary is None:
             self._select_model()
         run = self._session.current_model().train(wait=False, **self.values["train"])
-        self.report = None
+        self.report = self.explanation = self.compression = None
         self._follow(run)
 
     def _evaluate(self, content: dict[str, Any]) -> None:
@@ -194,8 +232,11 @@ class Studio(anywidget.AnyWidget):
     _SLOW: dict[str, tuple[str, str, Callable[[Any, dict[str, Any]], None]]] = {
         "load_data": ("data", "Loading the data", _load_data),
         "select_model": ("model", "Setting up the network", _select_model),
+        "sketch": ("model", "Drawing the network", _sketch),
         "train": ("train", "Starting the run", _train),
         "evaluate": ("evaluate", "Reading the report", _evaluate),
+        "explain": ("evaluate", "Looking for what the answer rests on", _explain),
+        "compress": ("deploy", "Starting the compression", _compress),
         "deploy": ("deploy", "Starting the endpoint", _deploy),
         "stop_endpoint": ("deploy", "Stopping the endpoint", _stop_endpoint),
         "predict": ("deploy", "Asking the endpoint", _predict),
@@ -232,8 +273,23 @@ class Studio(anywidget.AnyWidget):
             return
         self.summary = summary.to_dict()
         self.model_summary = steps.with_parameters(self.model_summary, run)
+        self._show_variants(run)
         if run.record.report() is not None:
             self._jobs.submit(self._work, "evaluate", "", lambda: self._evaluate({}))
+
+    def _show_variants(self, run: Run) -> None:
+        """The table of a run that was compressed before, or is being compressed."""
+        with contextlib.suppress(RunError):
+            self._follow_variants(run.compression)
+
+    def _follow_variants(self, compression: Compression) -> None:
+        self.compression = compression.table.to_dict()
+        if compression.state in ACTIVE:
+            threading.Thread(target=self._watch_variants, args=(compression,), daemon=True).start()
+
+    def _watch_variants(self, compression: Compression) -> None:
+        compression.wait(watch=lambda table: self.set_trait("compression", table.to_dict()))
+        self.compression = compression.table.to_dict()
 
     def _require_run(self, *, finished: bool = False) -> Run:
         if self._run is None:

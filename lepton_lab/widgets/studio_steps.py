@@ -8,6 +8,7 @@ from typing import Any
 
 from lepton_lab.errors import DataError, RunError, SpecError
 from lepton_lab.session import Model, Prediction, Run, Session
+from lepton_lab.session.sketch import Sketch
 from lepton_lab.specs import networks_for
 from lepton_lab.widgets.reports import mistakes_with_pictures
 
@@ -71,6 +72,33 @@ def with_parameters(summary: dict[str, Any] | None, run: Run) -> dict[str, Any] 
     return {**summary, "num_parameters": started[-1].get("num_parameters")}
 
 
+def with_sketch(summary: dict[str, Any] | None, sketch: Sketch) -> dict[str, Any] | None:
+    """The network's description with its layers, parameters and memory."""
+    if summary is None:
+        return None
+    drawn = sketch.to_dict()
+    names = ("num_parameters", "num_flops", "parameter_bytes", "training_bytes", "batch_size", "layers")
+    return {**summary, **{name: drawn[name] for name in names if name in drawn}}
+
+
+def explanation(run: Run, row: Any) -> dict[str, Any]:
+    """What the run's answer to a test row rests on, with the row's picture where it is one.
+
+    Raises:
+        RunError: If there is no such row, or such answers are not explained.
+    """
+    from lepton_lab.serving.waiting import bundle_of_run
+    from lepton_lab.widgets.explain import explain
+
+    if not isinstance(row, int) or isinstance(row, bool):
+        raise SpecError(f"row is {row!r}; expected the number of a test row.")
+    prepared = run.dataset.prepared
+    found = {"row": row, **explain(bundle_of_run(run.record.store, run.id), prepared, row)}
+    if prepared.modality == "image":
+        found["picture"] = "data:image/png;base64," + base64.b64encode(prepared.sample_png("test", row)).decode()
+    return found
+
+
 def run_to_show(session: Session) -> Run | None:
     """The session's last run, else one that goes on in the store, else none."""
     try:
@@ -94,7 +122,7 @@ def report_of(run: Run) -> dict[str, Any]:
 
 
 def predict(session: Session, endpoint: str | None, content: dict[str, Any]) -> dict[str, Any]:
-    """Asks an endpoint about a test row or about a picture that the page sent.
+    """Asks an endpoint about a test row, or about a picture, a text or a table's row that the page sent.
 
     Raises:
         SpecError: If the message holds neither.
@@ -103,6 +131,10 @@ def predict(session: Session, endpoint: str | None, content: dict[str, Any]) -> 
     online = session.endpoint(endpoint)
     if isinstance(content.get("image"), str):
         return _plain(online.predict_picture(_picture(content["image"])))
+    if isinstance(content.get("text"), str):
+        return _plain(online.predict([content["text"]])[0])
+    if isinstance(content.get("values"), dict):
+        return _plain(online.predict([content["values"]])[0])
     row = content.get("row", 0)
     if not isinstance(row, int) or isinstance(row, bool):
         raise SpecError(f"row is {row!r}; expected the number of a test row.")

@@ -40,7 +40,12 @@ def choices(*, public: bool) -> dict[str, Any]:
     return {
         "datasets": [info.to_dict() for info in DATASETS.values()],
         "models": [
-            {"name": name, "title": card.options.__doc__ or name, "modalities": card.modalities}
+            {
+                "name": name,
+                "title": card.options.__doc__ or name,
+                "modalities": card.modalities,
+                "suits": sorted(f"{task} {modality}" for task, modality in card.suits),
+            }
             for name, card in NETWORK_CARDS.items()
         ],
         "paths": not public,

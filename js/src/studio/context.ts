@@ -16,8 +16,12 @@ export class StudioContext {
     return this.model.get(name);
   }
 
-  send(message: StudioMessage): void {
-    this.model.send(message);
+  send(message: StudioMessage, buffers?: ArrayBuffer[]): void {
+    if (buffers) {
+      this.model.send(message, undefined, buffers);
+    } else {
+      this.model.send(message);
+    }
   }
 
   /** Sends a section of the form, whole. */

@@ -3,12 +3,15 @@ import type { StepView, StudioContext } from './context';
 import { dataCard } from './data-card';
 import { SchemaForm } from './form';
 import { empty } from './parts';
+import { uploadButton } from './upload';
 import { Picker } from './picker';
-import { fieldsOf } from './schema';
+import { fieldsOf, inSight } from './schema';
 import type { DataCard, Values } from './traits';
 
 /** The choice that stands for a file or folder of one's own. */
 const OWN = '';
+/** What is asked of a person at once; the defaults of the rest are told from the data. */
+const IN_SIGHT = ['target', 'task', 'validation_fraction', 'test_fraction'];
 /** Fields that only make sense for a file or folder of one's own. */
 const OWN_FIELDS = new Set(['target', 'missing', 'image_size']);
 
@@ -18,6 +21,7 @@ export class DataStep implements StepView {
   readonly view = h('div', { class: 'lp-step-view' });
   private readonly _context: StudioContext;
   private readonly _picker: Picker;
+  private readonly _search: HTMLInputElement;
   private readonly _path: HTMLInputElement;
   private readonly _form: SchemaForm;
   private readonly _load: HTMLButtonElement;
@@ -39,13 +43,23 @@ export class DataStep implements StepView {
       'aria-label': locale.t('data.path')
     });
     on(this._path, { change: () => this._send({ name: this._path.value.trim() }) });
-    const fields = fieldsOf(context.get('schemas').data, ['name', 'fingerprint']);
+    const fields = inSight(fieldsOf(context.get('schemas').data, ['name', 'fingerprint']), IN_SIGHT);
     this._form = new SchemaForm('data', fields, locale, values => this._sendOptions(values));
     this._load = button(locale.t('data.load'), () => this._loadData(), { class: 'lp-button lp-primary' });
     this._cancel = button(locale.t('data.cancel'), () => this._context.send({ type: 'cancel_loading' }));
-    const actions = h('div', { class: 'lp-actions' }, this._load, this._cancel);
+    const upload = context.get('choices').paths ? uploadButton(context, message => this._form.say(message)) : null;
+    const actions = h('div', { class: 'lp-actions' }, this._load, upload, this._cancel);
     const title = h('h3', {}, locale.t('data.dataset'));
-    this.options = h('div', {}, title, this._picker.element, this._path, this._form.element, actions);
+    this._search = on(
+      h('input', {
+        class: 'lp-input lp-search',
+        type: 'search',
+        placeholder: locale.t('data.search'),
+        'aria-label': locale.t('data.search')
+      }),
+      { input: () => this._picker.filter(this._search.value) }
+    );
+    this.options = h('div', {}, title, this._search, this._picker.element, this._path, this._form.element, actions);
   }
 
   update(): void {
@@ -63,6 +77,7 @@ export class DataStep implements StepView {
     this._load.disabled = this._context.get('busy') !== '' || (own && this._path.value.trim() === '');
     setAttribute(this._cancel, 'hidden', !this._context.get('loading'));
     this._draw(this._context.get('card'));
+    this._form.suggest('target', this._context.get('card')?.columns.map(column => column.name) ?? []);
   }
 
   private _fillPicker(): void {

@@ -7,6 +7,7 @@ import { block, empty, facts, note } from './parts';
 import { fieldsOf } from './schema';
 import type { EndpointCard } from './traits';
 import { TryIt } from './try-it';
+import { VariantTable } from './variants';
 
 /** Put the network online, show its address and (once) its key, try it. */
 export class DeployStep implements StepView {
@@ -18,6 +19,7 @@ export class DeployStep implements StepView {
   private readonly _deploy: HTMLButtonElement;
   private readonly _try: TryIt;
   private readonly _predictLine: CodeBar;
+  private readonly _variants: VariantTable;
   private readonly _card = h('div');
   /** The kernel forgets the key when any page says hello; this page shows it until it is closed. */
   private _key: { endpoint: string; text: string } | null = null;
@@ -32,6 +34,7 @@ export class DeployStep implements StepView {
     this._deploy = button(locale.t('deploy.start'), () => this._start(), { class: 'lp-button lp-primary' });
     this._try = new TryIt(context);
     this._predictLine = new CodeBar(locale);
+    this._variants = new VariantTable(context);
     const actions = h('div', { class: 'lp-actions' }, this._deploy);
     const how = h('p', { class: 'lp-hint' }, locale.t('deploy.how'));
     this.options = h('div', {}, h('h3', {}, locale.t('deploy.title')), this._form.element, actions, how);
@@ -46,6 +49,7 @@ export class DeployStep implements StepView {
     if (endpoint?.key_shown_once) {
       this._key = { endpoint: endpoint.name, text: endpoint.key_shown_once };
     }
+    this._variants.update(this._context.get('compression'), finished);
     this._draw(endpoint, finished);
     this._try.update(this._context.get('prediction'), idle && endpoint?.state === 'ready');
     this._predictLine.update(this._context.get('lines').predict);
@@ -65,13 +69,14 @@ export class DeployStep implements StepView {
     if (endpoint) {
       this._card.replaceChildren(...this._endpoint(endpoint));
       const tryIt = block(locale.t('deploy.try'), this._try.element, this._predictLine.element);
-      this.view.replaceChildren(this._card, tryIt);
+      this.view.replaceChildren(this._card, tryIt, this._variants.element);
     } else if (finished) {
       this.view.replaceChildren(
         empty(
           locale.t('deploy.none'),
           button(locale.t('deploy.start'), () => this._start())
-        )
+        ),
+        this._variants.element
       );
     } else {
       const toTrain = button(locale.t('evaluate.to_train'), () => this._context.show('train'));

@@ -3,7 +3,9 @@ import type { RunSummary } from '../protocol';
 import { type Cell, confusionTable } from './confusion';
 import type { StepView, StudioContext } from './context';
 import { block, empty, facts, figures, table } from './parts';
+import { ExplainBox } from './explain-box';
 import { reportFigures, reportTables } from './report-parts';
+import { thresholdBox } from './threshold';
 import type { Mistake, Report } from './traits';
 
 /** The report on the test rows: numbers, classes, confusions, and the mistakes themselves. */
@@ -13,16 +15,19 @@ export class EvaluateStep implements StepView {
   private readonly _context: StudioContext;
   private readonly _runSummary: () => RunSummary | null;
   private readonly _mistakes = h('div');
+  private readonly _explain: ExplainBox;
   private _drawnState = '';
   private _drawnReport: Report | null | undefined;
 
   constructor(context: StudioContext, runSummary: () => RunSummary | null) {
     this._context = context;
     this._runSummary = runSummary;
+    this._explain = new ExplainBox(context);
   }
 
   update(): void {
     const report = this._context.get('report');
+    this._explain.update(this._context.get('explanation'), this._context.get('busy') === '');
     const state = this._runSummary()?.state ?? '';
     if (report === this._drawnReport && (report || state === this._drawnState)) {
       return;
@@ -71,7 +76,13 @@ export class EvaluateStep implements StepView {
     const { locale } = this._context;
     this._drawOptions(report);
     if (!report.confusion) {
-      this.view.replaceChildren(figures(reportFigures(report, locale)), ...reportTables(report, locale));
+      const parts = reportTables(report, locale);
+      const numbers = report.task === 'regression' || report.task === 'rating';
+      this.view.replaceChildren(
+        figures(reportFigures(report, locale)),
+        ...parts,
+        ...(numbers ? [this._explain.element] : [])
+      );
       return;
     }
     this._drawMistakes(report, null);
@@ -86,7 +97,9 @@ export class EvaluateStep implements StepView {
           confusionTable(report, locale, cell => this._drawMistakes(report, cell))
         )
       ),
-      this._mistakes
+      ...thresholdBox(report, locale),
+      this._mistakes,
+      this._explain.element
     );
   }
 
@@ -118,7 +131,11 @@ export class EvaluateStep implements StepView {
     const title = cell ? locale.t('evaluate.mistakes_of', { ...cell }) : locale.t('evaluate.mistakes');
     const content =
       shown.length > 0
-        ? h('ul', { class: 'lp-samples' }, ...shown.map(mistake => this._mistake(mistake)))
+        ? h(
+            'ul',
+            { class: shown[0]?.text ? 'lp-samples lp-wide' : 'lp-samples' },
+            ...shown.map(mistake => this._mistake(mistake))
+          )
         : h('p', { class: 'lp-hint' }, locale.t(cell ? 'evaluate.none_kept' : 'evaluate.no_mistakes'));
     const all = cell && button(locale.t('evaluate.all_mistakes'), () => this._drawMistakes(report, null));
     this._mistakes.replaceChildren(block(title, content, all && h('div', { class: 'lp-actions' }, all)));
@@ -128,12 +145,18 @@ export class EvaluateStep implements StepView {
     const { locale } = this._context;
     const text = locale.t('samples.wrong', { truth: mistake.truth, prediction: mistake.prediction });
     const confidence = locale.fixed(mistake.confidence, 2);
+    const why = button(locale.t('explain.why'), () => this._explain.ask(mistake.row), {
+      class: 'lp-link',
+      'aria-label': locale.t('explain.why_row', { row: mistake.row })
+    });
     return h(
       'li',
       { class: 'lp-sample lp-wrong' },
       isEmbeddedPicture(mistake.image) ? h('img', { src: mistake.image, alt: '' }) : null,
+      mistake.text ? h('q', {}, mistake.text) : null,
       h('span', { title: text }, text),
-      h('small', {}, locale.t('evaluate.mistake_detail', { row: mistake.row, confidence }))
+      h('small', {}, locale.t('evaluate.mistake_detail', { row: mistake.row, confidence })),
+      why
     );
   }
 }

@@ -23,6 +23,7 @@ export class SchemaForm {
   private readonly _locale: Locale;
   private readonly _changed: (values: Values) => void;
   private readonly _id = `lp-form-${++formCount}`;
+  private readonly _message = h('p', { class: 'lp-field-problem', role: 'alert' });
   private _explained: HTMLElement | null = null;
 
   constructor(section: string, fields: Field[], locale: Locale, changed: (values: Values) => void) {
@@ -37,6 +38,7 @@ export class SchemaForm {
       const rows = h('div', { class: 'lp-advanced' }, ...advanced.map(field => this._addRow(field)));
       this.element.append(h('details', {}, summary, rows));
     }
+    this.element.append(this._message);
   }
 
   /** Shows values; a field that a person is writing in is left alone. */
@@ -53,6 +55,23 @@ export class SchemaForm {
     for (const { field, element } of this._rows) {
       element.hidden = !isShown(field.name);
     }
+  }
+
+  /** Offers values for a field that takes any text. */
+  suggest(name: string, values: string[]): void {
+    const row = this._rows.find(({ field }) => field.name === name);
+    if (row && !(row.input instanceof HTMLSelectElement) && values.join() !== row.element.dataset.offered) {
+      const list = h('datalist', { id: `${row.input.id}-list` }, ...values.map(value => h('option', { value })));
+      row.element.querySelector('datalist')?.remove();
+      row.element.append(list);
+      row.element.dataset.offered = values.join();
+      setAttribute(row.input, 'list', list.id);
+    }
+  }
+
+  /** Says a problem of the whole form. */
+  say(message: string): void {
+    setText(this._message, message);
   }
 
   private _addRow(field: Field): HTMLElement {

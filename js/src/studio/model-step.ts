@@ -5,7 +5,8 @@ import { networkDrawing, networkFlow, optionPairs } from './network';
 import { block, empty, facts, figures, shapeText, table } from './parts';
 import { Picker } from './picker';
 import { fieldsOf } from './schema';
-import type { ModelLayer, ModelSummary, Values } from './traits';
+import type { ModelChoice, ModelLayer, ModelSummary, Values } from './traits';
+import type { Locale } from '../i18n';
 
 /** Choose a network, set its options, see it on paper. */
 export class ModelStep implements StepView {
@@ -18,6 +19,8 @@ export class ModelStep implements StepView {
   private _network = '';
   private _own = '';
   private _drawn = '';
+  private _asked = '';
+  private _suiting = '';
 
   constructor(context: StudioContext) {
     this._context = context;
@@ -31,7 +34,10 @@ export class ModelStep implements StepView {
     const { name = 'cnn', options = {} } = this._context.get('values').model;
     const summary = this._context.get('model_summary');
     const own = summary?.own ? summary.name : '';
-    if (own !== this._own) {
+    const card = this._context.get('card');
+    const suiting = `${card?.task} ${card?.modality}`;
+    if (own !== this._own || suiting !== this._suiting) {
+      this._suiting = suiting;
       this._own = own;
       this._fillPicker();
     }
@@ -39,16 +45,25 @@ export class ModelStep implements StepView {
     this._showForm(name);
     this._form?.update(options);
     this._draw(summary);
+    this._ask(summary);
   }
 
   private _fillPicker(): void {
     const { locale } = this._context;
-    const built = this._context.get('choices').models.map(({ name, title }) => ({
-      value: name,
-      title: locale.word('network', name, name.toUpperCase()),
-      note: locale.word('network_note', name, title),
-      drawing: networkDrawing(name)
-    }));
+    const { modality, task } = this._context.get('card') ?? {};
+    const suits = (each: ModelChoice): boolean =>
+      !modality || !task || (each.suits ?? []).includes(`${task} ${modality}`);
+    const models = this._context.get('choices').models;
+    const ordered = [...models.filter(suits), ...models.filter(each => !suits(each))];
+    const built = ordered
+      .map(each => ({ ...each, fits: suits(each) }))
+      .map(({ name, title, fits }) => ({
+        value: name,
+        title: locale.word('network', name, name.toUpperCase()),
+        note: locale.word('network_note', name, title),
+        dim: !fits,
+        drawing: networkDrawing(name)
+      }));
     const own = { value: this._own, title: this._own, note: locale.t('model.own'), drawing: networkDrawing('own') };
     this._picker.setChoices(this._own ? [own, ...built] : built);
   }
@@ -94,13 +109,24 @@ export class ModelStep implements StepView {
       figures([
         [locale.t('model.parameters'), parameters ? locale.count(parameters) : '–'],
         [locale.t('data.shape'), shapeText(summary.input_shape)],
-        [locale.t('data.classes'), String(summary.num_classes ?? '–')]
+        ...(summary.num_classes ? [[locale.t('data.classes'), String(summary.num_classes)] as [string, string]] : []),
+        ...costs(summary, locale)
       ]),
       block(locale.t('model.flow'), networkFlow(summary, locale)),
       ...(options.length > 0 ? [block(locale.t('model.options'), facts(options))] : []),
       ...(summary.layers?.length ? [block(locale.t('model.layers'), this._layers(summary.layers))] : []),
       ...(parameters ? [] : [h('p', { class: 'lp-hint' }, locale.t('model.checked_later'))])
     ];
+  }
+
+  /** Layers, parameters and memory are asked for once for each choice; a process of its own builds the network. */
+  private _ask(summary: ModelSummary | null): void {
+    const asked = JSON.stringify([summary?.name, summary?.options, summary?.dataset]);
+    const inSight = this._context.get('step') === 'model';
+    if (summary && !summary.layers && inSight && asked !== this._asked && this._context.get('busy') === '') {
+      this._asked = asked;
+      this._context.send({ type: 'sketch' });
+    }
   }
 
   private _layers(layers: ModelLayer[]): HTMLElement {
@@ -117,4 +143,20 @@ export class ModelStep implements StepView {
       rows
     );
   }
+}
+
+/** What the network costs, once it is known. */
+function costs(summary: ModelSummary, locale: Locale): [string, string][] {
+  const found: [string, string][] = [];
+  if (summary.parameter_bytes) {
+    found.push([locale.t('model.weights'), megabytes(summary.parameter_bytes, locale)]);
+  }
+  if (summary.training_bytes) {
+    found.push([locale.t('model.memory'), megabytes(summary.training_bytes, locale)]);
+  }
+  return found;
+}
+
+function megabytes(bytes: number, locale: Locale): string {
+  return bytes >= 1e6 ? `${locale.fixed(bytes / 1e6, bytes >= 1e7 ? 0 : 1)} MB` : `${locale.fixed(bytes / 1e3, 0)} kB`;
 }

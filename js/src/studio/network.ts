@@ -13,6 +13,29 @@ export function networkDrawing(name: string): SVGSVGElement {
       line(13, 13, 19, 13),
       line(28, 13, 34, 13)
     ],
+    resnet: () => [box(2, 6, 9, 14), box(18, 6, 9, 14), box(34, 6, 9, 14), arc(6, 22), arc(22, 38)],
+    quicknet: () => [box(2, 3, 16, 20), box(22, 8, 10, 10), line(36, 13, 46, 13)],
+    cnn1d: () => [
+      ...[4, 10, 16, 22, 28, 34, 40].map(x => line(x, 20, x, 22)),
+      ...[3, 15, 27].map(x => box(x, 6, 17, 6))
+    ],
+    transformer: () => [
+      ...[5, 17, 29, 41].map(x => dot(x, 21)),
+      ...[5, 17, 29, 41].map(x => dot(x, 5)),
+      ...[5, 17, 29, 41].flatMap(x => [5, 29].map(to => line(x, 18, to, 8)))
+    ],
+    tcn: () => [
+      ...[4, 14, 24, 34, 44].flatMap(x => [dot(x, 22), dot(x, 4)]),
+      ...[4, 24, 34].map(x => line(x, 20, 44, 6)),
+      line(44, 20, 44, 6)
+    ],
+    crnn: () => [box(2, 4, 10, 18), ...[20, 34].flatMap(x => [box(x, 9, 9, 8), loop(x + 4.5)]), line(29, 13, 34, 13)],
+    table_resnet: () => [...[5, 13, 21].map(y => dot(5, y)), box(14, 5, 9, 16), box(31, 5, 9, 16), arc(18, 35)],
+    linear: () => [line(3, 22, 24, 12), line(24, 12, 45, 5), dot(24, 12)],
+    language: () => [...[3, 13, 23].map(x => box(x, 10, 7, 7)), line(32, 13, 37, 13), box(39, 10, 7, 7)],
+    factorisation: () => [box(3, 4, 5, 18), box(40, 4, 5, 18), line(10, 13, 38, 13), dot(24, 13)],
+    two_tower: () => [box(5, 10, 9, 13), box(34, 10, 9, 13), line(10, 8, 22, 4), line(38, 8, 26, 4), dot(24, 4)],
+    detector: () => [box(2, 2, 44, 22), box(8, 6, 13, 10), box(28, 12, 12, 8)],
     mlp: () => [4, 13, 22].flatMap(y => [...[6, 24, 42].map(x => dot(x, y)), line(9, y, 21, 13), line(27, 13, 39, y)])
   };
   const shapes = drawings[name]?.() ?? [box(6, 5, 36, 16), line(14, 13, 34, 13)];
@@ -31,6 +54,11 @@ function line(x1: number, y1: number, x2: number, y2: number): SVGElement {
   return s('line', { x1, y1, x2, y2 });
 }
 
+/** A connection that skips what lies between. */
+function arc(from: number, to: number): SVGElement {
+  return s('path', { d: `M${from} 6 C${from} 0 ${to} 0 ${to} 6` });
+}
+
 function dot(cx: number, cy: number): SVGElement {
   return s('circle', { cx, cy, r: 2.6 });
 }
@@ -46,7 +74,10 @@ export function networkFlow(summary: ModelSummary, locale: Locale): HTMLElement 
   const boxes: Box[] = [
     [locale.t('model.input'), shapeText(summary.input_shape)],
     ...hiddenBoxes(summary, locale),
-    [locale.t('model.output'), locale.t('model.num_classes', { count: summary.num_classes ?? 0 })]
+    [
+      locale.t('model.output'),
+      summary.num_classes ? locale.t('model.num_classes', { count: summary.num_classes }) : locale.t('model.numbers')
+    ]
   ];
   const items = boxes.map(([title, detail]) => h('li', {}, h('b', {}, title), h('small', {}, detail)));
   return h('ol', { class: 'lp-flow' }, ...items);
@@ -76,7 +107,7 @@ function hiddenBoxes(summary: ModelSummary, locale: Locale): Box[] {
         locale.t('model.units', { count: number('hidden') })
       ]);
     default:
-      return [[summary.name, '']];
+      return [[locale.word('network', summary.name), locale.word('network_note', summary.name, '')]];
   }
 }
 

@@ -5,6 +5,8 @@ export interface Choice {
   title: string;
   note: string;
   drawing?: Node;
+  /** Does not suit the data; it can be chosen all the same. */
+  dim?: boolean;
 }
 
 let pickerCount = 0;
@@ -33,7 +35,16 @@ export class Picker {
     }
   }
 
-  private _card({ value, title, note, drawing }: Choice): HTMLElement {
+  /** Shows the choices that have a text in their title or note, and the chosen one. */
+  filter(text: string): void {
+    const wanted = text.trim().toLowerCase();
+    for (const input of this._inputs.values()) {
+      const card = input.parentElement as HTMLElement;
+      card.hidden = wanted !== '' && !input.checked && !(card.textContent ?? '').toLowerCase().includes(wanted);
+    }
+  }
+
+  private _card({ value, title, note, drawing, dim }: Choice): HTMLElement {
     const input = h('input', { type: 'radio', name: this._name, value });
     on(input, {
       change: () => {
@@ -43,6 +54,6 @@ export class Picker {
     });
     this._inputs.set(value, input);
     const text = h('span', { class: 'lp-choice-text' }, h('b', {}, title), h('small', {}, note));
-    return h('label', { class: 'lp-choice', title: note }, input, text, drawing ?? null);
+    return h('label', { class: 'lp-choice', title: note, 'data-dim': dim }, input, text, drawing ?? null);
   }
 }

@@ -109,13 +109,27 @@ function written(report: Report, locale: Locale): HTMLElement | null {
     : null;
 }
 
+/** How far a prediction is from the truth, the mean over several numbers. */
+function apart(truth: number | number[], prediction: number | number[]): number {
+  const said = [prediction].flat();
+  const off = [truth].flat().map((value, index) => Math.abs(value - (said[index] ?? value)));
+  return off.reduce((sum, each) => sum + each, 0) / Math.max(1, off.length);
+}
+
 function worstTable(report: Report, locale: Locale): HTMLElement | null {
   if (!report.worst?.length) {
     return null;
   }
   const say = (value: number | number[]): string =>
     (Array.isArray(value) ? value : [value]).map(number => text(number, locale)).join(', ');
-  const rows = report.worst.map(each => [locale.count(each.row), say(each.truth), say(each.prediction)]);
-  const head = [locale.t('evaluate.row'), locale.t('evaluate.truth'), locale.t('evaluate.prediction')];
-  return block(locale.t('evaluate.worst'), h('div', { class: 'lp-scroll lp-tall', tabindex: 0 }, table(head, rows)));
+  const rows = report.worst.map(each => [
+    locale.count(each.row),
+    say(each.truth),
+    say(each.prediction),
+    text(apart(each.truth, each.prediction), locale)
+  ]);
+  const head = (['evaluate.row', 'evaluate.truth', 'evaluate.prediction', 'evaluate.off'] as const).map(key =>
+    locale.t(key)
+  );
+  return block(locale.t('evaluate.worst'), table(head, rows));
 }

@@ -68,6 +68,11 @@ function kindOf({ type, enum: choices }: PropertySchema): Field['kind'] {
   return type === 'integer' || type === 'number' ? type : type === 'boolean' ? 'switch' : 'text';
 }
 
+/** The fields with only the named ones in sight, the others a click away. */
+export function inSight(fields: Field[], names: readonly string[]): Field[] {
+  return fields.map(field => ({ ...field, advanced: !names.includes(field.name) }));
+}
+
 export type Problem = 'not_number' | 'not_whole' | 'too_low' | 'too_high';
 
 /** What is wrong with the text of a number field, or null; the kernel checks again. */

@@ -24,6 +24,8 @@ const SHOWN_TRAITS: readonly (keyof StudioTraits)[] = [
   'report',
   'endpoint',
   'prediction',
+  'explanation',
+  'compression',
   'busy',
   'loading',
   'error'
@@ -83,7 +85,7 @@ export class StudioView {
 
   /** Draws all steps and shows the one in sight. */
   update(): void {
-    const step = this._context.get('step');
+    const step = this._context.get('only') || this._context.get('step');
     for (const each of STEPS) {
       this._steps[each].update();
       setAttribute(this._tabs[each], 'aria-selected', String(each === step));
@@ -116,7 +118,7 @@ export class StudioView {
     return h(
       'section',
       { class: 'lepton lp-studio', lang: locale.tag, 'aria-label': locale.t('studio.title') },
-      h('header', { class: 'lp-studio-top' }, title, tabs),
+      h('header', { class: 'lp-studio-top' }, title, this._context.get('only') ? null : tabs),
       h('div', { class: 'lp-studio-body' }, this._options, this._view),
       this._code.element
     );

@@ -29,6 +29,8 @@ export interface ModelChoice {
   name: string;
   title: string;
   modalities: string[];
+  /** What it learns from what, as "task modality". */
+  suits?: string[];
 }
 
 export interface Choices {
@@ -93,6 +95,10 @@ export interface ModelSummary {
   input_shape?: number[];
   num_classes?: number;
   num_parameters?: number | null;
+  num_flops?: number;
+  parameter_bytes?: number;
+  training_bytes?: number;
+  batch_size?: number;
   layers?: ModelLayer[];
 }
 
@@ -102,6 +108,8 @@ export interface Mistake {
   prediction: string;
   confidence: number;
   image?: string;
+  /** The row where it is a text. */
+  text?: string;
 }
 
 export interface ClassFigures {
@@ -130,6 +138,8 @@ export interface Report {
   classes?: ClassFigures[];
   confusion?: number[][];
   mistakes?: Mistake[];
+  /** Two classes: rows taken for the second one, rightly and wrongly, with the line at 0, 0.01, ... 1. */
+  thresholds?: { true_positives: number[]; false_positives: number[] };
   /** Numbers and forecasts. */
   f1?: number;
   mae?: number;
@@ -162,9 +172,45 @@ export interface EndpointCard {
   key_shown_once?: string | null;
 }
 
+/** What the answer to a test row rests on: how far the score falls without each part. */
+export interface Explanation {
+  row: number;
+  kind: 'picture' | 'stretches' | 'words' | 'columns';
+  label: string;
+  score: number;
+  effects: number[] | number[][];
+  names?: string[];
+  picture?: string;
+}
+
+export interface Variant {
+  name: string;
+  metric: number;
+  f1?: number | null;
+  bytes: number;
+  times_smaller: number;
+  latency_ms: Record<string, number[]>;
+  problem?: string | null;
+}
+
+/** Small variants of the run's network. */
+export interface Compression {
+  run_id: string;
+  state: string;
+  step: string;
+  done_fraction: number;
+  rows: Variant[];
+  chosen?: string | null;
+  reason: string;
+  metric: string;
+  message?: string | null;
+}
+
 export interface Prediction {
   label: string;
-  confidence: number;
+  confidence: number | null;
+  value?: number | number[] | Record<string, number>;
+  forecast?: Record<string, number>[] | number[][];
   scores: Record<string, number>;
   milliseconds?: number | null;
   row?: number | null;
@@ -192,6 +238,10 @@ export interface StudioTraits {
   report: Report | null;
   endpoint: EndpointCard | null;
   prediction: Prediction | null;
+  explanation: Explanation | null;
+  compression: Compression | null;
+  /** The one step that is shown where a step stands alone; empty: all. */
+  only: '' | Step;
   busy: string;
   /** Whether data is being loaded, which a person can cancel. */
   loading: boolean;
@@ -201,6 +251,20 @@ export interface StudioTraits {
 /** What the page asks of the kernel, beside hello and commands to a run. */
 export type StudioMessage =
   | { type: 'set'; section: keyof FormValues; values: object }
-  | { type: 'load_data' | 'cancel_loading' | 'select_model' | 'train' | 'evaluate' | 'deploy' | 'stop_endpoint' }
+  | {
+      type:
+        | 'load_data'
+        | 'cancel_loading'
+        | 'select_model'
+        | 'train'
+        | 'evaluate'
+        | 'deploy'
+        | 'stop_endpoint'
+        | 'sketch'
+        | 'compress';
+    }
+  | { type: 'upload'; name: string; total: number; offset: number }
+  | { type: 'explain'; row: number }
+  | { type: 'predict'; text: string }
   | { type: 'predict'; row: number }
   | { type: 'predict'; image: string };

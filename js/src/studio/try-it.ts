@@ -1,6 +1,7 @@
 import { button, h, isEmbeddedPicture, on, setText } from '../dom';
 import type { StudioContext } from './context';
-import { bar } from './parts';
+import { bar, figures } from './parts';
+import { decimals } from '../charts/score';
 import type { Prediction } from './traits';
 
 const MOST_SCORES = 5;
@@ -15,6 +16,9 @@ export class TryIt {
   private readonly _ask: HTMLButtonElement;
   private readonly _message = h('p', { class: 'lp-field-problem', role: 'alert' });
   private readonly _answer = h('div', { class: 'lp-answer', 'aria-live': 'polite' });
+  private readonly _text: HTMLTextAreaElement;
+  private readonly _write: HTMLElement;
+  private readonly _zone: HTMLElement;
   private _drawn: Prediction | null = null;
 
   constructor(context: StudioContext) {
@@ -29,12 +33,31 @@ export class TryIt {
         this._predictRow();
       }
     });
-    const left = h('div', { class: 'lp-try-left' }, form, this._dropZone(), this._message);
+    this._text = h('textarea', { class: 'lp-input lp-sentence', rows: 3, 'aria-label': locale.t('deploy.sentence') });
+    this._write = on(
+      h(
+        'form',
+        { class: 'lp-ask' },
+        h('label', { class: 'lp-sentence-label' }, h('span', {}, locale.t('deploy.sentence')), this._text),
+        h('button', { type: 'submit', class: 'lp-button' }, locale.t('deploy.predict_text'))
+      ),
+      {
+        submit: event => {
+          event.preventDefault();
+          this._predictText();
+        }
+      }
+    );
+    this._zone = this._dropZone();
+    const left = h('div', { class: 'lp-try-left' }, form, this._write, this._zone, this._message);
     this.element = h('div', { class: 'lp-try' }, left, this._answer);
   }
 
   update(prediction: Prediction | null, ready: boolean): void {
     this._ask.disabled = !ready;
+    const modality = this._context.get('card')?.modality ?? 'image';
+    this._write.hidden = modality !== 'text';
+    this._zone.hidden = modality !== 'image' && modality !== 'audio';
     if (prediction !== this._drawn) {
       this._drawn = prediction;
       this._answer.replaceChildren(...(prediction ? this._answered(prediction) : []));
@@ -50,9 +73,21 @@ export class TryIt {
     }
   }
 
+  private _predictText(): void {
+    const text = this._text.value.trim();
+    setText(this._message, text ? '' : this._context.locale.t('deploy.no_text'));
+    if (text) {
+      this._context.send({ type: 'predict', text });
+    }
+  }
+
   private _dropZone(): HTMLElement {
     const { locale } = this._context;
-    const input = h('input', { type: 'file', accept: 'image/png,image/jpeg,image/webp,image/bmp', hidden: true });
+    const input = h('input', {
+      type: 'file',
+      accept: 'image/png,image/jpeg,image/webp,image/bmp,audio/wav,audio/x-wav',
+      hidden: true
+    });
     on(input, { change: () => void this._predictFile(input.files?.[0]) });
     const choose = button(locale.t('deploy.choose'), () => input.click(), { class: 'lp-link' });
     const zone = h('div', { class: 'lp-drop' }, h('span', {}, locale.t('deploy.drop')), choose, input);
@@ -98,17 +133,39 @@ export class TryIt {
       'div',
       { class: 'lp-answer-text' },
       h('p', { class: verdictClass }, this._verdict(prediction)),
-      h('ul', { class: 'lp-bars' }, ...bars),
+      bars.length > 0 ? h('ul', { class: 'lp-bars' }, ...bars) : this._numbers(prediction),
       h('p', { class: 'lp-hint' }, details.filter(Boolean).join(' · '))
     );
     const picture = isEmbeddedPicture(prediction.picture) ? [h('img', { src: prediction.picture, alt: '' })] : [];
     return [...picture, text];
   }
 
+  /** A number beside the true one, and how far they are apart. */
+  private _numbers(prediction: Prediction): HTMLElement | null {
+    const { locale } = this._context;
+    const number = typeof prediction.value === 'number' ? prediction.value : null;
+    if (number === null) {
+      return null;
+    }
+    const shown: [string, string][] = [[locale.t('evaluate.prediction'), locale.fixed(number, decimals(number))]];
+    const truth = Number(prediction.truth ?? Number.NaN);
+    if (Number.isFinite(truth)) {
+      const off = Math.abs(number - truth);
+      shown.push(
+        [locale.t('evaluate.truth'), String(truth)],
+        [locale.t('evaluate.off'), locale.fixed(off, decimals(off))]
+      );
+    }
+    return figures(shown);
+  }
+
   private _verdict(prediction: Prediction): string {
     const { locale } = this._context;
     if (prediction.truth === null || prediction.truth === undefined) {
       return prediction.label;
+    }
+    if (prediction.correct === null || prediction.correct === undefined) {
+      return typeof prediction.value === 'number' ? '' : prediction.label;
     }
     return prediction.correct
       ? locale.t('deploy.right', { label: prediction.label })

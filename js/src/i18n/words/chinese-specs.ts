@@ -132,6 +132,8 @@ export const CHINESE_SPECS: Words = {
   'help.model.heads': '注意力的头数',
   'field.model.kernel': '滤波器长度',
   'help.model.kernel': '滤波器的长度',
+  'field.model.steps': '分段数',
+  'help.model.steps': '描述表格中每个数值的分段刻度数（0：数值原样）',
   'field.model.waves': '正弦波数',
   'help.model.waves': '描述表格中每个数值的波数（0：数值原样）',
   'field.model.average': '移动平均步数',

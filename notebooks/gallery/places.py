@@ -1,0 +1,34 @@
+"""Where the gallery's sets without a name lie: in `data/` beside it, or where LEPTON_GALLERY_DATA says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SOURCES = {
+    "bccd": (
+        "git clone https://github.com/Shenggan/BCCD_Dataset, and copy its folder BCCD to {place}: "
+        "it holds Annotations and JPEGImages"
+    ),
+    "sentence-polarity": (
+        "take packages/corpora/sentence_polarity.zip from https://github.com/nltk/nltk_data, and write its two files "
+        "as {place}/sentence_polarity.csv: the columns text and label, 1 for rt-polarity.pos and 0 for rt-polarity.neg"
+    ),
+    "movietweetings-100k": (
+        "git clone https://github.com/sidooms/MovieTweetings, and copy snapshots/100K/ratings.dat to {place}"
+    ),
+}
+
+
+def place(name: str, file: str = "") -> Path:
+    """The folder of a set, or a file in it.
+
+    Raises:
+        FileNotFoundError: If it is not there; the message says where to get it.
+    """
+    root = Path(os.environ.get("LEPTON_GALLERY_DATA") or "data").expanduser()
+    found = root / name / file
+    if not found.exists():
+        how = SOURCES[name].format(place=root / name)
+        raise FileNotFoundError(f"{found} is not there. To get it: {how}.")
+    return found.resolve()
