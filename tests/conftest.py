@@ -13,7 +13,7 @@ import pytest
 
 from tests.benchmarks.rows import Row, row, write
 from tests.ledger import Ledger
-from tests.processes import end_processes_of
+from tests.processes import end_processes_below, end_processes_of
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -55,6 +55,21 @@ def _no_store_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         del os.environ["LEPTON_HOME"]
     else:
         os.environ["LEPTON_HOME"] = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _folders_of_tests() -> Iterator[list[Path]]:
+    """Ends, with each module, what its tests have left at work in their own folders: a supervisor waits for long."""
+    folders: list[Path] = []
+    yield folders
+    if folders:
+        end_processes_below(folders)
+
+
+@pytest.fixture(autouse=True)
+def _folder_is_known(request: pytest.FixtureRequest, _folders_of_tests: list[Path]) -> None:
+    if "tmp_path" in request.fixturenames:
+        _folders_of_tests.append(request.getfixturevalue("tmp_path"))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -28,6 +29,18 @@ def end_processes_of(root: Path) -> None:
                 process.kill()
         psutil.wait_procs(found, timeout=10)
         threading.Event().wait(pause_seconds)
+
+
+def end_processes_below(folders: Sequence[Path]) -> None:
+    """Ends what still works on a store below one of these folders; a test that ended its own has left nothing."""
+    roots = {
+        Path(word)
+        for process in psutil.process_iter(["cmdline"])
+        for word in process.info["cmdline"] or []
+        if word.startswith("/") and any(Path(word).is_relative_to(folder) for folder in folders)
+    }
+    for root in roots:
+        end_processes_of(root)
 
 
 def _belongs_to(process: psutil.Process, root: Path) -> bool:

@@ -216,5 +216,5 @@ class LongRuns(Runs):
     """The long form."""
 
 
-TestManyRuns = pytest.mark.slow(LongRuns.TestCase)
+TestManyRuns = pytest.mark.timeout(1800)(pytest.mark.slow(LongRuns.TestCase))
 TestManyRuns.settings = settings(max_examples=150, stateful_step_count=60, deadline=None, suppress_health_check=CHECKS)

@@ -22,6 +22,8 @@ class RowList<T> {
   private readonly _key: (value: T) => string;
   private readonly _make: (value: T) => Row<T>;
   private readonly _rows = new Map<string, Row<T>>();
+  /** What each row shows: of thousands of runs few have changed, and those are other objects. */
+  private readonly _shown = new Map<string, T>();
 
   constructor(key: (value: T) => string, make: (value: T) => Row<T>) {
     this._key = key;
@@ -34,6 +36,7 @@ class RowList<T> {
       if (!keys.has(key)) {
         row.element.remove();
         this._rows.delete(key);
+        this._shown.delete(key);
       }
     }
     values.forEach((value, index) => this._place(value, index));
@@ -42,12 +45,13 @@ class RowList<T> {
   private _place(value: T, index: number): void {
     const key = this._key(value);
     let row = this._rows.get(key);
-    if (row) {
+    if (row && this._shown.get(key) !== value) {
       row.update(value);
-    } else {
+    } else if (!row) {
       row = this._make(value);
       this._rows.set(key, row);
     }
+    this._shown.set(key, value);
     const there = this.element.children[index];
     if (there !== row.element) {
       this.element.insertBefore(row.element, there ?? null);
