@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lepton_lab.data.limits import check_table
 from lepton_lab.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class ParquetTable:
         schema, height = self._guarded(lambda file: (file.schema_arrow, file.metadata.num_rows))
         self.columns: list[str] = list(schema.names)
         self.height = int(height)
+        check_table(path, self.height, len(self.columns))
         if len(set(self.columns)) != len(self.columns):
             raise DataError(f"{str(path)!r} has two columns of one name; every column needs its own.")
 

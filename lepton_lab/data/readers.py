@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lepton_lab.data.arrow_stream import announced_by_stream
+from lepton_lab.data.limits import check_table
 from lepton_lab.data.material import Remark
 from lepton_lab.data.parquet_table import ParquetTable
 from lepton_lab.data.tabular import Table, part_name
@@ -107,7 +109,10 @@ def _arrow(path: Path, title: str) -> Table:
 
     with path.open("rb") as stream:
         if stream.read(6) == b"ARROW1":
-            return LazyTable(pl.scan_ipc(path), title)
+            table = LazyTable(pl.scan_ipc(path), title)
+            check_table(path, table.height, len(table.columns))
+            return table
+    check_table(path, *announced_by_stream(path))
     return pl.read_ipc_stream(path)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.bombs import BOMBS, refusals
+
 ROOT = Path(__file__).resolve().parents[2]
 LONG = 5_000
 
@@ -46,6 +48,19 @@ def test_two_hundred_broken_files():
     assert not wrong_ones(found), "\n".join(wrong_ones(found)[:20])
     came = Counter(case["came"] for case in found)
     assert came["refused"] > 60 and came["loaded"] > 20, came
+
+
+def test_bombs_are_refused_by_name_with_little_memory(tmp_path: Path):
+    found = refusals(tmp_path / "bombs")
+    assert [refusal.name for refusal in found] == list(BOMBS)
+    assert not [refusal for refusal in found if not refusal.holds or refusal.name not in refusal.said]
+
+
+@pytest.mark.slow
+def test_bombs_are_refused_at_once(figure: Callable[..., None], tmp_path: Path):
+    found = refusals(tmp_path / "bombs")
+    figure("data", "bombs that were not refused by name within 200 MB", [sum(not one.holds for one in found)], "== 0")
+    figure("data", f"slowest refusal of {len(found)} bombs, processor s", [max(one.seconds for one in found)], "< 1")
 
 
 @pytest.mark.slow
