@@ -13,6 +13,7 @@ from tests.tools import gallery
 FIELDS = {
     "image-recognition": "Fashion-MNIST",
     "text-sentiment": "sentences",
+    "speech-digits": "recordings",
     "recommendation": "ratings",
     "energy-forecast": "ETTh1",
     "income-risk": "census",

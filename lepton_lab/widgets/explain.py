@@ -10,15 +10,15 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lepton_lab.data import PreparedDataset
 from lepton_lab.errors import RunError
-from lepton_lab.serving.answers import present
-from lepton_lab.serving.bundle import Bundle
-from lepton_lab.serving.engine import Engine
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lepton_lab.data import PreparedDataset
+    from lepton_lab.serving.bundle import Bundle
 
 SQUARES = 8
 """Squares along a side of a picture, at most."""
@@ -63,6 +63,8 @@ class _Asked:
     """The network with the answer whose score is followed: the likeliest class of the whole row, or the number."""
 
     def __init__(self, bundle: Bundle) -> None:
+        from lepton_lab.serving.engine import Engine
+
         self.bundle, self.engine, self.label = bundle, Engine(bundle, threads=1), ""
 
     def inputs(self, items: Sequence[Any]) -> tuple[np.ndarray, ...]:
@@ -72,11 +74,15 @@ class _Asked:
 
     def scores(self, inputs: tuple[np.ndarray, ...]) -> list[float]:
         """The followed score of each row; the first row ever asked says which."""
+        from lepton_lab.serving.answers import present
+
         answers = present(self.engine.run(inputs), self.bundle)
         self.label = self.label or str(answers[0]["label"])
         return [self._score(answer) for answer in answers]
 
     def _score(self, answer: dict[str, Any]) -> float:
+        import numpy as np
+
         if "value" in answer:
             value = answer["value"]
             return float(next(iter(value.values())) if isinstance(value, dict) else np.ravel(value)[0])
@@ -93,6 +99,8 @@ def _fall(scores: list[float]) -> list[float]:
 
 def _squares(asked: _Asked, inputs: tuple[np.ndarray, ...]) -> dict[str, Any]:
     """A picture (1, C, H, W): each square is filled with the picture's mean."""
+    import numpy as np
+
     picture = inputs[0][0]
     _, height, width = picture.shape
     rows, columns = _edges(height, SQUARES), _edges(width, SQUARES)
@@ -111,6 +119,8 @@ def _squares(asked: _Asked, inputs: tuple[np.ndarray, ...]) -> dict[str, Any]:
 
 def _stretches(asked: _Asked, inputs: tuple[np.ndarray, ...], *, last: bool) -> dict[str, Any]:
     """A sound or a series: stretches of time are filled with the mean; time is the last axis, or the first."""
+    import numpy as np
+
     row = inputs[0][0]
     axis = row.ndim - 1 if last else 0
     steps = int(inputs[1][0]) if len(inputs) > 1 else row.shape[axis]
@@ -164,5 +174,7 @@ def _plain(value: Any) -> str:
 
 def _edges(size: int, parts: int) -> list[tuple[int, int]]:
     """A length cut into at most so many parts of about the same size."""
+    import numpy as np
+
     marks = np.linspace(0, size, min(size, parts) + 1).round().astype(int).tolist()
     return list(itertools.pairwise(marks))
