@@ -75,9 +75,10 @@ python-tests: setup system
 test: check js-tests ## everything: lint, types, js, Python, browsers
 	@$(MAKE) --no-print-directory python-tests
 
-bench: setup ## measure first point, import time, training and serving speed; writes bench.json
+# Some issues only: make bench ARGS="runs serve"; their rows take the place of the old ones.
+bench: setup ## measure everything beside its peers; writes bench.json
 	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,bench]'
-	$(PY) -m tests.benchmarks
+	$(PY) -m tests.benchmarks $(ARGS)
 
 # Sets by name: make bench-accuracy ARGS="gunpoint adult --seeds 1"
 bench-accuracy: setup ## test accuracy on real sets with default options; goes on where it ended; writes bench-accuracy.json

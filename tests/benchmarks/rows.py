@@ -45,6 +45,11 @@ def row(issue: str, measure: str, samples: Sequence[float], goal: str, **peer: A
     return Row(issue, measure, value, goal, COMPARE[sign](value, float(limit)), [round(s, 4) for s in samples], peer)
 
 
+def read(path: Path) -> list[Row]:
+    """The rows of a file that `write` has made; none where there is no such file."""
+    return [Row(**each) for each in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
+
+
 def write(rows: Sequence[Row], path: Path) -> bool:
     """Writes the rows as JSON, prints them as a table, and says whether every goal is met."""
     path.write_text(json.dumps([asdict(r) for r in rows], indent=1), encoding="utf-8")
