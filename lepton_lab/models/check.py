@@ -37,6 +37,8 @@ def check(module: nn.Module, problem: Problem, *, name: str = "") -> None:
         trial = copy.deepcopy(module).train()
         with traced(trial) as layers:
             scores = _forward(trial, rows, layers, name)
+        if isinstance(scores, torch.Tensor) and getattr(trial, "members", 1) > 1:
+            scores = scores.mean(1)  # members answer each for itself in training: (N, M, *output_shape)
         if problem.task == "detection":
             scores = _detection_loss(trial, scores, problem, name)
         else:

@@ -121,6 +121,13 @@ class MlpOptions(Spec):
     hidden: int = option(256, "Width of each hidden layer", ge=4, le=4096)
     layers: int = option(2, "Hidden layers", ge=1, le=8)
     dropout: Fraction = option(0.2, "Share of features left out at random in each hidden layer")
+    members: int = option(
+        4,
+        "Tables: networks that share hidden layers and answer together",
+        advanced=True,
+        ge=1,
+        le=64,
+    )
     embedding: int = option(8, _CATEGORY_HELP, advanced=True, ge=1, le=256)
     steps: int = option(32, _STEPS_HELP, advanced=True, ge=0, le=256)
 

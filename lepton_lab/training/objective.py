@@ -52,10 +52,18 @@ class Objective:
     def __init__(self, problem: Problem, metric: Metric, loss: Loss, plain_loss: Loss) -> None:
         self.problem, self.metric = problem, metric
         self._loss, self._plain_loss = loss, plain_loss
+        self._ndim = 1 + len(problem.output_shape)
 
     def of_step(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """The loss () of a batch, and the outputs (B, ...) that the metric is made of."""
+        """The loss () of a batch, and the outputs (B, ...) that the metric is made of.
+
+        A network of several members gives the outputs of each, (B, M, ...): each has a loss of its own, of which the
+        mean is taken.
+        """
         outputs = module(*batch.inputs).float()
+        if outputs.ndim > self._ndim:
+            labels = batch.labels.repeat_interleave(outputs.shape[1], 0)
+            return self._loss(outputs.flatten(0, 1), labels), outputs.detach().mean(1)
         return self._loss(outputs, batch.labels), outputs
 
     def of_split(self, module: nn.Module, rows: Rows, *, keep: bool = True) -> Scores:

@@ -73,6 +73,8 @@ def answers(problem: Problem, num_rows: int) -> Any:
 def loss(module: nn.Module, problem: Problem, rows: tuple[Tensor, ...], labels: Any) -> Tensor:
     """How wrong a network is about rows."""
     said = module(*rows)
+    if problem.task != "detection" and said.ndim > 1 + len(problem.output_shape):  # members answer each for itself
+        said, labels = said.flatten(0, 1), labels.repeat_interleave(said.shape[1], 0)
     if problem.task == "classification":
         return cross_entropy(said, labels)
     if problem.task == "multilabel":

@@ -38,11 +38,11 @@ def test_every_claimed_pair_of_task_and_modality_is_tried_here() -> None:
 def test_it_answers_in_the_right_shape_and_every_weight_gets_a_gradient(what: str, name: str) -> None:
     problem, module = PROBLEMS[what], network(name, what)
     rows = probe(problem, 6)
-    said = module(*rows)
+    said = module.eval()(*rows)
     assert said.dtype == torch.float32 and torch.isfinite(said).all()
     if problem.task != "detection":
         assert said.shape == (6, *problem.output_shape)
-    loss(module, problem, rows, answers(problem, 6)).backward()
+    loss(module.train(), problem, rows, answers(problem, 6)).backward()
     moved = [p for p in module.parameters() if p.requires_grad]
     assert moved and all(p.grad is not None and torch.isfinite(p.grad).all() for p in moved)
     check(module, problem)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
+from lepton_lab.data.targets import Target
 from lepton_lab.models.columns import Columns, steps_of
 from lepton_lab.models.quicknet import Quicknet
 from lepton_lab.specs import Problem
+from lepton_lab.training.objective import objective_for
+from lepton_lab.training.resident import Batch
 from tests.models.problems import network
 
 USERS = torch.tensor([0, 0, 0, 0, 1, 1, 2])
@@ -69,3 +73,20 @@ def test_few_values_have_a_step_each_and_close_ones_no_infinite_rate() -> None:
     columns = Columns(Problem("classification", "table", (1,), (2,)), embedding=8, num_steps=8)
     columns.get_ready(torch.tensor([[0.0], [1e-42], [1.0]]))
     assert columns.rates.isfinite().all() and columns(torch.tensor([[1e30], [-1e30]])).isfinite().all()
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_members_learn_each_for_itself_and_answer_together(task: str) -> None:
+    problem = Problem(task, "table", (5,), (3,))
+    module = network("mlp", problem, members=4, hidden=16, dropout=0.0)
+    rows = torch.randn(6, 5)
+    labels = torch.tensor([0, 1, 2, 0, 1, 2]) if task == "classification" else torch.randn(6, 3)
+    objective = objective_for(problem, Target(task, ("a", "b", "c")))
+    loss, outputs = objective.of_step(module.train(), Batch((rows,), labels))
+    said = module(rows)
+    assert said.shape == (6, 4, 3) and outputs is not None and outputs.shape == (6, 3)
+    of_each = [objective_for(problem, Target(task, ("a", "b", "c")))._loss(said[:, m], labels) for m in range(4)]
+    torch.testing.assert_close(loss, torch.stack(of_each).mean())
+    together = module.eval()(rows)
+    wanted = said.softmax(2).mean(1).log() if task == "classification" else said.mean(1)
+    torch.testing.assert_close(together, wanted)

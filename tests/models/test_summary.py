@@ -48,6 +48,13 @@ def test_multiplications_are_those_of_one_row() -> None:
     )
 
 
+def test_members_of_a_table_share_the_hidden_layers_and_no_more() -> None:
+    options = {"hidden": 16, "layers": 1, "steps": 0, "members": 4}
+    drawing = summary(ModelSpec(name="mlp", options=options), classes((7,), 3))
+    assert drawing.num_macs == 4 * (7 + 7 * 16 + 16 + 16 * 3) - 4 * 16
+    assert drawing.layers[-1].output_shape == (3,) and drawing.layers[1].output_shape == (4, 7)
+
+
 def test_describing_changes_neither_weights_nor_mode_nor_the_random_state() -> None:
     module = build(ModelSpec(name="cnn"), classes((1, 8, 8), 10)).train()
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
@@ -79,7 +86,9 @@ def test_frozen_weights_do_not_count_and_a_layer_used_twice_is_counted_once() ->
 
 
 def test_it_is_json_and_text() -> None:
-    drawing = summary(ModelSpec(name="mlp", options={"hidden": 16, "layers": 1, "steps": 0}), classes((7,), 3))
+    drawing = summary(
+        ModelSpec(name="mlp", options={"hidden": 16, "layers": 1, "steps": 0, "members": 1}), classes((7,), 3)
+    )
     values = json.loads(json.dumps(drawing.to_dict()))
     assert values["num_parameters"] == drawing.num_parameters == 7 * 16 + 16 + 32 + 16 * 3 + 3
     assert values["layers"][1] == {
