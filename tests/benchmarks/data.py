@@ -20,10 +20,14 @@ from PIL import Image
 from torch import nn
 
 from lepton_lab.data import load
+from lepton_lab.runs import Store
+from lepton_lab.session import Host, Session
 from lepton_lab.specs import DataSpec
 from lepton_lab.training.resident import Rows, place
 from lepton_lab.training.sampler import Sampler
+from lepton_lab.widgets import display
 from tests.benchmarks.rows import Row, row
+from tests.data.bombs import refusals
 from tests.processes import end_processes_of
 
 NUM_JPEGS = 20_000
@@ -92,7 +96,7 @@ def pictures_into_the_store(count: int = NUM_JPEGS, repeats: int = 3) -> list[Ro
                 raise RuntimeError("the loops saw different numbers of files")
             time.sleep(2.5)  # files that were written a moment ago are hashed again, as they must be
             load(spec, store)
-            again.append(_second_use(spec, store))
+            again += [_second_use(spec, store) for _ in range(5)]
     peer = round(statistics.median(theirs))
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     return [
@@ -175,6 +179,40 @@ def padding() -> list[Row]:
     return [row("data", "padded tokens of random batches, times those of bucketed ones", [ratio], ">= 2", **wasted)]
 
 
+def accuracy_of_alike_batches(seeds: int = 3, epochs: int = 6) -> list[Row]:
+    """The same network on the same sentences, with batches of alike lengths and with random ones: test accuracy.
+
+    The real kernel, from a person's call to the report; several seeds, in turn.
+    """
+    found: dict[str, list[float]] = {"alike": [], "random": []}
+    with _folder() as folder:
+        session = Session(store=Store(folder).prepare(), host=Host(), who="bench")
+        data = session.load_data(str(MATERIAL / "sentence-polarity" / "sentence_polarity.csv"))
+        model = session.select_model("rnn", data)
+        try:
+            for seed in range(seeds):
+                for order, accuracies in found.items():
+                    run = model.train(wait=True, epochs=epochs, seed=seed, batch_order=order)
+                    accuracies.append(float(run.evaluate().to_dict()["accuracy"]))
+        finally:
+            end_processes_of(folder)
+    gain = [a - b for a, b in zip(found["alike"], found["random"], strict=True)]
+    mean = {order: round(statistics.mean(accuracies), 4) for order, accuracies in found.items()}
+    measure = "sentence-polarity rnn, test accuracy of bucketed batches less that of random ones"
+    return [row("data", f"{measure} (mean of {seeds} seeds)", [statistics.mean(gain)], ">= -0.01", **mean, **found)]
+
+
+def bombs() -> list[Row]:
+    """How soon small files that unpack to more than a machine has are refused."""
+    with _folder() as folder:
+        found = refusals(folder / "bombs")
+    slowest = max(refusal.seconds for refusal in found)
+    return [
+        row("data", "bombs that were not refused by name within 200 MB", [sum(not r.holds for r in found)], "== 0"),
+        row("data", f"slowest refusal of {len(found)} bombs, processor s", [slowest], "< 1"),
+    ]
+
+
 LIMITED = """
 import json, resource, sys, time
 folder, inputs, limit, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
@@ -241,9 +279,57 @@ def _write_noise(folder: Path, count: int) -> None:
     np.save(folder / "y.npy", draw.integers(0, 10, count))
 
 
+ONE_LINERS: dict[str, tuple[dict[str, object], str, int | None]] = {
+    "fashion-mnist": ({}, "classification", 70_000),
+    "sign-language-digits": ({}, "classification", 1_000),
+    "bccd": ({}, "detection", 292),
+    "free-spoken-digit": ({"pattern": "{label}_{speaker}_{index}"}, "classification", 3_000),
+    "sentence-polarity": ({}, "classification", 10_662),
+    "clinc150": ({}, "classification", 23_700),
+    "names-by-nationality": ({}, "classification", 20_050),
+    "tiny-shakespeare": ({}, "language", None),
+    "adult": ({}, "classification", 48_842),
+    "wine-quality/red.csv": ({"target": "quality", "task": "regression"}, "regression", 1_599),
+    "wine-quality/white.csv": ({"target": "quality", "task": "regression"}, "regression", 4_898),
+    "ett/ETTh1.csv": ({"window": 336, "horizon": 96}, "forecasting", None),
+    "ett/ETTh2.csv": ({"window": 336, "horizon": 96}, "forecasting", None),
+    "airline": ({}, "forecasting", None),
+    "movietweetings-100k": ({}, "rating", 100_000),
+    "ucr-uea/GunPoint_TRAIN.ts": ({}, "classification", 200),
+    "ucr-uea/ItalyPowerDemand_TRAIN.ts": ({}, "classification", 1_096),
+    "ucr-uea/BasicMotions_TRAIN.ts": ({}, "classification", 80),
+    "ucr-uea/JapaneseVowels_TRAIN.ts": ({}, "classification", 640),
+}
+"""Every real set: its options, task, and rows (windows of series and corpora are not rows of a README)."""
+
+
+def sets() -> list[Row]:
+    """Real sets that one line loads with the task and the rows of their README, and that show a card."""
+    wrong = []
+    with _folder() as folder:
+        session = Session(store=Store(folder).prepare(), host=Host(), who="bench")
+        for path, (options, task, rows) in ONE_LINERS.items():
+            data = session.load_data(str(MATERIAL / path), **options)
+            shown = display.bundle(data)["text/html"]
+            is_right = data.prepared.task == task and rows in (None, sum(data.num_rows.values()))
+            if not is_right or len(data.card.samples) != 12 or "Samples" not in shown:
+                wrong.append(path)
+        end_processes_of(folder)
+    measure = f"of {len(ONE_LINERS)} real sets: without the right task, rows and card from one line"
+    return [row("data", measure, [len(wrong)], "== 0", **{path: "wrong" for path in wrong})]
+
+
 def measure() -> list[Row]:
     """All figures of issue "data"."""
     found: list[Row] = []
-    for take in (pictures_into_the_store, epoch_over_the_store, padding, little_memory):
+    for take in (
+        pictures_into_the_store,
+        epoch_over_the_store,
+        padding,
+        accuracy_of_alike_batches,
+        little_memory,
+        bombs,
+        sets,
+    ):
         found += take()
     return found
