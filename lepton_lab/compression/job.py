@@ -58,7 +58,7 @@ def compress(record: RunRecord) -> Table:
     table = Table(record.run_id, "running", "loading the network", process=_whoami())
     write_table(record.dir, table)
     network, dataset = trained(record)
-    if dataset.task not in SERVED_TASKS - {"language", "ranking"}:
+    if dataset.task not in SERVED_TASKS:
         raise RunError(f"{record.run_id} was trained for {dataset.task}, which compress cannot judge.")
     task = TASKS[dataset.task]
     table.metric, table.higher_is_better = task.metric, task.higher_is_better
@@ -82,10 +82,10 @@ class _Job:
         split = dataset.splits["test"]
         if not len(split):
             raise RunError("There is no test part to compare variants on; raise test_fraction and train again.")
-        self._judge = measure.Judge(dataset)
+        self._judge = measure.Judge(dataset, network)
         self._said_at = 0.0
         self._engines: dict[str, Engine] = {}
-        self._expected = np.empty(0, np.float32)
+        self._expected = measure.Said(np.empty(0, np.float32), float("nan"))
 
     def run(self) -> None:
         """Fills the table."""
@@ -147,7 +147,7 @@ class _Job:
         self._engines[recipe] = engine
         return row
 
-    def _measured(self, name: str, bundle: Bundle, answers: np.ndarray, seconds: float) -> Variant:
+    def _measured(self, name: str, bundle: Bundle, answers: measure.Said, seconds: float) -> Variant:
         found = self._judge.quality(answers, self._expected)
         return Variant(
             name,

@@ -21,6 +21,11 @@ TEMPERATURE = 2.0
 "Distilling the knowledge in a neural network", https://arxiv.org/abs/1503.02531)."""
 
 
+UNTAUGHT = ("language", "ranking", "detection")
+"""Tasks whose networks learn from labels alone: one answer a token would not fit into the memory, and the losses of
+pairs and of boxes are made of more than a row's answer."""
+
+
 @dataclass(frozen=True)
 class Material:
     """Rows with two kinds of answers.
@@ -43,6 +48,9 @@ class Material:
     def of(cls, original: nn.Module, dataset: PreparedDataset, *, in_bfloat16: bool = False) -> Material:
         """The training rows of a dataset, answered once by the original network."""
         rows = place(dataset, "train", torch.device("cpu"))
+        objective = objective_for(dataset.problem, dataset.target)
+        if dataset.task in UNTAUGHT:
+            return cls(rows, torch.empty(0), objective, False, in_bfloat16)
         order, answers = [], []
         with evaluating(original):
             for index, batch in rows.passes(rows_per_pass(dataset.problem)):
@@ -51,7 +59,7 @@ class Material:
         gathered = torch.cat(answers)
         sorted_answers = torch.empty_like(gathered)
         sorted_answers[torch.cat(order)] = gathered
-        return cls(rows, sorted_answers, objective_for(dataset.problem, dataset.target), True, in_bfloat16)
+        return cls(rows, sorted_answers, objective, True, in_bfloat16)
 
     def without_teacher(self) -> Material:
         """The same rows, to be learnt from their labels alone."""

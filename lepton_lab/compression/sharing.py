@@ -61,7 +61,7 @@ class _Group:
         self._has_zero = bool((flat == 0).mean() > PRUNED_SHARE)
         levels = min(levels, max(2, len(flat) // 8))
         kept = flat[flat != 0] if self._has_zero else flat
-        centres = kmeans(kept, levels - self._has_zero)
+        centres = kmeans(kept, levels - self._has_zero) if len(kept) else np.empty(0)
         codes = _nearest(flat, centres)
         if self._has_zero:
             codes = np.where(flat == 0, 0, codes + 1)

@@ -81,6 +81,7 @@ class EndpointRecord:
     """What is wanted of an endpoint.
 
     Attributes:
+        processes: How many processes answer on its socket.
         canary_version: A version on trial, which gets `canary_share` of the requests; 0 for none.
         shadow_version: A version that gets a copy of each request and whose answers nobody sees; 0 for none.
         sleep_after_seconds: Without a request for so long the models leave the memory, until the next one; None: never.
@@ -96,6 +97,7 @@ class EndpointRecord:
     max_batch: int = 32
     max_queue: int = 256
     threads: int | None = None
+    processes: int = 1
     canary_version: int = 0
     canary_share: float = 0.0
     shadow_version: int = 0

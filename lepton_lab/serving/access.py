@@ -24,11 +24,12 @@ class AccessLog:
     """Gathers and appends.
 
     Args:
-        path: The file.
+        path: The file; several processes may append to it.
+        makes_room: Whether this process moves a full file away; one of them does.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, makes_room: bool = True) -> None:
+        self._path, self._makes_room = path, makes_room
         self._waiting: list[tuple[Any, ...]] = []
         self._left_out = 0
 
@@ -61,7 +62,7 @@ class AccessLog:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             file.write(lines)
-            is_full = file.tell() > MAX_FILE_BYTES
+            is_full = self._makes_room and file.tell() > MAX_FILE_BYTES
         self._waiting, self._left_out = [], 0
         if is_full:
             with contextlib.suppress(OSError):

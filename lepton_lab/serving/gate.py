@@ -18,7 +18,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from lepton_lab.runs.endpoints import KeyRecord
 from lepton_lab.serving.host import Host
-from lepton_lab.serving.keys import Rates, key_from_headers
+from lepton_lab.serving.keys import key_from_headers
+from lepton_lab.serving.rates import Rates
 from lepton_lab.serving.requests import RequestError, Ticket
 from lepton_lab.serving.usage import UsageMeter
 
@@ -46,7 +47,7 @@ class Gate:
         self.router, self._host, self._usage = router, host, usage
         self.lane: Lane | None = None
         """The short way of the inference call, where the server has one (see `express`)."""
-        self._rates = Rates()
+        self._rates = Rates(host.folder / "rates.bin" if host.watch.record.processes > 1 else None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one connection's event."""

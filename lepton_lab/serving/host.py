@@ -27,6 +27,7 @@ from lepton_lab.serving.batcher import Batcher
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.bundle import load as load_bundle
 from lepton_lab.serving.codec_v2 import Decoder
+from lepton_lab.serving.crew import Notes
 from lepton_lab.serving.drift import Drift
 from lepton_lab.serving.engine import Engine
 from lepton_lab.serving.keys import KeyRing
@@ -93,14 +94,16 @@ class Host:
     Args:
         store: The run store.
         name: The endpoint.
+        number: Which of the endpoint's processes this is; 0 leads.
     """
 
-    def __init__(self, store: Store, name: str) -> None:
+    def __init__(self, store: Store, name: str, number: int = 0) -> None:
         self.name = name
         self.folder: Path = store.endpoint_dir(name)
+        self.notes = Notes(self.folder, number)
         self.watch = RecordWatch(store, name)
         self.metrics = Metrics()
-        self.access = AccessLog(self.folder / "access.jsonl")
+        self.access = AccessLog(self.folder / "access.jsonl", makes_room=number == 0)
         self.in_flight = 0
         self.ready_since = time.monotonic()
         self.problem: tuple[int, str] | None = None
@@ -232,7 +235,8 @@ class Host:
         Raises:
             RequestError: 503 with Retry-After when every place is taken.
         """
-        if self.in_flight >= self.watch.record.max_queue:
+        record = self.watch.record
+        if self.in_flight >= -(-record.max_queue // record.processes):
             self.metrics.rejected += 1
             raise RequestError(503, "The endpoint is busy: its queue is full. Try again soon.", retry_after="1")
         self.in_flight += 1

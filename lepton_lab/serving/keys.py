@@ -56,31 +56,6 @@ class KeyRing:
         return found if found is not None and found.valid(time.time()) else None
 
 
-class Rates:
-    """How often each key has asked lately: a bucket of a minute's requests that fills up again evenly."""
-
-    def __init__(self) -> None:
-        self._buckets: dict[str, tuple[float, float]] = {}
-
-    def wait_seconds(self, key: KeyRecord, now: float) -> float:
-        """Seconds that a key has to wait before its next request; 0 lets this one pass, and counts it.
-
-        Args:
-            key: Its record; one without a rate never waits.
-            now: Monotonic seconds.
-        """
-        rate = key.requests_per_minute
-        if rate is None:
-            return 0.0
-        left, since = self._buckets.get(key.id, (float(rate), now))
-        left = min(float(rate), left + (now - since) * rate / 60)
-        if left < 1:
-            self._buckets[key.id] = (left, now)
-            return (1 - left) * 60 / rate
-        self._buckets[key.id] = (left - 1, now)
-        return 0.0
-
-
 def key_from_headers(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The key of a request: `X-API-Key`, else `Authorization: Bearer`; empty where there is none.
 

@@ -1,4 +1,4 @@
-"""Endpoints from the owner's side: deploy, stop, roll back, keys, usage.
+"""Endpoints from the owner's side: deploy, stop, roll back, try a version. Keys and usage are in `accounts`.
 
 A deploy copies the run's verified bundle into the endpoint's folder, points the record at it, and waits until the
 server says that it answers with it. The supervisor starts the server; a server that is already there swaps. One
@@ -10,22 +10,19 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lepton_lab.errors import EndpointError, UnknownName
+from lepton_lab.errors import EndpointError
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.runs.endpoints import (
     EndpointRecord,
     EndpointSummary,
-    KeyRecord,
     VersionRecord,
     edit_record,
-    endpoint_names,
     list_endpoints,
     load_record,
     save_record,
@@ -34,12 +31,14 @@ from lepton_lab.runs.endpoints import (
 )
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
-from lepton_lab.runs.process import alive, read_identity
+from lepton_lab.runs.process import read_identity
 from lepton_lab.serving import require_extra, tls
+from lepton_lab.serving.accounts import existing_folder, new_key, owner_key, revoke_key, usage_of
 from lepton_lab.serving.bundle import Bundle, load
+from lepton_lab.serving.crew import auto_processes
 from lepton_lab.serving.keys import make_key
-from lepton_lab.serving.ports import PortTaken, choose_port, require_free
-from lepton_lab.serving.usage import Usage, read_usage
+from lepton_lab.serving.ports import PortTaken, choose_port
+from lepton_lab.serving.starting import Starter, has_server, require_own_port, start_and_wait
 from lepton_lab.serving.waiting import bundle_of_run
 from lepton_lab.specs import DeploySpec
 
@@ -56,12 +55,9 @@ __all__ = [
     "usage_of",
 ]
 
-READY_SECONDS = 30.0
 LOCK_SECONDS = 120.0
 PORT_TRIES = 20
 OWNER = "owner"
-Starter = Callable[[Store], None]
-"""Sees to it that endpoints whose record says "running" have a server; the supervisor does."""
 
 
 def deploy(
@@ -105,11 +101,11 @@ def start_endpoint(store: Store, name: str, *, start: Starter = ensure_superviso
     Raises:
         EndpointError: If its port is taken by now, or it does not get ready.
     """
-    with _deploy_lock(_existing(store, name)):
-        _require_own_port(store, load_record(store, name))
+    with _deploy_lock(existing_folder(store, name)):
+        require_own_port(store, load_record(store, name))
         with edit_record(store, name) as record:
             record.desired = "running"
-        return _start_and_wait(store, name, start)
+        return start_and_wait(store, name, start)
 
 
 def rollback(
@@ -126,7 +122,7 @@ def rollback(
     Raises:
         EndpointError: If there is no such version.
     """
-    with _deploy_lock(_existing(store, name)):
+    with _deploy_lock(existing_folder(store, name)):
         record = load_record(store, name)
         if version is None:
             earlier = [entry.version for entry in record.versions if entry.version < record.active_version]
@@ -165,62 +161,6 @@ def try_version(store: Store, name: str, version: int, *, share: float = 0.0, sh
     return record
 
 
-def new_key(
-    store: Store, name: str, *, expires: float | None = None, requests_per_minute: int | None = None
-) -> tuple[KeyRecord, str]:
-    """Another API key for an endpoint.
-
-    Args:
-        store: The run store.
-        name: The endpoint.
-        expires: Unix seconds after which it no longer works; `None` for never.
-        requests_per_minute: How often it may ask; `None` for no limit.
-
-    Returns:
-        What is kept of it, and the key itself, shown this once.
-    """
-    kept, key = make_key(expires=expires, requests_per_minute=requests_per_minute)
-    with edit_record(store, name) as record:
-        record.keys.append(kept)
-        record.note("key", record.active_version, f"{kept.id} made")
-    return kept, key
-
-
-def revoke_key(store: Store, name: str, key_id: str) -> None:
-    """Ends a key; the next request with it is refused.
-
-    Raises:
-        UnknownName: If the endpoint has no key of this id.
-    """
-    with edit_record(store, name) as record:
-        if key_id not in [key.id for key in record.keys]:
-            raise UnknownName("key", key_id, [key.id for key in record.keys])
-        record.keys = [_revoked(key) if key.id == key_id else key for key in record.keys]
-        record.note("key", record.active_version, f"{key_id} revoked")
-
-
-def owner_key(store: Store, name: str) -> str:
-    """The owner's own key, for faces on this machine.
-
-    Raises:
-        UnknownName: If there is no such endpoint.
-        EndpointError: If the key's file is gone.
-    """
-    path = _existing(store, name) / "owner.key"
-    try:
-        return path.read_text("ascii").strip()
-    except OSError:
-        raise EndpointError(
-            f"The owner's key of {name!r} is gone ({path.name}); make another with new_key({name!r})."
-        ) from None
-
-
-def usage_of(store: Store, name: str) -> dict[str, Usage]:
-    """What each key of an endpoint has asked for, by key id; keys that were never used are listed, too."""
-    totals = read_usage(_existing(store, name) / "usage.jsonl")
-    return {key.id: totals.get(key.id, Usage()) for key in load_record(store, name).keys}
-
-
 def _deploy_new(
     store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start: Starter
 ) -> tuple[EndpointSummary, str]:
@@ -245,7 +185,7 @@ def _deploy_new(
             _limits(record, spec)
             save_record(store, record)
             try:
-                return _start_and_wait(store, spec.name, start), key
+                return start_and_wait(store, spec.name, start), key
             except PortTaken:
                 if len(tried) >= PORT_TRIES:
                     raise
@@ -257,9 +197,9 @@ def _deploy_new(
 def _redeploy(store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start: Starter) -> EndpointSummary:
     """A deploy under a name that exists: same URL, another version if it is another bundle."""
     record = load_record(store, spec.name)
-    running = bool(read_identity(store.endpoint_dir(spec.name) / "process.json")) and _alive(store, spec.name)
+    running = bool(read_identity(store.endpoint_dir(spec.name) / "process.json")) and has_server(store, spec.name)
     port = _port_of_redeploy(record, spec, running)
-    _require_own_port(store, record, port)
+    require_own_port(store, record, port)
     same = next((entry for entry in record.versions if entry.bundle_sha256 == bundle.sha256), None)
     if same is None:
         same = VersionRecord(
@@ -305,68 +245,13 @@ def _switch(store: Store, name: str, start: Starter, what: str, **changes: Any) 
             record.canary_version, record.canary_share, record.shadow_version = 0, 0.0, 0
         record.note(what, record.active_version)
     try:
-        return _start_and_wait(store, name, start)
+        return start_and_wait(store, name, start)
     except BaseException:
         with edit_record(store, name) as record:
             for field, value in before.items():
                 setattr(record, field, value)
             record.note(f"{what} failed", record.active_version)
         raise
-
-
-def _start_and_wait(store: Store, name: str, start: Starter) -> EndpointSummary:
-    """Has a server started where there is none, and waits until it answers with the active version.
-
-    Raises:
-        PortTaken: If the server found its port taken.
-        EndpointError: If it failed, or is not ready in time; with the log's last line.
-    """
-    folder = store.endpoint_dir(name)
-    record = load_record(store, name)
-    if not _alive(store, name):
-        (folder / "process.json").unlink(missing_ok=True)
-    start(store)
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        process = read_identity(folder / "process.json") or {}
-        if process.get("ready") and process.get("version") == record.active_version and alive(process):
-            return summarize(store, name)
-        _raise_failure(process, record, folder)
-        time.sleep(0.005)
-    raise EndpointError(f"The endpoint {name!r} did not get ready within {READY_SECONDS:g} s.{_last_line(folder)}")
-
-
-def _raise_failure(process: dict[str, Any], record: EndpointRecord, folder: Path) -> None:
-    """Turns what the server reports into an error, where it reports one for this version."""
-    problem = process.get("problem") or {}
-    if problem.get("version") == record.active_version:
-        raise EndpointError(
-            f"Version {record.active_version} of {record.name!r} was not taken into service: {problem.get('message')} "
-            "The version before it still answers."
-        )
-    if process.get("message") and process.get("port") == record.port and not alive(process):
-        kind = PortTaken if process.get("port_taken") else EndpointError
-        raise kind(f"The endpoint {record.name!r} did not start: {process['message']}{_last_line(folder)}")
-
-
-def _last_line(folder: Path) -> str:
-    """What the server said last, as the end of an error message."""
-    with contextlib.suppress(OSError):
-        lines = (folder / "server.log").read_text("utf-8", "replace").strip().splitlines()
-        if lines:
-            return f" Last line of server.log: {lines[-1][:300]}"
-    return " Its server.log is empty: the supervisor may not have started it."
-
-
-def _require_own_port(store: Store, record: EndpointRecord, port: int | None = None) -> None:
-    """Says at once, and in plain words, when an endpoint's port went to somebody else while it was down."""
-    if not _alive(store, record.name):
-        require_free(record.name, record.host, port or record.port)
-
-
-def _alive(store: Store, name: str) -> bool:
-    """Whether the endpoint's server lives."""
-    return alive(read_identity(store.endpoint_dir(name) / "process.json"))
 
 
 def _variant(bundle: Bundle) -> str | None:
@@ -383,26 +268,8 @@ def _publish(folder: Path, bundle: Bundle, version: int) -> None:
 def _limits(record: EndpointRecord, spec: DeploySpec) -> None:
     """Takes the spec's limits over."""
     record.max_batch, record.max_queue, record.threads = spec.max_batch, spec.max_queue, spec.threads
+    record.processes = spec.processes or auto_processes()
     record.sleep_after_seconds = spec.sleep_after_seconds
-
-
-def _revoked(key: KeyRecord) -> KeyRecord:
-    """The same key, ended now; one that was ended before stays as it is."""
-    if key.revoked is not None:
-        return key
-    return replace(key, revoked=time.time())
-
-
-def _existing(store: Store, name: str) -> Path:
-    """An endpoint's folder.
-
-    Raises:
-        UnknownName: If there is no such endpoint.
-    """
-    folder = store.endpoint_dir(name)
-    if not (folder / "record.json").exists():
-        raise UnknownName("endpoint", name, endpoint_names(store))
-    return folder
 
 
 def _forget(store: Store, folder: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, deque
+from typing import Any
 
 LATENCY_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BATCH_BOUNDS_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 RECENT = 2048
+_SINGLES = ("compute_seconds", "rejected", "rate_limited")
 
 
 class Histogram:
@@ -22,6 +24,11 @@ class Histogram:
         """Counts one observation."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def add(self, counts: list[int], total: float) -> None:
+        """Counts what another one has counted."""
+        self.counts = [mine + theirs for mine, theirs in zip(self.counts, counts, strict=True)]
+        self.total += total
 
     def lines(self, name: str, labels: str = "") -> list[str]:
         """The histogram in Prometheus' text format."""
@@ -60,6 +67,37 @@ class Metrics:
         """Counts one run of the network."""
         self.batch_rows.observe(num_rows)
         self.compute_seconds += seconds
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `add` takes them."""
+        return {
+            "requests": [[route, status, count] for (route, status), count in self.requests.items()],
+            "latency": {route: [each.counts, each.total] for route, each in self.latency.items()},
+            "batch_rows": [self.batch_rows.counts, self.batch_rows.total],
+            "by_version": [[number, outcome, count] for (number, outcome), count in self.by_version.items()],
+            "shadow": dict(self.shadow),
+            **{name: getattr(self, name) for name in _SINGLES},
+        }
+
+    def add(self, other: dict[str, Any]) -> None:
+        """Adds what another process of the endpoint has counted, as its `to_dict` gives it."""
+        for route, status, count in other["requests"]:
+            self.requests[route, status] += count
+        for route, (counts, total) in other["latency"].items():
+            self.latency.setdefault(route, Histogram(LATENCY_BOUNDS_SECONDS)).add(counts, total)
+        self.batch_rows.add(*other["batch_rows"])
+        for number, outcome, count in other["by_version"]:
+            self.by_version[number, outcome] += count
+        self.shadow.update(other["shadow"])
+        for name in _SINGLES:
+            setattr(self, name, getattr(self, name) + other[name])
+
+    def copy(self) -> Metrics:
+        """The same figures, to be added to."""
+        fresh = Metrics()
+        fresh.add(self.to_dict())
+        fresh.swaps = self.swaps
+        return fresh
 
     def p95_ms(self) -> float | None:
         """95th percentile of the recent predictions' latency, in milliseconds."""

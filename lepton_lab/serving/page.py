@@ -17,7 +17,10 @@ class Page:
 
     def __init__(self) -> None:
         parts = resources.files("lepton_lab.serving").joinpath("tryit")
-        style, script = (parts.joinpath(name).read_text("utf-8") for name in ("style.css", "script.js"))
+        style, sound, script = (
+            parts.joinpath(name).read_text("utf-8") for name in ("style.css", "sound.js", "script.js")
+        )
+        script = f"{sound}\n{script}"
         frame = parts.joinpath("index.html").read_text("utf-8")
         self.html = frame.replace("/*style*/", style).replace("/*script*/", script).encode()
         self.headers = {
@@ -29,12 +32,13 @@ class Page:
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing is allowed but the page's own two parts, pictures from the person's disk, and calls to this endpoint."""
+    """Nothing is allowed but the page's own parts, the person's own pictures and sounds, and calls to this endpoint."""
     rules = {
         "default-src": "'none'",
         "script-src": f"'{_hash(script)}'",
         "style-src": f"'{_hash(style)}'",
         "img-src": "blob: data:",
+        "media-src": "blob:",
         "connect-src": "'self'",
         "base-uri": "'none'",
         "form-action": "'none'",

@@ -30,6 +30,7 @@ from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import write_identity
 from lepton_lab.serving.app import build_app
+from lepton_lab.serving.crew import Crew
 from lepton_lab.serving.express import ExpressProtocol
 from lepton_lab.serving.host import Host
 from lepton_lab.serving.ports import PortTaken
@@ -45,6 +46,8 @@ DRAIN_SECONDS = 10
 TAKEOVER_SECONDS = 2.0
 """How long a server waits for one before it that is about to leave."""
 MAX_CONNECTIONS = 2048
+HELPERS_LEAVE_SECONDS = 1.0
+"""How long the helpers of a leader that was killed may keep its port."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,12 +89,13 @@ def _serve(store: Store, name: str, folder: Path) -> int:
         status.write(message=str(error), port_taken=isinstance(error, PortTaken))
         log.error("%s", error)
         return 1
-    with contextlib.closing(listener), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(EndpointServer(store, host, status).run(listener))
+    with contextlib.closing(listener), asyncio.Runner(loop_factory=loop_factory()) as runner:
+        crew = Crew(store.root, name, listener.fileno(), host.watch.record.processes, host.notes)
+        runner.run(EndpointServer(store, host, status, crew).run(listener))
     return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's event loop where it is installed: twice the requests for the same cores."""
     try:
         import uvloop
@@ -107,6 +111,17 @@ def bind(record: EndpointRecord) -> socket.socket:
     Raises:
         PortTaken: If the port is taken or the address is not this machine's.
     """
+    deadline = time.monotonic() + (HELPERS_LEAVE_SECONDS if record.processes > 1 else 0.0)
+    while True:
+        try:
+            return _bind(record)
+        except PortTaken:  # perhaps by helpers that have just lost their leader
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _bind(record: EndpointRecord) -> socket.socket:
     family = socket.AF_INET6 if ":" in record.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -162,29 +177,16 @@ class EndpointServer:
         store: The run store.
         host: The endpoint, its first version loaded.
         status: Told when it is ready.
+        crew: The other processes that answer.
     """
 
-    def __init__(self, store: Store, host: Host, status: _Status) -> None:
-        self._store, self._host, self._status = store, host, status
+    def __init__(self, store: Store, host: Host, status: _Status, crew: Crew) -> None:
+        self._store, self._host, self._status, self._crew = store, host, status, crew
         usage_path = host.folder / "usage.jsonl"
         self._usage = UsageMeter(usage_path)
         self._requests_before = sum(usage.requests for usage in read_usage(usage_path).values())
         self._stats: dict[str, Any] = {}
-        config = uvicorn.Config(
-            build_app(host, self._usage),
-            http=ExpressProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            **_certificate(host),
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-        self._server = _Server(config)
+        self._server = uvicorn_server(host, self._usage)
 
     async def run(self, listener: socket.socket) -> None:
         """Answers until the record no longer wants it, or a signal ends it; accepted requests are answered first."""
@@ -196,6 +198,7 @@ class EndpointServer:
             await self._server.serve(sockets=[listener])
         finally:
             chores.cancel()
+            await asyncio.to_thread(self._crew.dismiss)
             self._host.close()
             self._status.write(ready=False)
             self._flush()
@@ -230,10 +233,12 @@ class EndpointServer:
         if watch.gone or watch.record.desired == "stopped":
             self._server.should_exit = True
             return
+        self._crew.keep()
         problem = self._host.problem
-        self._status.write(
-            version=self._host.version, problem={"version": problem[0], "message": problem[1]} if problem else None
-        )
+        said: dict[str, Any] = {"problem": {"version": problem[0], "message": problem[1]} if problem else None}
+        if self._crew.is_at(self._host.version):
+            said["version"] = self._host.version
+        self._status.write(**said)
 
     def _report_ready(self) -> None:
         """Says that the endpoint answers."""
@@ -245,9 +250,13 @@ class EndpointServer:
 
     def _flush(self) -> None:
         """Writes usage and statistics; a full disk costs neither answers nor counts."""
-        counted = self._host.metrics
+        counted = self._host.notes.total(self._host.metrics)
         requests = self._requests_before + sum(counted.requests.values()) - counted.requests["closed", 401]
-        stats: dict[str, Any] = {"requests": requests, "p95_ms": counted.p95_ms(), "rejected": counted.rejected}
+        stats: dict[str, Any] = {
+            "requests": requests,
+            "p95_ms": self._host.metrics.p95_ms(),
+            "rejected": counted.rejected,
+        }
         if not self._host.asleep:
             stats["drift"] = self._host.active.drift.report()
         try:
@@ -265,6 +274,25 @@ class EndpointServer:
             ensure_supervisor(self._store)
         except (LeptonError, OSError) as error:
             log.warning("the supervisor could not be started: %s", error)
+
+
+def uvicorn_server(host: Host, usage: UsageMeter) -> _Server:
+    """The HTTP server of one process of an endpoint."""
+    config = uvicorn.Config(
+        build_app(host, usage),
+        http=ExpressProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        **_certificate(host),
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+    return _Server(config)
 
 
 def _certificate(host: Host) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def serve(words: Sequence[str], store: Store | None = None) -> str:
     asked = _parse(words)
     store = (store or Store.default()).prepare()
     bundle = load(asked.bundle)
-    options = {"name": asked.name, "host": asked.host, "port": asked.port, "allow_remote": asked.allow_remote}
+    options = {key: value for key, value in vars(asked).items() if key != "bundle"}
     spec = DeploySpec.parse({key: value for key, value in options.items() if value is not None})
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -67,6 +67,10 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default=None, help="the address to listen on")
     parser.add_argument("--port", type=int, default=None, help="the port")
     parser.add_argument("--allow-remote", action="store_true", default=None, help="accept other machines")
+    parser.add_argument("--processes", type=int, default=None, help="how many processes answer")
+    parser.add_argument("--tls", action="store_true", default=None, help="answer over TLS")
+    parser.add_argument("--tls-certificate", default=None, help="PEM file with the certificate chain")
+    parser.add_argument("--tls-key", default=None, help="PEM file with the certificate's key")
     if "--help" in words or "-h" in words:
         raise SpecError(parser.format_help().strip())
     return parser.parse_args(list(words))

@@ -35,12 +35,18 @@ class Usage:
 
 
 class UsageMeter:
-    """Counts for the server and keeps the file; the one writer of it."""
+    """Counts for a server and appends to the file, as the other processes of its endpoint do.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: The file.
+        compacts: Whether this process folds the file at its start; the first one does, before there are others.
+    """
+
+    def __init__(self, path: Path, *, compacts: bool = True) -> None:
         self._path = path
         self._pending: dict[str, Usage] = {}
-        compact(path)
+        if compacts:
+            compact(path)
 
     def count(self, key_id: str, *, requests: int = 1, rows: int = 0, compute_seconds: float = 0.0) -> None:
         """Adds one answer to a key's account."""

@@ -44,6 +44,9 @@ class DeploySpec(Spec):
         256, "Requests that may wait before new ones are told to come back", advanced=True, ge=1, le=65_536
     )
     threads: int | None = option(None, "CPU threads of the inference engine", advanced=True, ge=1, le=512)
+    processes: int | None = option(
+        None, "Processes that answer side by side (default: one for every two cores)", advanced=True, ge=1, le=64
+    )
 
     @field_validator("host")
     @classmethod

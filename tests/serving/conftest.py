@@ -92,6 +92,41 @@ def table_folder(shared: Path, table: PreparedDataset) -> Path:
     return shared / "t"
 
 
+def _untrained(spec: DataSpec, shared: Path, name: str) -> Path:
+    from lepton_lab.models.registry import build
+    from lepton_lab.specs import ModelSpec
+    from lepton_lab.specs.networks import default_network
+
+    dataset = load(spec, Store(shared / "data").prepare())
+    network = build(ModelSpec(name=default_network(dataset.problem)), dataset.problem).eval()
+    export_bundle(network, dataset, {"run_id": f"{name}-1", "model": "untrained"}, shared / name)
+    return shared / name
+
+
+@pytest.fixture(scope="session")
+def text_folder(shared: Path) -> Path:
+    """A network on sentences."""
+    lines = [
+        f"a {'good' if number % 2 else 'grim'} film {number % 7},{'yes' if number % 2 else 'no'}"
+        for number in range(60)
+    ]
+    (shared / "films.csv").write_text("text,liked\n" + "\n".join(lines))
+    return _untrained(DataSpec(name=str(shared / "films.csv")), shared, "films")
+
+
+@pytest.fixture(scope="session")
+def sound_folder(shared: Path) -> Path:
+    """A network on sounds."""
+    import soundfile
+
+    for number in range(24):
+        label, hertz = (("low", 200), ("high", 2000))[number % 2]
+        path = shared / "tones" / label / f"{number}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, 0.5 * np.sin(2 * np.pi * (hertz + number) * np.arange(2400) / 8000), 8000)
+    return _untrained(DataSpec(name=str(shared / "tones")), shared, "sounds")
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store").prepare()

@@ -18,8 +18,9 @@ from lepton_lab.errors import EndpointError, SpecError
 from lepton_lab.runs.endpoints import EndpointRecord, VersionRecord, load_record
 from lepton_lab.serving import bundle as bundles
 from lepton_lab.serving.clients import LANGUAGES, client_code, write_dockerfile
-from lepton_lab.serving.keys import Rates, make_key
+from lepton_lab.serving.keys import make_key
 from lepton_lab.serving.lifecycle import new_key, try_version
+from lepton_lab.serving.rates import Rates
 from lepton_lab.serving.shadow import agree
 from lepton_lab.session import Session
 from lepton_lab.session.endpoint import Endpoint

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lepton_lab.runs.endpoints import save_record
@@ -27,6 +28,7 @@ from tests.serving.conftest import make_endpoint
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update"]
+FLAGS += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 _THREAD = ThreadPoolExecutor(1)
 """Playwright's own event loop lives in this thread, away from the one that the Jupyter tests keep in the main one."""
 
@@ -61,10 +63,13 @@ def test_the_page_asks_for_nothing_from_elsewhere_and_writes_text_only_CVE_2021_
 
 
 @pytest.fixture(scope="module")
-def urls(tmp_path_factory, bundle_folder, table_folder) -> Iterator[dict[str, tuple[str, str]]]:
+def urls(
+    tmp_path_factory, bundle_folder, table_folder, text_folder, sound_folder
+) -> Iterator[dict[str, tuple[str, str]]]:
     store = Store(tmp_path_factory.mktemp("page")).prepare()
     found, children = {}, []
-    for name, folder in (("digits", bundle_folder), ("people", table_folder)):
+    folders = {"digits": bundle_folder, "people": table_folder, "films": text_folder, "sounds": sound_folder}
+    for name, folder in folders.items():
         record, key = make_endpoint(store, folder, name)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -179,6 +184,50 @@ def test_a_row_is_predicted_and_labels_are_text_CVE_2026_42557(urls, browser, ta
     assert "age" in visit.text("#problem")
     visit.page.fill("#paste", "1,2,3")
     assert "3 values" in visit.text("#problem")
+
+
+@pytest.mark.browser
+@in_browser_thread
+def test_a_sentence_is_predicted(urls, browser):
+    url, key = urls["films"]
+    visit = Visit(browser, url, locale="en")
+    visit.enter(key)
+    visit.wait("#desk:not([hidden])")
+    visit.page.click("#go")
+    visit.wait("#problem:not([hidden])")
+    assert visit.text("#problem") == "Type a sentence first."
+    visit.page.fill("#words", "a good film")
+    visit.page.press("#words", "Control+Enter")
+    visit.wait("#answer:not([hidden])")
+    assert visit.text("#label") in ("yes", "no") and visit.page.locator("#bars li").count() == 2
+    assert "text/plain" in visit.text("#snippet") and visit.logged == []
+
+
+@pytest.mark.browser
+@in_browser_thread
+def test_a_sound_is_predicted_from_a_file_the_example_and_the_microphone(urls, browser, tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    url, key = urls["sounds"]
+    visit = Visit(browser, url, locale="en")
+    visit.enter(key)
+    visit.wait("#desk:not([hidden])")
+    for name in ("tone.wav", "tone.flac"):  # a WAV goes as it is, another format is decoded by the browser
+        soundfile.write(tmp_path / name, np.sin(np.arange(4000) / 3) / 2, 16000)
+        with visit.page.expect_response("**/predict*") as answered:
+            visit.page.set_input_files("#sound-file", tmp_path / name)
+        assert answered.value.status == 200
+    with visit.page.expect_response("**/predict*") as answered:
+        visit.page.click("#example")
+    assert answered.value.status == 200
+    visit.page.click("#record")
+    visit.wait("#record[aria-pressed=true]")
+    visit.page.wait_for_timeout(300)  # the length of the recording
+    with visit.page.expect_response("**/predict*") as answered:
+        visit.page.click("#record")
+    assert answered.value.status == 200
+    visit.wait("#answer:not([hidden])")
+    assert visit.text("#label") in ("low", "high") and visit.page.is_visible("#listen")
+    assert visit.logged == [] and all(asked.startswith((url, "blob:", "data:")) for asked in visit.asked)
 
 
 @pytest.mark.browser

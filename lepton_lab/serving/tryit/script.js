@@ -10,6 +10,10 @@
       drop: "Drop an image", dropHelp: "or click to choose a file, or paste one",
       paste: "Paste a row: values by comma or tab, in the order below, or JSON",
       values: "Paste numbers as JSON: a list of time steps, each a list of features",
+      words: "Type or paste a sentence", noWords: "Type a sentence first.",
+      dropSound: "Drop a sound", dropSoundHelp: "or click to choose a file", record: "Record", halt: "Stop and predict",
+      noSound: "Record or choose a sound first.", badSound: "The browser cannot read this sound; try a WAV file.",
+      noMicrophone: "The microphone cannot be used here; allow it in the browser, or choose a file.",
       empty: "Nothing yet: give an input and see what the model makes of it.",
       noPicture: "Choose an image first.", noNumbers: "These are not numbers in JSON: [[0.1, 0.2], [0.3, 0.4]].",
       cells: "The row has {given} values; expected {expected}.",
@@ -28,6 +32,10 @@
       drop: "将图片拖到此处", dropHelp: "或点击选择文件，也可以直接粘贴",
       paste: "粘贴一行数据：用逗号或制表符分隔，顺序同下，或使用 JSON",
       values: "以 JSON 粘贴数字：时间步的列表，每个时间步是特征的列表",
+      words: "输入或粘贴一句话", noWords: "请先输入一句话。",
+      dropSound: "将声音文件拖到此处", dropSoundHelp: "或点击选择文件", record: "录音", halt: "停止并预测",
+      noSound: "请先录音或选择声音文件。", badSound: "浏览器无法读取此声音；请使用 WAV 文件。",
+      noMicrophone: "无法使用麦克风；请在浏览器中允许使用，或选择文件。",
       empty: "还没有结果：给出输入，看看模型如何判断。",
       noPicture: "请先选择图片。", noNumbers: "这不是 JSON 数字列表：[[0.1, 0.2], [0.3, 0.4]]。",
       cells: "该行有 {given} 个值，应为 {expected} 个。",
@@ -43,7 +51,7 @@
   const SMALL_PIXELS = 96;
   const KEY_PLACE = "lepton-lab-key:" + location.pathname;
   const at = (id) => document.getElementById(id);
-  const state = { lang: navigator.language.startsWith("zh") ? "zh" : "en", key: sessionStorage.getItem(KEY_PLACE) || "", info: null, file: null, code: "curl", answer: null };
+  const state = { lang: navigator.language.startsWith("zh") ? "zh" : "en", key: sessionStorage.getItem(KEY_PLACE) || "", info: null, file: null, code: "curl", answer: null, halt: null };
   const say = (name, values = {}) => WORDS[state.lang][name].replace(/\{(\w+)\}/g, (_, part) => values[part]);
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
@@ -122,8 +130,9 @@
     const percent = (share) => (share * 100).toFixed(1) + " %";
     show("empty", false); show("problem", false); show("answer", true);
     at("label").textContent = prediction.label;
-    at("confidence").textContent = percent(prediction.confidence);
-    at("bars").replaceChildren(...Object.entries(prediction.scores).sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES).map(([name, share]) => {
+    at("confidence").textContent = typeof prediction.confidence === "number" ? percent(prediction.confidence) : "";
+    at("said").replaceChildren(...said(prediction).map((line) => make("li", "", line)));
+    at("bars").replaceChildren(...Object.entries(prediction.scores || {}).sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES).map(([name, share]) => {
       const item = make("li"), track = make("span", "track"), bar = make("span", "fill");
       bar.style.width = share * 100 + "%";
       track.append(bar);
@@ -135,6 +144,14 @@
     at("meta").textContent = say("meta", { ms: milliseconds.toFixed(1), version });
   }
 
+  // What answers without shares by class have to say: boxes, steps ahead.
+  function said(prediction) {
+    const percent = (share) => (share * 100).toFixed(1) + " %";
+    if (prediction.boxes) return prediction.boxes.map((box) => `${box.label} ${percent(box.confidence)}: ${["left", "top", "right", "bottom"].map((edge) => percent(box[edge])).join(", ")}`);
+    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => Number(value).toPrecision(6)).join(", ")}`);
+    return [];
+  }
+
   function fail(message) {
     show("empty", false); show("answer", false); show("problem", true);
     at("problem").textContent = message;
@@ -144,6 +161,14 @@
     if (state.info.modality === "image") {
       if (!state.file) throw new Refusal(0, say("noPicture"));
       return { body: state.file, headers: { "Content-Type": state.file.type || "application/octet-stream" } };
+    }
+    if (state.info.modality === "audio") {
+      if (!state.file) throw new Refusal(0, say("noSound"));
+      return { body: state.file, headers: { "Content-Type": "audio/wav" } };
+    }
+    if (state.info.modality === "text") {
+      if (!at("words").value.trim()) throw new Refusal(0, say("noWords"));
+      return { body: at("words").value, headers: { "Content-Type": "text/plain" } };
     }
     const json = (instances) => ({ body: JSON.stringify({ instances }), headers: { "Content-Type": "application/json" } });
     if (state.info.columns.length) return json([Object.fromEntries(fields().map((input) => [input.dataset.column, input.value.trim() === "" ? null : input.value.trim()]))]);
@@ -180,6 +205,30 @@
     predict();
   }
 
+  async function takeSound(file) {
+    if (!file) return;
+    try { state.file = await LeptonSound.fromFile(file); } catch { fail(say("badSound")); return; }
+    const player = at("listen");
+    if (player.src) URL.revokeObjectURL(player.src);
+    player.src = URL.createObjectURL(state.file);
+    player.hidden = false;
+    predict();
+  }
+
+  async function recordOrHalt() {
+    const button = at("record"), halt = state.halt;
+    state.halt = null;
+    try {
+      if (halt) await takeSound(await halt());
+      else state.halt = await LeptonSound.record();
+    } catch { fail(say("noMicrophone")); }
+    button.setAttribute("aria-pressed", String(Boolean(state.halt)));
+    button.dataset.text = state.halt ? "halt" : "record";
+    button.textContent = say(button.dataset.text);
+  }
+
+  const taker = () => ({ image: take, audio: takeSound })[state.info?.modality];
+
   function readPasted() {
     const text = at("paste").value.trim();
     if (!text) return;
@@ -198,8 +247,9 @@
 
   async function useExample() {
     const example = state.info.example;
-    if (!example.picture) { fill(example.row); predict(); return; }
+    if (!example.picture && !example.sound) { fill(example.row); predict(); return; }
     try {
+      if (example.sound) { takeSound(new File([await (await ask("example")).blob()], "example.wav", { type: "audio/wav" })); return; }
       const picture = await (await ask("example")).blob();
       take(new File([picture], "example.png", { type: "image/png" }));
     } catch (error) { fail(error.message); }
@@ -209,16 +259,18 @@
     const url = new URL("predict", document.baseURI).href, base = url.slice(0, -"/predict".length);
     const row = state.info.example.row || Object.fromEntries(state.info.columns.map((column) => [column, 0]));
     const json = JSON.stringify({ instances: [row] }), quoted = json.replace(/'/g, "'\\''");
-    const picture = state.info.modality === "image", python = json.slice(14, -2).replace(/\bnull\b/g, "None").replace(/\btrue\b/g, "True").replace(/\bfalse\b/g, "False");
+    const picture = state.info.modality === "image", sound = state.info.modality === "audio", text = state.info.modality === "text", python = json.slice(14, -2).replace(/\bnull\b/g, "None").replace(/\btrue\b/g, "True").replace(/\bfalse\b/g, "False");
     const table = state.info.columns.length > 0;
-    const data = picture ? "-H 'Content-Type: image/png' --data-binary @picture.png" : table ? `--json '${quoted}'` : "--json '{\"instances\": [[[0.1, 0.2], [0.3, 0.4]]]}'";
-    const argument = picture ? '"picture.png"' : table ? python : "[[[0.1, 0.2], [0.3, 0.4]]]";
-    const content = picture ? "file" : table ? `JSON.stringify(${json})` : "JSON.stringify({ instances: [[[0.1, 0.2], [0.3, 0.4]]] })";
-    const type = picture ? "file.type" : '"application/json"';
+    const nested = "[[[0.1, 0.2], [0.3, 0.4]]]", sentence = "a sentence";
+    const type = picture ? "image/png" : sound ? "audio/wav" : text ? "text/plain" : "application/json";
+    const file = picture ? "picture.png" : "sound.wav", isFile = picture || sound;
+    const data = isFile ? `-H 'Content-Type: ${type}' --data-binary @${file}` : text ? `-H 'Content-Type: ${type}' -d '${sentence}'` : table ? `--json '${quoted}'` : `--json '{"instances": ${nested}}'`;
+    const argument = isFile ? `"${file}"` : text ? `["${sentence}"]` : table ? python : nested;
+    const content = isFile ? "file" : text ? `"${sentence}"` : table ? `JSON.stringify(${json})` : `JSON.stringify({ instances: ${nested} })`;
     return {
       curl: `curl -H "X-API-Key: $LEPTON_KEY" ${data} \\\n  ${url}`,
       python: `import os\nfrom lepton_lab.serving.client import Client\n\nclient = Client("${base}", os.environ["LEPTON_KEY"])\nprint(client.predict(${argument}))`,
-      javascript: `const response = await fetch("${url}", {\n  method: "POST",\n  headers: { "X-API-Key": key, "Content-Type": ${type} },\n  body: ${content},\n});\nconst { predictions } = await response.json();`,
+      javascript: `const response = await fetch("${url}", {\n  method: "POST",\n  headers: { "X-API-Key": key, "Content-Type": "${type}" },\n  body: ${content},\n});\nconst { predictions } = await response.json();`,
     };
   }
 
@@ -250,8 +302,10 @@
     if (!fresh) return;
     drawFields();
     const picture = info.modality === "image", table = info.columns.length > 0;
-    show("picture", picture); show("row", !picture && table); show("numbers", !picture && !table);
-    show("example", info.example.picture || Boolean(info.example.row));
+    const sound = info.modality === "audio", text = info.modality === "text";
+    show("picture", picture); show("row", table); show("sound", sound); show("sentence", text);
+    show("numbers", !picture && !table && !sound && !text); show("record", LeptonSound.canRecord());
+    show("example", info.example.picture || info.example.sound || Boolean(info.example.row && table));
     show("door", false); show("desk", true); show("forget", true); show("answer", false); show("problem", false); show("empty", true);
     if (info.example.row) fill(info.example.row);
   }
@@ -274,10 +328,14 @@
   at("paste").addEventListener("input", readPasted);
   at("drop").addEventListener("click", () => at("file").click());
   at("file").addEventListener("change", () => take(at("file").files[0]));
-  for (const name of ["dragenter", "dragover"]) addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.add("over"); });
-  for (const name of ["dragleave", "drop"]) addEventListener(name, (event) => { event.preventDefault(); at("drop").classList.remove("over"); });
-  addEventListener("drop", (event) => { if (state.info?.modality === "image") take(event.dataTransfer.files[0]); });
-  addEventListener("paste", (event) => { if (state.info?.modality === "image" && event.clipboardData.files.length) take(event.clipboardData.files[0]); });
+  for (const name of ["dragenter", "dragover"]) addEventListener(name, (event) => { event.preventDefault(); for (const id of ["drop", "drop-sound"]) at(id).classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) addEventListener(name, (event) => { event.preventDefault(); for (const id of ["drop", "drop-sound"]) at(id).classList.remove("over"); });
+  addEventListener("drop", (event) => taker()?.(event.dataTransfer.files[0]));
+  addEventListener("paste", (event) => { if (event.clipboardData.files.length) taker()?.(event.clipboardData.files[0]); });
+  at("drop-sound").addEventListener("click", () => at("sound-file").click());
+  at("sound-file").addEventListener("change", () => takeSound(at("sound-file").files[0]));
+  at("record").addEventListener("click", recordOrHalt);
+  at("words").addEventListener("keydown", (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); predict(); } });
   at("tabs").addEventListener("click", (event) => { if (event.target.dataset.code) { state.code = event.target.dataset.code; drawSnippet(); } });
   at("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText(at("snippet").textContent);
