@@ -111,7 +111,7 @@ def text_folder(shared: Path) -> Path:
         for number in range(60)
     ]
     (shared / "films.csv").write_text("text,liked\n" + "\n".join(lines))
-    return _untrained(DataSpec(name=str(shared / "films.csv")), shared, "films")
+    return _untrained(DataSpec(name=str(shared / "films.csv"), roles="text=text"), shared, "films")
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,8 @@ export const CHINESE_SPECS: Words = {
   'help.train.gpu_fraction': '足够使用的显存比例；比例之和放得下的运行共用一块 GPU',
   'field.deploy.variant': '压缩变体',
   'help.deploy.variant': '由 compress 生成或选定的变体（默认为训练得到的网络）',
+  'field.deploy.processes': '进程数',
+  'help.deploy.processes': '并行应答的进程数（默认每两个核心一个）',
   'field.deploy.tls': 'TLS 加密',
   'help.deploy.tls': '通过 TLS 应答；没有自己的文件时生成试用证书',
   'field.deploy.tls_certificate': '证书文件',
