@@ -31,7 +31,7 @@ def mirror(tmp_path_factory):
 
 def test_there_is_a_notebook_for_each_field_and_a_numbered_course():
     assert {path.stem for path in gallery.shipped("gallery")} == set(FIELDS)
-    assert [path.name[:2] for path in gallery.shipped("course")] == [f"0{number}" for number in range(1, 7)]
+    assert [path.name[:2] for path in gallery.shipped("course")] == [f"0{number}" for number in range(1, 8)]
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
