@@ -9,8 +9,8 @@ What stops a run early, and which events tell of it:
 | hard stop | CommandReceived, RunStopping, RunStopped |
 | loss not finite, full disk, full memory, any other error | the exception; the worker writes RunFailed |
 
-CUDA (bf16 autocast, channels last, metrics copied without waiting) follows the same path; it has not been run on a
-GPU yet.
+CUDA (bf16 autocast, channels last, metrics copied without waiting, the step as one graph where all steps are alike)
+follows the same path; it has not been run on a GPU yet.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from lepton_lab.training.progress import Events, Progress
 from lepton_lab.training.resident import Batch, Rows
 from lepton_lab.training.resuming import keep_plan, known_plan, last_saved
 from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
-from lepton_lab.training.setup import announcement, prepare, with_found_rate
+from lepton_lab.training.setup import announcement, make_step, prepare, with_found_rate
 from lepton_lab.training.steering import Control, Steering
-from lepton_lab.training.step import NonFiniteLoss, Step
+from lepton_lab.training.step import NonFiniteLoss
 from lepton_lab.training.tensorboard import TensorBoard
 from lepton_lab.training.validation import samples, score
 
@@ -111,7 +111,7 @@ class Training:
         keep_plan(run_dir, plan)
         metric = parts.objective.metric
         self._steps_per_epoch = parts.sampler.steps_per_epoch
-        self._step = Step(parts.module, parts.optimizer, parts.objective, plan)
+        self._step = make_step(parts, events)
         self._schedule = Schedule(plan.schedule, plan.learning_rate, 0, parts.steps_total)
         self._meter = Meter(plan.batch_size, torch.device(plan.device), metric)
         self._best = Best(metric.higher_is_better)

@@ -8,6 +8,7 @@ device, one call updates everything in one pass; elsewhere `torch._foreach_*` wo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -46,6 +47,8 @@ class Optimizer:
     """
 
     num_slots = 0
+    can_move = False
+    """Whether the fused kernel takes everything from tensors; see `move`."""
 
     def __init__(self, parameters: Iterable[torch.Tensor], weight_decay: float, *, fused: bool = True) -> None:
         moved = [p for p in parameters if p.requires_grad]
@@ -54,6 +57,7 @@ class Optimizer:
         self.groups = [group for group in groups if group.parameters]
         self.parameters = [p for group in self.groups for p in group.parameters]
         self.num_steps = 0
+        self._step: torch.Tensor
         self.fused = fused and self.has_fused(moved)
 
     @staticmethod
@@ -69,10 +73,22 @@ class Optimizer:
         for group in self.groups:
             self._update(group, learning_rate)
 
+    @torch.no_grad()
+    def move(self, learning_rate: torch.Tensor, number: torch.Tensor) -> None:
+        """As `step`, from numbers () on the device, so that a CUDA graph can hold it; needs the fused kernel.
+
+        Args:
+            learning_rate: Step length.
+            number: The number of this step, from 1; `num_steps` is left as it is.
+        """
+        self._step = number
+        for group in self.groups:
+            self._update(group, learning_rate)
+
     def _prepare(self) -> None:
         """What all groups of a step share."""
 
-    def _update(self, group: Group, learning_rate: float) -> None:
+    def _update(self, group: Group, learning_rate: Any) -> None:
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -101,6 +117,7 @@ class Adam(Optimizer):
     """Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980); the decay is part of the gradient."""
 
     num_slots = 2
+    can_move = True
     decoupled = False
 
     @staticmethod
@@ -119,7 +136,7 @@ class Adam(Optimizer):
         if self.fused:
             self._step = torch.full((), float(self.num_steps), device=self.parameters[0].device)
 
-    def _update(self, group: Group, learning_rate: float) -> None:
+    def _update(self, group: Group, learning_rate: Any) -> None:
         parameters, gradients, (means, squares) = group.ready()
         if not parameters:
             return
@@ -134,7 +151,7 @@ class Adam(Optimizer):
         gradients: list[torch.Tensor],
         means: list[torch.Tensor],
         squares: list[torch.Tensor],
-        learning_rate: float,
+        learning_rate: Any,
         weight_decay: float,
     ) -> None:
         kernel = torch._fused_adamw_ if self.decoupled else torch._fused_adam_
@@ -176,13 +193,14 @@ class Sgd(Optimizer):
     """Gradient descent with Nesterov momentum (Sutskever et al. 2013); the decay is part of the gradient."""
 
     num_slots = 1
+    can_move = True
 
     @staticmethod
     def has_fused(parameters: list[torch.Tensor]) -> bool:
         """As for Adam; torch 2.4 and newer."""
         return hasattr(torch, "_fused_sgd_") and Adam.has_fused(parameters)
 
-    def _update(self, group: Group, learning_rate: float) -> None:
+    def _update(self, group: Group, learning_rate: Any) -> None:
         parameters, gradients, (velocities,) = group.ready()
         if not parameters:
             return

@@ -20,6 +20,7 @@ from lepton_lab.training.averages import Average
 from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
 from lepton_lab.training.feed import Feed
 from lepton_lab.training.finder import find_learning_rate
+from lepton_lab.training.graphed import GraphedStep, can_be_graphed
 from lepton_lab.training.losses import balanced_weights, count_classes
 from lepton_lab.training.muon import Muon, edges_of
 from lepton_lab.training.objective import Objective, objective_for
@@ -28,6 +29,7 @@ from lepton_lab.training.plan import Network, Plan, make_plan
 from lepton_lab.training.progress import Events
 from lepton_lab.training.resident import Rows, Some, place
 from lepton_lab.training.sampler import Sampler
+from lepton_lab.training.step import Step
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
@@ -186,6 +188,15 @@ def announcement(parts: Parts, *, from_step: int) -> dict[str, Any]:
         "choices": plan.choices,
         "options": {key: value for key, value in plan.to_dict().items() if key != "choices"},
     }
+
+
+def make_step(parts: Parts, events: Events) -> Step:
+    """What makes the updates: a CUDA graph of the step where the device has graphs and every step does the same."""
+    needed = (parts.module, parts.optimizer, parts.objective, parts.plan)
+    has_lengths = parts.train_rows.lengths is not None
+    if not can_be_graphed(parts.plan, parts.objective, parts.optimizer, has_lengths=has_lengths):
+        return Step(*needed)
+    return GraphedStep(*needed, warn=lambda message: events.append("WarningRaised", message=message))
 
 
 def make_optimizer(module: nn.Module, plan: Plan) -> Optimizer:
