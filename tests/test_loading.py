@@ -84,6 +84,7 @@ def test_a_listener_hears_of_it_and_a_person_cancels_from_another_thread(tmp_pat
             load(DataSpec(name=str(path)), store, progress)
     assert heard[-2:] == ["Looking", ""]
     assert not [entry for entry in (store.root / "cache").glob("*") if entry.name != "sources"]
+    end_processes_of(tmp_path / "store")
 
 
 @pytest.mark.parametrize("at", ["Reading", "Preparing"])
@@ -133,3 +134,4 @@ def test_cancelling_ends_a_load_of_the_session(tmp_path, path):
     Loaded.prepare = prepare
     with pytest.raises(Cancelled):
         session._prepared(Loaded(DataSpec(name=str(path), split_seed=1), session.store))
+    end_processes_of(tmp_path / "store")

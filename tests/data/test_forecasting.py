@@ -120,11 +120,7 @@ def test_where_a_series_is_cut():
             cut_rows(text, 100, step, (0, 0))
 
 
-def test_arrays_and_files_of_arrays_are_series_too(store, tmp_path):
-    from lepton_lab.runs import Store
-    from lepton_lab.session import Host, Session
-
-    session = Session(Store(tmp_path / "home").prepare(), Host(), who="tests")
+def test_arrays_and_files_of_arrays_are_series_too(session, tmp_path):
     values = np.stack([np.sin(np.arange(300) / 5), np.cos(np.arange(300) / 5)], axis=1)
     np.save(tmp_path / "values.npy", values)
     np.savez(tmp_path / "values.npz", a=values)

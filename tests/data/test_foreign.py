@@ -13,8 +13,6 @@ from PIL import Image
 
 from lepton_lab.data import from_arrays, load
 from lepton_lab.errors import DataError
-from lepton_lab.runs import Store
-from lepton_lab.session.facade import Session
 
 ROWS = 120
 DRAW = np.random.default_rng(0)
@@ -26,8 +24,7 @@ SENTENCES = [f"a {'good' if label else 'bad'} film, number {row}" for row, label
 
 
 @pytest.fixture
-def load_data(tmp_path):
-    session = Session(Store(tmp_path / "store"))
+def load_data(session):
     return lambda source, **options: session.load_data(source, **options).prepared
 
 

@@ -7,9 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lepton_lab.runs import Store
-from lepton_lab.session import Host, Session
-
 SPOKEN = {"pattern": "{label}_{speaker}_{index}"}
 DIGITS = [str(digit) for digit in range(10)]
 
@@ -64,11 +61,6 @@ SETS = [
     ),
     ("airline/airline.csv", {"window": 24, "horizon": 12}, "forecasting", "series", None, None, ["Passengers"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    return Session(Store(tmp_path_factory.mktemp("sets")).prepare(), Host(), who="tests")
 
 
 @pytest.mark.parametrize(("path", "options", "task", "modality", "rows", "test_rows", "classes"), SETS)

@@ -9,15 +9,12 @@ import pytest
 
 from lepton_lab.data import Preparation, load
 from lepton_lab.data.rows import Windows
-from lepton_lab.runs import Store
-from lepton_lab.session.facade import Session
 from lepton_lab.specs import DataSpec
 
 
 @pytest.fixture
-def load_data(tmp_path):
-    """The public one-liner, on a store of its own."""
-    session = Session(Store(tmp_path / "store"))
+def load_data(session):
+    """The public one-liner."""
 
     def loaded(path, **options):
         dataset = session.load_data(str(path), **options)

@@ -19,6 +19,7 @@ from lepton_lab.runs import Store
 from lepton_lab.session.facade import Session
 from lepton_lab.specs import DataSpec
 from tests.data.postgres_lab import PASSWORD, USER, Proxy, running
+from tests.processes import end_processes_of
 
 ORDERS = 25_000
 QUERY = "SELECT price, weight, shop, bought, express, kept FROM orders WHERE id <= :last ORDER BY id"
@@ -264,3 +265,4 @@ def test_a_password_is_in_no_message_record_or_log(tmp_path, server, monkeypatch
         assert not any(form.decode() in text for text in everything)
         for path in (tmp_path / "store").rglob("*"):
             assert not path.is_file() or form not in path.read_bytes(), path
+    end_processes_of(tmp_path / "store")
