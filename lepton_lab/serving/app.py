@@ -17,6 +17,7 @@ from lepton_lab.serving import codec_predict, codec_v2
 from lepton_lab.serving.about import columns_of, describe
 from lepton_lab.serving.answers import present
 from lepton_lab.serving.engine import Inputs
+from lepton_lab.serving.explain import cover, read
 from lepton_lab.serving.express import Lane
 from lepton_lab.serving.gate import Gate
 from lepton_lab.serving.host import Host, Served
@@ -122,12 +123,18 @@ class Routes:
         started = time.perf_counter()
         served = self._host.pick()
         top = codec_predict.parse_top(request.query_params.get("top"))
+        explains = codec_predict.parse_flag(request.query_params.get("explain"), "explain")
         body = await read_body(request.receive, dict(request.scope["headers"]))
         items = await codec_predict.decode(body, request.headers, columns_of(served.bundle))
         small = len(body) if isinstance(items[0], dict | list) else INLINE_BYTES + 1
         inputs = await self._off_loop(small, codec_predict.prepare, items, served.bundle)
         scores = await self._scores(request, served, inputs)
         answers = present(scores, served.bundle, top)
+        if explains:
+            covered = await self._off_loop(INLINE_BYTES + 1, cover, items, inputs, served.bundle)
+            changed = await served.batcher.submit(covered.inputs)
+            request.scope["lepton"].compute_seconds += changed.compute_seconds
+            answers[0]["explanation"] = read(covered, scores, changed.scores, served.bundle)
         milliseconds = (time.perf_counter() - started) * 1000
         content = codec_predict.encode(
             answers, model=self._host.name, version=served.version.version, milliseconds=milliseconds

@@ -74,13 +74,14 @@ class Client:
         verify = context_for(store.endpoint_dir(name))
         return cls(load_record(store, name).url(), owner_key(store, name), verify=verify)
 
-    def predict(self, items: Any, *, top: int | None = None) -> list[dict[str, Any]]:
+    def predict(self, items: Any, *, top: int | None = None, explain: bool = False) -> list[dict[str, Any]]:
         """Labels for items.
 
         Args:
             items: A list of items, or one: a picture (bytes, a path, an array), a row (a mapping of columns, a line
                 of CSV), nested lists; a data frame gives its rows.
             top: How many classes to list in `scores`; all (at most 100) if not given.
+            explain: Whether each answer is to say what it rests on; items are then asked one by one.
 
         Returns:
             For each item `{"label", "confidence", "scores": {class: score}}`.
@@ -91,7 +92,13 @@ class Client:
         """
         answers: list[dict[str, Any]] = []
         query = {} if top is None else {"top": str(top)}
-        for body in self._bodies(_as_instances(items)):
+        instances = _as_instances(items)
+        if explain:
+            query["explain"] = "true"
+            bodies: Iterable[bytes] = (body for each in instances for body in self._bodies([each]))
+        else:
+            bodies = self._bodies(instances)
+        for body in bodies:
             answers += self._ask("POST", "predict", content=body, params=query)["predictions"]
         return answers
 

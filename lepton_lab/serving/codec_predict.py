@@ -91,6 +91,13 @@ def parse_top(text: str | None) -> int | None:
     return int(text)
 
 
+def parse_flag(text: str | None, name: str) -> bool:
+    """A query parameter that is true or false; false where it is missing."""
+    if text not in (None, "", "0", "1", "false", "true"):
+        raise RequestError(422, f"{name} is {(text or '')[:20]!r}; expected true or false.", name)
+    return text in ("1", "true")
+
+
 def encode(answers: list[dict[str, Any]], *, model: str, version: int, milliseconds: float) -> bytes:
     """The answer's JSON."""
     meta = {"model": model, "version": version, "milliseconds": round(milliseconds, 3)}

@@ -10,9 +10,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_SECONDS = 10.0
+HEAD_SECONDS = 9.0
 """Longest time from the first byte of a request to the end of its head."""
-READ_SECONDS = 10.0
+READ_SECONDS = 9.0
 """Longest time that a client may leave an answer unread."""
 
 MAX_HEAD_BYTES = 64 * 2**10

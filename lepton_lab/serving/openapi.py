@@ -92,7 +92,9 @@ def _predict(bundle: Bundle, columns: list[str]) -> Schema:
         content["multipart/form-data"] = {"schema": {"type": "object", "properties": {"file": binary}}}
     operation = _operation("/predict", "What a person has in, answers out", schema=_ref("PredictResponse"))
     top = {"name": "top", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 999_999}}
-    return {**operation, "parameters": [top], "requestBody": {"required": True, "content": content}}
+    explain = {"name": "explain", "in": "query", "schema": {"type": "boolean"}}
+    body = {"required": True, "content": content}
+    return {**operation, "parameters": [top, explain], "requestBody": body}
 
 
 def _infer(model: str) -> Schema:

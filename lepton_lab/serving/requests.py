@@ -17,7 +17,7 @@ MAX_BODY_BYTES = 16 * 2**20
 MAX_ROWS = 1024
 INLINE_BYTES = 64 * 1024
 """Bodies up to this size are decoded on the event loop; handing them to a thread would take longer."""
-BODY_SECONDS = 10.0
+BODY_SECONDS = 9.0
 """Longest time that a client may take to send a body."""
 
 

@@ -149,6 +149,9 @@ def test_a_picture_is_predicted(urls, browser, tmp_path, digits, width, scheme, 
     visit.page.set_input_files("#file", picture)
     visit.wait("#answer:not([hidden])")
     assert visit.text("#label") in digits.classes and visit.page.locator("#bars li").count() == 8
+    visit.page.click("#explain")
+    visit.wait("#why:not([hidden])")
+    assert visit.page.locator("#why-grid i").count() == 64
     overflow = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not visit.page.evaluate(overflow)
     visit.page.click("[data-code=python]")
@@ -200,6 +203,9 @@ def test_a_sentence_is_predicted(urls, browser):
     visit.page.press("#words", "Control+Enter")
     visit.wait("#answer:not([hidden])")
     assert visit.text("#label") in ("yes", "no") and visit.page.locator("#bars li").count() == 2
+    visit.page.click("#explain")
+    visit.wait("#why:not([hidden])")
+    assert visit.page.locator("#why-parts li").count() == 3
     assert "text/plain" in visit.text("#snippet") and visit.logged == []
 
 

@@ -14,6 +14,8 @@
       dropSound: "Drop a sound", dropSoundHelp: "or click to choose a file", record: "Record", halt: "Stop and predict",
       noSound: "Record or choose a sound first.", badSound: "The browser cannot read this sound; try a WAV file.",
       noMicrophone: "The microphone cannot be used here; allow it in the browser, or choose a file.",
+      explain: "What is it based on?", why: "What the answer rests on",
+      whyHelp: "Each part was covered once; the number says by how much the answer for {of} fell.",
       empty: "Nothing yet: give an input and see what the model makes of it.",
       noPicture: "Choose an image first.", noNumbers: "These are not numbers in JSON: [[0.1, 0.2], [0.3, 0.4]].",
       cells: "The row has {given} values; expected {expected}.",
@@ -36,6 +38,8 @@
       dropSound: "将声音文件拖到此处", dropSoundHelp: "或点击选择文件", record: "录音", halt: "停止并预测",
       noSound: "请先录音或选择声音文件。", badSound: "浏览器无法读取此声音；请使用 WAV 文件。",
       noMicrophone: "无法使用麦克风；请在浏览器中允许使用，或选择文件。",
+      explain: "依据是什么？", why: "答案的依据",
+      whyHelp: "逐个遮住每个部分；数字表示 {of} 的结果下降了多少。",
       empty: "还没有结果：给出输入，看看模型如何判断。",
       noPicture: "请先选择图片。", noNumbers: "这不是 JSON 数字列表：[[0.1, 0.2], [0.3, 0.4]]。",
       cells: "该行有 {given} 个值，应为 {expected} 个。",
@@ -141,7 +145,30 @@
       item.append(label, track, make("span", "share", percent(share)));
       return item;
     }));
+    drawWhy(prediction.explanation);
     at("meta").textContent = say("meta", { ms: milliseconds.toFixed(1), version });
+  }
+
+  const EXPLAINED = ["classification", "multilabel", "regression", "rating"];
+
+  function drawWhy(explanation) {
+    show("why", Boolean(explanation));
+    show("explain", EXPLAINED.includes(state.info.task) && !explanation);
+    if (!explanation) return;
+    at("why-help").textContent = say("whyHelp", { of: explanation.of });
+    const parts = explanation.parts || [], grid = explanation.grid;
+    at("why-parts").replaceChildren(...parts.slice(0, SHOWN_CLASSES).map(({ part, change }) => make("li", "", `${part}: ${change > 0 ? "+" : ""}${change.toPrecision(3)}`)));
+    show("why-grid", Boolean(grid));
+    if (!grid) return;
+    const place = at("why-grid"), most = Math.max(1e-9, ...grid.flat().map(Math.abs));
+    place.style.gridTemplateColumns = `repeat(${grid[0].length}, 1fr)`;
+    place.style.backgroundImage = at("preview").src ? `url("${at("preview").src}")` : "none";
+    place.setAttribute("aria-label", say("why"));
+    place.replaceChildren(...grid.flat().map((change) => {
+      const cell = make("i", change < 0 ? "against" : "");
+      cell.style.opacity = String(0.75 * Math.abs(change) / most);
+      return cell;
+    }));
   }
 
   // What answers without shares by class have to say: boxes, steps ahead.
@@ -175,11 +202,11 @@
     try { return json([JSON.parse(at("values").value)]); } catch { throw new Refusal(0, say("noNumbers")); }
   }
 
-  async function predict() {
+  async function predict(explains = false) {
     at("go").disabled = true;
     setState("working");
     try {
-      const content = await (await ask("predict?top=" + SHOWN_CLASSES, { method: "POST", ...body() })).json();
+      const content = await (await ask(`predict?top=${SHOWN_CLASSES}${explains ? "&explain=true" : ""}`, { method: "POST", ...body() })).json();
       state.answer = { ...content, prediction: content.predictions[0] };
       drawAnswer();
       setState("ready");
@@ -321,7 +348,8 @@
     const root = document.documentElement, dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
   });
-  at("go").addEventListener("click", predict);
+  at("go").addEventListener("click", () => predict());
+  at("explain").addEventListener("click", () => predict(true));
   at("example").addEventListener("click", useExample);
   at("row").addEventListener("submit", (event) => { event.preventDefault(); predict(); });
   at("row").addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.tagName === "INPUT") { event.preventDefault(); predict(); } });
