@@ -99,10 +99,12 @@ def test_it_can_learn_a_handful_of_rows_by_heart(what: str, name: str) -> None:
     first = loss(module, problem, rows, labels).item()
     for _ in range(50):
         lost = loss(module, problem, rows, labels)
+        if lost.item() < 0.5 * first:
+            return
         lost.backward()
         optimizer.step(2 * rate)
         optimizer.zero_grad()
-    assert lost.item() < 0.5 * first
+    raise AssertionError(f"the loss fell from {first:.3f} to {lost.item():.3f} in 50 steps")
 
 
 @pytest.mark.parametrize(("what", "name"), EXPORTED)
