@@ -164,6 +164,8 @@ export const CHINESE_SPECS: Words = {
   'help.train.word_dropout': '文本：变为未知的词的比例（默认按数据增强的强度，0.1 或 0.2）',
   'field.train.batch_order': '批次的组成',
   'help.train.batch_order': '长度不一的行：长度相近的组成一批以减少填充，或随机组成',
+  'field.model.members': '成员数',
+  'help.model.members': '表格：共用隐藏层、一起回答的网络个数',
   'field.model.flip': '左右翻转',
   'help.model.flip': '训练中随机左右翻转图片',
   'field.model.flip_vertical': '上下翻转',
