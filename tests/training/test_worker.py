@@ -128,8 +128,8 @@ def last_tensors(run_dir: Path) -> dict[str, bytes]:
 def test_a_worker_killed_with_kill_9_leaves_the_bits_and_the_curve_of_one_that_was_not(
     store: Store, data: DataSpec, tmp_path: Path, repeat: Callable[[int, int], int], faults: Ledger
 ) -> None:
-    num_deaths = repeat(2, 5)
-    options = {"epochs": repeat(60, 400), "batch_size": 16, "checkpoint_every_seconds": 0.2}
+    num_deaths = repeat(1, 5)
+    options = {"epochs": repeat(40, 400), "batch_size": 16, "checkpoint_every_seconds": 0.2}
     record = start(store, data, CNN, **options)
     for deaths in range(num_deaths):
         before = len(of(record, "CheckpointSaved"))
