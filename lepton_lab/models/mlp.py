@@ -82,7 +82,7 @@ class Mlp(nn.Module):
     def __init__(self, problem: Problem, options: MlpOptions) -> None:
         super().__init__()
         is_table = problem.modality == "table"
-        self.training_defaults: dict[str, Any] = {"steps": 3500} if is_table else {}
+        self.training_defaults: dict[str, Any] = {"steps": 3500, "ema": 0.998} if is_table else {}
         self.members = options.members if is_table else 1
         self.columns = Columns(problem, options.embedding, options.steps)
         self.ready_rows = READY_ROWS if self.columns.has_steps else 1
