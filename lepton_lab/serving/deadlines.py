@@ -25,6 +25,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     head_timer: asyncio.TimerHandle | None = None
     head_bytes = 0
+    is_in_head = True
     reader_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -33,11 +34,13 @@ class DeadlineProtocol(HttpToolsProtocol):
         self.head_timer = self.loop.call_later(HEAD_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come; a head that does not end is refused."""
+        """Bytes have come; a head that is not whole by now gets a deadline, one that does not end is refused."""
         super().data_received(data)
-        if self.head_timer is None:
+        if not self.is_in_head or self.parser is None:
             self.head_bytes = 0
             return
+        if self.head_timer is None:
+            self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
         self.head_bytes += len(data)
         if self.head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.transport.write(_TOO_LARGE)
@@ -46,13 +49,17 @@ class DeadlineProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request is here."""
         super().on_message_begin()
-        if self.head_timer is None:
-            self.head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+        self.is_in_head = True
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
-        self._stop_head_timer()
+        self.end_head()
         super().on_headers_complete()
+
+    def end_head(self) -> None:
+        """No head is awaited any more."""
+        self.is_in_head = False
+        self._stop_head_timer()
 
     def pause_writing(self) -> None:
         """The client does not read; its buffer is full."""

@@ -163,7 +163,7 @@ class ExpressProtocol(DeadlineProtocol):
             and self._is_plain()
             and self._lane.takes(self.headers)
         ):
-            self._stop_head_timer()
+            self.end_head()
             self._held = []
         else:
             super().on_headers_complete()

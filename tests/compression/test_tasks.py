@@ -21,8 +21,10 @@ from lepton_lab.training.resident import place
 from lepton_lab.training.validation import evaluating
 from tests.serving.test_answers import MAKERS
 
+LONG = [pytest.param(task, marks=pytest.mark.slow) for task in ("language", "detection")]
 
-@pytest.mark.parametrize("task", ["language", "ranking", "detection"])
+
+@pytest.mark.parametrize("task", ["ranking", *LONG])
 def test_a_variant_is_made_and_judged_by_the_tasks_own_figure(task, tmp_path):
     (tmp_path / "data").mkdir()
     dataset = load(MAKERS[task](tmp_path / "data"), Store(tmp_path / "store").prepare())
