@@ -55,8 +55,11 @@ lab: setup ## open JupyterLab at notebooks/quickstart.ipynb
 lab-check: setup system ## the same without a screen: run the quickstart in JupyterLab in a headless Chromium
 	$(PY) -m pytest -q tests/browser/test_quickstart.py
 
+# Which page: make dashboard BOARD=monitor (runs to look at), BOARD=model-card (an endpoint to try)
+BOARD ?= studio
+
 dashboard: setup ## serve the studio to people who write no code, closed by a token
-	cd notebooks/dashboards && ../../$(BIN)/voila $(ARGS) studio.ipynb
+	cd notebooks/dashboards && ../../$(BIN)/voila $(ARGS) $(BOARD).ipynb
 
 gallery: setup ## run every notebook of the gallery and the course once, one epoch each, on the sets in LEPTON_TEST_DATA
 	$(PY) -m pytest -q -s --run-slow tests/test_gallery.py

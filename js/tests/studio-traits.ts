@@ -29,6 +29,7 @@ export function studioTraits(values: Partial<StudioTraits> = {}): StudioTraits {
     explanation: null,
     compression: null,
     only: '',
+    locked: false,
     busy: '',
     loading: false,
     error: null,

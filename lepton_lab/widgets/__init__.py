@@ -9,6 +9,7 @@
 | `studio`, `studio_values`, `studio_steps` | the form for all five steps |
 | `compression`, `studies` | the tables of variants and of trials, with their charts |
 | `following` | a display that follows a record on disk |
+| `monitor`, `model_card` | what the dashboards show |
 | `steps` | each step as a widget of its own |
 | `explain`, `uploads` | what an answer rests on; files that a page sends |
 | `display` | which object has which display |
@@ -18,10 +19,13 @@ Importing this package loads neither ipywidgets nor anywidget nor plotly; the di
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from lepton_lab.session import shown
 
+BOARDS = {"RunMonitor": "monitor", "ModelCard": "model_card"}
+"""Widgets of the dashboards, by the module that each lives in."""
 STEPS = ("DataPicker", "NetworkPicker", "Trainer", "Evaluation", "Deployment")
 """The studio's steps as widgets of their own; loaded when they are asked for."""
 
@@ -31,6 +35,8 @@ def __getattr__(name: str) -> Any:
         from lepton_lab.widgets import steps
 
         return getattr(steps, name)
+    if name in BOARDS:
+        return getattr(import_module(f"lepton_lab.widgets.{BOARDS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -45,6 +45,8 @@ class Studio(anywidget.AnyWidget):
     """The step in sight (str): data, model, train, evaluate or deploy. The page sets it."""
     only = traitlets.Unicode("").tag(**SYNC)
     """The one step that is shown (str) where a step stands alone; empty: all five."""
+    locked = traitlets.Bool(False).tag(**SYNC)
+    """Whether the page only asks the endpoint and changes nothing (bool)."""
     locale = traitlets.Unicode("").tag(**SYNC)
     """Language of the form (str): "en", "zh_CN"; empty: the page's."""
     schemas = traitlets.Dict().tag(**SYNC)

@@ -172,10 +172,11 @@ def jupyter(app: str, folder: Path, store: Path) -> Server:
     return Server(folder, argv, environment(folder, store), port, token).start()
 
 
-def dashboard(folder: Path, store: Path) -> Server:
-    """The studio as `make dashboard` serves it."""
+def dashboard(folder: Path, store: Path, *flags: str, board: str = "studio") -> Server:
+    """A dashboard as `make dashboard` serves it."""
     shutil.copytree(ROOT / "notebooks" / "dashboards", folder, dirs_exist_ok=True)
     port, token = free_port(), secrets.token_hex(16)
-    argv = [sys.executable, "-m", "voila", "studio.ipynb", "--no-browser", f"--port={port}", "--Voila.port_retries=0"]
+    argv = [sys.executable, "-m", "voila", f"{board}.ipynb", "--no-browser", f"--port={port}", "--Voila.port_retries=0"]
+    argv += flags
     env = environment(folder, store) | {"JUPYTER_TOKEN": token}
     return Server(folder, argv, env, port, token).start()

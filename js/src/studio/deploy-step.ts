@@ -4,6 +4,7 @@ import { CodeBar, copyText } from './code-line';
 import type { StepView, StudioContext } from './context';
 import { SchemaForm } from './form';
 import { block, empty, facts, note } from './parts';
+import { reportFigures } from './report-parts';
 import { fieldsOf } from './schema';
 import type { EndpointCard } from './traits';
 import { TryIt } from './try-it';
@@ -20,6 +21,7 @@ export class DeployStep implements StepView {
   private readonly _try: TryIt;
   private readonly _predictLine: CodeBar;
   private readonly _variants: VariantTable;
+  private readonly _about: HTMLElement;
   private readonly _card = h('div');
   /** The kernel forgets the key when any page says hello; this page shows it until it is closed. */
   private _key: { endpoint: string; text: string } | null = null;
@@ -37,7 +39,10 @@ export class DeployStep implements StepView {
     this._variants = new VariantTable(context);
     const actions = h('div', { class: 'lp-actions' }, this._deploy);
     const how = h('p', { class: 'lp-hint' }, locale.t('deploy.how'));
-    this.options = h('div', {}, h('h3', {}, locale.t('deploy.title')), this._form.element, actions, how);
+    this._about = h('div');
+    this.options = context.get('locked')
+      ? this._about
+      : h('div', {}, h('h3', {}, locale.t('deploy.title')), this._form.element, actions, how);
   }
 
   update(): void {
@@ -49,10 +54,37 @@ export class DeployStep implements StepView {
     if (endpoint?.key_shown_once) {
       this._key = { endpoint: endpoint.name, text: endpoint.key_shown_once };
     }
-    this._variants.update(this._context.get('compression'), finished);
+    this._variants.update(this._context.get('compression'), finished && !this._context.get('locked'));
+    if (this._context.get('locked')) {
+      this._drawAbout();
+    }
     this._draw(endpoint, finished);
     this._try.update(this._context.get('prediction'), idle && endpoint?.state === 'ready');
     this._predictLine.update(this._context.get('lines').predict);
+  }
+
+  /** What the network is and how good it is, for people who only use it. */
+  private _drawAbout(): void {
+    const { locale } = this._context;
+    const card = this._context.get('card');
+    const report = this._context.get('report');
+    const drawn = JSON.stringify([card?.title, report?.run_id]);
+    if (this._about.dataset.drawn === drawn) {
+      return;
+    }
+    this._about.dataset.drawn = drawn;
+    const numbers = report ? reportFigures(report, locale) : [];
+    this._about.replaceChildren(
+      h('h3', {}, locale.t('card.title')),
+      facts([
+        [locale.t('step.data'), card ? locale.word('dataset', card.name, card.title) : null],
+        [locale.t('data.train_rows'), card ? locale.count(card.rows.train) : null],
+        [locale.t('data.classes'), card && card.classes.length > 0 ? locale.count(card.classes.length) : null],
+        [locale.t('evaluate.rows'), report ? locale.count(report.rows) : null],
+        ...numbers
+      ]),
+      h('p', { class: 'lp-hint' }, locale.t('card.help'))
+    );
   }
 
   private _start(): void {
@@ -111,7 +143,7 @@ export class DeployStep implements StepView {
     );
     const version = h('span', { class: 'lp-hint' }, locale.t('deploy.version', { version: endpoint.version }));
     const stop = button(locale.t('deploy.stop'), () => this._context.send({ type: 'stop_endpoint' }));
-    setAttribute(stop, 'hidden', endpoint.state === 'stopped');
+    setAttribute(stop, 'hidden', endpoint.state === 'stopped' || this._context.get('locked'));
     return h('div', { class: 'lp-view-title' }, h('h4', {}, endpoint.name), chip, version, stop);
   }
 

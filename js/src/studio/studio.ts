@@ -98,7 +98,7 @@ export class StudioView {
       this._view.replaceChildren(this._error, this._busy, shown.view);
       setAttribute(this._view, 'aria-label', this._context.locale.t(`step.${step}`));
     }
-    this._code.update(this._context.get('lines')[step]);
+    this._code.update(this._context.get('locked') ? undefined : this._context.get('lines')[step]);
     this._showRun(this._train.summary);
     this._showMessages(step);
   }

@@ -242,6 +242,8 @@ export interface StudioTraits {
   compression: Compression | null;
   /** The one step that is shown where a step stands alone; empty: all. */
   only: '' | Step;
+  /** Whether the page only asks the endpoint. */
+  locked: boolean;
   busy: string;
   /** Whether data is being loaded, which a person can cancel. */
   loading: boolean;

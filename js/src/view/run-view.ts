@@ -24,6 +24,8 @@ export interface RunViewHost {
   reconnect(): void;
   /** Name, state and controls above the curve; a host that shows them elsewhere leaves them out. */
   header?: boolean;
+  /** Leaves the buttons out that change the run. */
+  readOnly?: boolean;
   createChart?: ChartFactory;
 }
 
@@ -118,7 +120,7 @@ export class RunView {
       'header',
       { class: 'lp-run-head' },
       h('div', { class: 'lp-run-title' }, this._name, this._chip.element, this._origin),
-      this._controls.element
+      this._host.readOnly ? null : this._controls.element
     );
     return h(
       'section',

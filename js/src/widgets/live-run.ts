@@ -10,6 +10,8 @@ export interface LiveRunOptions {
   transport: Transport;
   locale: Locale;
   header?: boolean;
+  /** Whether whoever looks may change nothing. */
+  readOnly?: boolean;
   /** The server extension, where the page has one. */
   server?: Server | null;
   clock?: Clock;
@@ -29,12 +31,21 @@ export class LiveRun {
   private readonly _clock: Clock;
   private _onServer = false;
 
-  constructor({ summary, transport, locale, header, server = pageServer(), clock = SYSTEM_CLOCK }: LiveRunOptions) {
+  constructor({
+    summary,
+    transport,
+    locale,
+    header,
+    readOnly,
+    server = pageServer(),
+    clock = SYSTEM_CLOCK
+  }: LiveRunOptions) {
     this._clock = clock;
     this.client = new RunClient(transport, summary, clock);
     this.view = new RunView({
       locale,
       header,
+      readOnly,
       send: (command, value) => this.send(command, value),
       reconnect: () => void this._reconnect()
     });

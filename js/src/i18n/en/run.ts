@@ -100,5 +100,8 @@ export const run = {
   'mark.warning': 'warning',
 
   'history.title': 'What happened',
-  'history.line': 'epoch {epoch}: {text}'
+  'history.line': 'epoch {epoch}: {text}',
+
+  'monitor.choose': 'Run',
+  'monitor.none': 'There is no run yet; it is shown here as soon as one starts.'
 };

@@ -193,5 +193,8 @@ export const studio = {
   'deploy.predict_text': 'Ask',
   'deploy.no_text': 'Write something first.',
   'data.search': 'Search datasets',
-  'data.spread': 'spread'
+  'data.spread': 'spread',
+  'card.title': 'This network',
+  'card.help':
+    'Measured on test rows that training never saw. An answer outside of what the training rows look like is a guess.'
 };

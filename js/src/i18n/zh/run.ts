@@ -100,5 +100,8 @@ export const run = {
   'mark.warning': '警告',
 
   'history.title': '运行记录',
-  'history.line': '轮次 {epoch}：{text}'
+  'history.line': '轮次 {epoch}：{text}',
+
+  'monitor.choose': '运行',
+  'monitor.none': '还没有运行；开始后会显示在这里。'
 };

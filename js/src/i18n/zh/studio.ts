@@ -190,5 +190,7 @@ export const studio = {
   'deploy.predict_text': '提问',
   'deploy.no_text': '请先写点内容。',
   'data.search': '搜索数据集',
-  'data.spread': '分布'
+  'data.spread': '分布',
+  'card.title': '关于此网络',
+  'card.help': '在训练从未见过的测试行上测量。超出训练数据范围的回答只是猜测。'
 };

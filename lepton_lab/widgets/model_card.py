@@ -1,0 +1,51 @@
+"""What a deployed network is, how good it is, and a form to try it: for people who only use it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from lepton_lab.errors import LeptonError
+from lepton_lab.runs.endpoints import list_endpoints
+from lepton_lab.session import Session
+from lepton_lab.widgets.studio import Studio
+from lepton_lab.widgets.studio_steps import report_of
+
+
+class ModelCard(Studio):
+    """The card of an endpoint. It asks the endpoint and changes nothing: every message but a question is left alone."""
+
+    ALLOWED: ClassVar[frozenset[str]] = frozenset({"hello", "predict"})
+
+    def __init__(self, session: Session, name: str | None = None, **options: Any) -> None:
+        """Opens the card of an endpoint, by default of the newest one.
+
+        Raises:
+            UnknownName: If there is no such endpoint.
+        """
+        super().__init__(session, public=True, only="deploy", step="deploy", locked=True, **options)
+        self._about = session.endpoint(name or _ready(session))
+        self._jobs.submit(self._work, "deploy", "", self._show)
+
+    def _take_over(self) -> None:
+        """The run behind the endpoint is shown, not one that happens to be at work."""
+
+    def _show(self) -> None:
+        summary = self._about.summary
+        run = self._session.run(summary.run_id)
+        self._run = run
+        self.summary, self.run_id = run.summary.to_dict(), run.id
+        self.endpoint = {**summary.to_dict(), "key_shown_once": None}
+        self.card = self._session.dataset_of(run).to_dict()
+        try:
+            self.report = report_of(run)
+        except LeptonError:
+            self.report = None
+
+    def _on_message(self, _: Any, content: Any, buffers: Any) -> None:
+        if isinstance(content, dict) and content.get("type") in self.ALLOWED:
+            super()._on_message(_, content, buffers)
+
+
+def _ready(session: Session) -> str | None:
+    """The name of an endpoint that is online; None where none is."""
+    return next((each.name for each in list_endpoints(session.store) if str(each.state) == "ready"), None)
