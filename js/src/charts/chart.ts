@@ -136,7 +136,8 @@ export class CurveChart implements Chart {
       hooks: {
         draw: [plot => this._overlay(plot)],
         setCursor: [plot => this._showTooltip(plot)],
-        setSelect: [plot => this._zoomTo(plot)]
+        setSelect: [plot => this._zoomTo(plot)],
+        ready: [plot => this._movable(plot)]
       }
     };
   }
@@ -196,6 +197,38 @@ export class CurveChart implements Chart {
     this._setZoomed(true);
     plot.setScale('x', { min: plot.posToVal(left, 'x'), max: plot.posToVal(left + width, 'x') });
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  }
+
+  /** The zoomed part moves with the wheel, and with the arrow keys where the chart has the focus. */
+  private _movable(plot: uPlot): void {
+    plot.over.addEventListener(
+      'wheel',
+      event => {
+        if (this._zoomed && (event.deltaX !== 0 || event.shiftKey)) {
+          event.preventDefault();
+          this._move((event.deltaX || event.deltaY) / plot.over.clientWidth);
+        }
+      },
+      { passive: false }
+    );
+  }
+
+  /** Moves the zoomed part by a share of its width, and no further than the run goes. */
+  move(share: number): void {
+    if (this._zoomed) {
+      this._move(share);
+    }
+  }
+
+  private _move(share: number): void {
+    const plot = this._plot;
+    const { min, max } = plot?.scales.x ?? {};
+    const [low, high] = this._figure?.x_range ?? [0, 1];
+    if (plot && typeof min === 'number' && typeof max === 'number') {
+      const wanted = share * (max - min);
+      const by = Math.max(low - min, Math.min(high - max, wanted));
+      plot.setScale('x', { min: min + by, max: max + by });
+    }
   }
 
   private _showTooltip(plot: uPlot): void {

@@ -3,7 +3,7 @@ import type { Mark } from '../protocol';
 import { ACTIVE_STATES } from '../protocol';
 import { decimate } from './decimate';
 import { scoreOf } from './score';
-import { Smoother } from './smooth';
+import { Smoother, SMOOTHING } from './smooth';
 
 /** What the vertical axis shows: the figure that the task is judged by (accuracy, MAE, ...), or the loss. */
 export type Metric = 'score' | 'loss';
@@ -12,12 +12,23 @@ export type LineKind = 'train' | 'validation';
 export interface FigureOptions {
   metric: Metric;
   smooth: boolean;
+  /** How much of the mean before a point keeps, from 0 to 0.99. */
+  weight: number;
+  /** Lines that are left out. */
+  hidden: readonly LineKind[];
   log: boolean;
   /** The largest number of points that one line is drawn with. */
   max_points: number;
 }
 
-export const DEFAULT_OPTIONS: FigureOptions = { metric: 'score', smooth: false, log: false, max_points: 4000 };
+export const DEFAULT_OPTIONS: FigureOptions = {
+  metric: 'score',
+  smooth: false,
+  weight: SMOOTHING,
+  hidden: [],
+  log: false,
+  max_points: 4000
+};
 
 export interface Line {
   kind: LineKind;
@@ -42,23 +53,37 @@ export interface Figure {
 
 /** Turns a run's history into figures; keeps what smoothing has computed between two figures of the same run. */
 export class FigureMaker {
-  private readonly _smoothers: Record<Metric, Smoother> = { score: new Smoother(), loss: new Smoother() };
+  private _smoothers: Record<Metric, Smoother> = { score: new Smoother(), loss: new Smoother() };
+  private _weight: number = SMOOTHING;
+
+  private _use(weight: number): void {
+    if (weight !== this._weight) {
+      this._weight = weight;
+      this._smoothers = { score: new Smoother(weight), loss: new Smoother(weight) };
+    }
+  }
 
   make(history: RunHistory, options: FigureOptions): Figure {
-    const { metric, smooth, max_points } = options;
+    const { metric, smooth, hidden, weight, max_points } = options;
+    this._use(weight);
     const score = scoreOf(history.summary);
     const name = metric === 'loss' ? 'loss' : score.name;
     const higher = metric === 'score' && score.higher;
     const train = history.points(`train_${name}`);
     const validation = history.points(`val_${name}`);
     const lines: Line[] = [];
-    if (smooth && train.length > 1) {
+    if (hidden.includes('train')) {
+      // left out
+    } else if (smooth && train.length > 1) {
       lines.push(lineOf('train', true, train.x, train.y, max_points));
       lines.push(lineOf('train', false, train.x, this._smoothers[metric].values(train), max_points));
     } else {
       lines.push(lineOf('train', false, train.x, train.y, max_points));
     }
-    lines.push(lineOf('validation', false, validation.x, validation.y, max_points));
+    const showsValidation = !hidden.includes('validation');
+    if (showsValidation) {
+      lines.push(lineOf('validation', false, validation.x, validation.y, max_points));
+    }
     const log = options.log && metric === 'loss';
     return {
       metric,
@@ -66,7 +91,7 @@ export class FigureMaker {
       log,
       lines,
       marks: history.marks,
-      best: bestPoint(validation, higher),
+      best: showsValidation ? bestPoint(validation, higher) : null,
       x_range: [0, lastEpoch(history)],
       y_range: valueRange(lines, metric === 'score' && score.share, log)
     };

@@ -5,5 +5,6 @@ export const Commands = {
   quickstart: 'lepton-lab:quickstart',
   openCurve: 'lepton-lab:open-curve',
   compare: 'lepton-lab:compare',
+  openDashboard: 'lepton-lab:open-dashboard',
   freeSpace: 'lepton-lab:free-space'
 } as const;

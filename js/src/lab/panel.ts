@@ -1,6 +1,7 @@
 import { ILayoutRestorer, type JupyterFrontEnd } from '@jupyterlab/application';
 import { ICommandPalette, Notification, WidgetTracker } from '@jupyterlab/apputils';
 import { ILauncher } from '@jupyterlab/launcher';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 import type { Widget } from '@lumino/widgets';
@@ -15,6 +16,7 @@ import { BoardModel } from './board-model';
 import { Commands } from './commands';
 import { CompareTab } from './compare-tab';
 import { CurveTab } from './curve-tab';
+import { addDashboard } from './dashboard';
 import { leptonIcon } from './icons';
 import { labLocale } from './locale';
 import { openQuickstart, openStudio } from './notebooks';
@@ -30,13 +32,16 @@ const STATUS_RANK = 900;
 
 /** Adds the panel, its commands, the launcher tile and the status item; each only where the application has a place. */
 export async function addPanel(app: JupyterFrontEnd): Promise<void> {
-  const [translator, palette, launcher, statusBar, restorer] = await Promise.all([
+  let statusBar: IStatusBar | null;
+  const [translator, palette, launcher, bar, restorer, registry] = await Promise.all([
     app.resolveOptionalService(ITranslator),
     app.resolveOptionalService(ICommandPalette),
     app.resolveOptionalService(ILauncher),
     app.resolveOptionalService(IStatusBar),
-    app.resolveOptionalService(ILayoutRestorer)
+    app.resolveOptionalService(ILayoutRestorer),
+    app.resolveOptionalService(ISettingRegistry)
   ]);
+  statusBar = bar;
   const locale = labLocale(translator);
   const server = new LabServer(app.serviceManager.serverSettings);
   const board = new BoardModel(server);
@@ -47,13 +52,13 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
   app.shell.add(sidebar, 'left', { rank: SIDEBAR_RANK, type: 'Lepton' });
   restorer?.add(sidebar, sidebar.id);
   addCommands({ app, server, locale, board, actions, restorer }, sidebar);
-  tellEndings(app, board, locale);
   for (const command of [
     Commands.openStudio,
     Commands.showRuns,
     Commands.compare,
     Commands.freeSpace,
-    Commands.quickstart
+    Commands.quickstart,
+    Commands.openDashboard
   ]) {
     palette?.addItem({ command, category: locale.t('command.category') });
   }
@@ -63,12 +68,29 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
     category: locale.t('command.category'),
     rank: 1
   });
+  launcher?.add({
+    command: Commands.quickstart,
+    args: { isLauncher: true },
+    category: locale.t('command.category'),
+    rank: 2
+  });
+  const settings = await settingsOf(registry);
+  tellEndings(app, board, locale, () => settings?.composite.notifyEndings !== false);
+  addDashboard(app, locale, () => String(settings?.composite.dashboardTemplate ?? 'lepton'));
+  if (settings?.composite.showStatus === false) {
+    statusBar = null;
+  }
   statusBar?.registerStatusItem('lepton-lab:status', {
     align: 'left',
     rank: STATUS_RANK,
     item: new StatusItem(board, locale, () => void app.commands.execute(Commands.showRuns))
   });
   board.start();
+}
+
+/** The person's settings; none where the application has no place for them, or they cannot be read. */
+async function settingsOf(registry: ISettingRegistry | null): Promise<ISettingRegistry.ISettings | null> {
+  return registry ? await registry.load('lepton-lab:panel').catch(() => null) : null;
 }
 
 function addCommands(parts: RunParts, sidebar: Sidebar): void {
@@ -81,7 +103,7 @@ function addCommands(parts: RunParts, sidebar: Sidebar): void {
     execute: args => openStudio(app, folderOf(args))
   });
   app.commands.addCommand(Commands.quickstart, {
-    label: locale.t('command.quickstart'),
+    label: args => locale.t(args.isLauncher ? 'launcher.quickstart' : 'command.quickstart'),
     icon: leptonIcon,
     execute: args => openQuickstart(app, folderOf(args))
   });
@@ -180,8 +202,11 @@ function show(app: JupyterFrontEnd, tab: Widget): void {
 }
 
 /** Says so when a run has finished or failed, wherever the person is in the application. */
-function tellEndings(app: JupyterFrontEnd, board: BoardModel, locale: Locale): void {
+function tellEndings(app: JupyterFrontEnd, board: BoardModel, locale: Locale, wanted: () => boolean): void {
   watchEndings(board, ({ run, kind }) => {
+    if (!wanted()) {
+      return;
+    }
     const actions = [
       {
         label: locale.t('panel.open_curve'),

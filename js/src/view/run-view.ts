@@ -3,6 +3,7 @@ import { saveFile, svgToPng } from '../charts/export';
 import { DEFAULT_OPTIONS, type Figure, FigureMaker } from '../charts/figure';
 import type { Chart, ChartFactory } from '../charts/host';
 import { figureSvg } from '../charts/picture';
+import { SMOOTHING } from '../charts/smooth';
 import { tableCsv } from '../charts/table';
 import { followTheme, LIGHT_PALETTE, type Palette, readPalette } from '../charts/theme';
 import type { Link } from '../client';
@@ -52,7 +53,14 @@ export class RunView {
   private readonly _spoken = h('p', { class: 'lp-spoken', role: 'status', 'aria-live': 'polite' });
   private readonly _table = h('div', { class: 'lp-table', hidden: true });
   private readonly _unfollowTheme: () => void;
-  private _options: ViewOptions = { metric: 'score', smooth: false, log: false, table: false };
+  private _options: ViewOptions = {
+    metric: 'score',
+    smooth: false,
+    weight: SMOOTHING,
+    hidden: [],
+    log: false,
+    table: false
+  };
   private _history: RunHistory | null = null;
   private _link: Link = 'connecting';
   private _frame = 0;
@@ -71,6 +79,7 @@ export class RunView {
       change: options => this._change(options),
       showWhole: () => this._chart.showWhole(),
       savePng: () => void this._savePng(),
+      saveSvg: () => this._saveSvg(),
       saveCsv: () => this._saveCsv()
     });
     this._chartBox = h('div', { class: 'lp-chart', role: 'img' });
@@ -221,6 +230,13 @@ export class RunView {
         `${this._history.summary.run_id}.png`,
         await svgToPng(this._svg(this._history, readPalette(this.element)))
       );
+    }
+  }
+
+  private _saveSvg(): void {
+    if (this._history) {
+      const svg = new Blob([this._svg(this._history, readPalette(this.element))], { type: 'image/svg+xml' });
+      saveFile(`${this._history.summary.run_id}.svg`, svg);
     }
   }
 

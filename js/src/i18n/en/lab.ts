@@ -171,5 +171,7 @@ export const lab = {
   'status.running.many': '{count} runs',
   'status.idle': 'no runs',
   'status.title': 'Lepton: {running} running, {queued} queued. Click to show the runs.',
-  'status.devices': '{busy} of {total} devices busy'
+  'status.devices': '{busy} of {total} devices busy',
+  'command.open_dashboard': 'Open as Dashboard',
+  'launcher.quickstart': 'Quickstart'
 };

@@ -103,5 +103,8 @@ export const run = {
   'history.line': 'epoch {epoch}: {text}',
 
   'monitor.choose': 'Run',
-  'monitor.none': 'There is no run yet; it is shown here as soon as one starts.'
+  'monitor.none': 'There is no run yet; it is shown here as soon as one starts.',
+  'chart.weight': 'Smoothing',
+  'chart.lines': 'Lines',
+  'chart.svg_help': 'Save the chart as an SVG picture'
 };

@@ -166,5 +166,7 @@ export const lab = {
   'status.running.many': '{count} 个运行',
   'status.idle': '无运行',
   'status.title': 'Lepton：{running} 个运行中，{queued} 个排队。点击显示运行。',
-  'status.devices': '{total} 台设备中 {busy} 台忙'
+  'status.devices': '{total} 台设备中 {busy} 台忙',
+  'command.open_dashboard': '作为仪表板打开',
+  'launcher.quickstart': '快速入门'
 };

@@ -103,5 +103,8 @@ export const run = {
   'history.line': '轮次 {epoch}：{text}',
 
   'monitor.choose': '运行',
-  'monitor.none': '还没有运行；开始后会显示在这里。'
+  'monitor.none': '还没有运行；开始后会显示在这里。',
+  'chart.weight': '平滑程度',
+  'chart.lines': '曲线',
+  'chart.svg_help': '将图表保存为 SVG 图片'
 };
