@@ -19,13 +19,10 @@ Importing this package loads neither ipywidgets nor anywidget nor plotly; the di
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 from lepton_lab.session import shown
 
-BOARDS = {"RunMonitor": "monitor", "ModelCard": "model_card"}
-"""Widgets of the dashboards, by the module that each lives in."""
 STEPS = ("DataPicker", "NetworkPicker", "Trainer", "Evaluation", "Deployment")
 """The studio's steps as widgets of their own; loaded when they are asked for."""
 
@@ -35,8 +32,14 @@ def __getattr__(name: str) -> Any:
         from lepton_lab.widgets import steps
 
         return getattr(steps, name)
-    if name in BOARDS:
-        return getattr(import_module(f"lepton_lab.widgets.{BOARDS[name]}"), name)
+    if name == "RunMonitor":
+        from lepton_lab.widgets.monitor import RunMonitor
+
+        return RunMonitor
+    if name == "ModelCard":
+        from lepton_lab.widgets.model_card import ModelCard
+
+        return ModelCard
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -128,6 +128,9 @@ class Studio(anywidget.AnyWidget):
             self._guarded(str(content.get("section")), lambda: self._set(content.get("section"), content.get("values")))
         elif kind == "upload":
             self._guarded("data", lambda: self._take_piece(content, buffers))
+        elif kind == "sketch":
+            # Beside the jobs: the first drawing waits for an import of torch, and nobody who trains should.
+            threading.Thread(target=self._guarded, args=("model", self._sketch), daemon=True).start()
         elif kind == "cancel_loading":
             self._session.cancel_loading()
         elif kind == "command":
@@ -194,9 +197,12 @@ class Studio(anywidget.AnyWidget):
         self.model_summary = steps.describe(model)
         self._write_lines()
 
-    def _sketch(self, content: dict[str, Any] | None = None) -> None:
+    def _sketch(self) -> None:
         """The network on paper: built once in a process of its own, never in this kernel."""
-        self.model_summary = steps.with_sketch(self.model_summary, self._session.current_model().summary())
+        asked = self.model_summary
+        drawn = self._session.current_model().summary()
+        if self.model_summary is asked:
+            self.model_summary = steps.with_sketch(asked, drawn)
 
     def _explain(self, content: dict[str, Any]) -> None:
         self.explanation = steps.explanation(self._require_run(finished=True), content.get("row"))
@@ -234,7 +240,6 @@ class Studio(anywidget.AnyWidget):
     _SLOW: dict[str, tuple[str, str, Callable[[Any, dict[str, Any]], None]]] = {
         "load_data": ("data", "Loading the data", _load_data),
         "select_model": ("model", "Setting up the network", _select_model),
-        "sketch": ("model", "Drawing the network", _sketch),
         "train": ("train", "Starting the run", _train),
         "evaluate": ("evaluate", "Reading the report", _evaluate),
         "explain": ("evaluate", "Looking for what the answer rests on", _explain),

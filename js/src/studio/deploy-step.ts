@@ -60,7 +60,7 @@ export class DeployStep implements StepView {
     }
     this._draw(endpoint, finished);
     this._try.update(this._context.get('prediction'), idle && endpoint?.state === 'ready');
-    this._predictLine.update(this._context.get('lines').predict);
+    this._predictLine.update(this._context.get('locked') ? undefined : this._context.get('lines').predict);
   }
 
   /** What the network is and how good it is, for people who only use it. */

@@ -180,7 +180,6 @@ export const CHINESE_WORDS: Words = {
   'busy.Reading the report': '正在读取报告',
   'busy.Starting the endpoint': '正在启动端点',
   'busy.Stopping the endpoint': '正在停止端点',
-  'busy.Drawing the network': '正在绘制网络',
   'busy.Looking for what the answer rests on': '正在寻找回答的依据',
   'busy.Starting the compression': '正在启动压缩',
   'busy.Asking the endpoint': '正在询问端点',
