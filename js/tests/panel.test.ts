@@ -91,6 +91,24 @@ describe('PanelView', () => {
     expect(row?.getAttribute('data-state')).toBe('finished');
   });
 
+  it('has a bounded part of many runs in the page, and reaches them all', () => {
+    const { view, names_shown } = open();
+    const runs = Array.from({ length: 400 }, (_, number) => run(`run-${number}`));
+    view.update(board(runs), true);
+    expect(names_shown()).toEqual(runs.slice(0, 50).map(each => each.run_id));
+    const press = (words: string): void =>
+      [...view.element.querySelectorAll<HTMLButtonElement>('.lp-more:not([hidden])')]
+        .find(each => each.textContent?.includes(words))
+        ?.click();
+    for (let pages = 1; pages < 8; pages++) {
+      press('more of');
+      expect(names_shown().length).toBeLessThanOrEqual(200);
+    }
+    expect(names_shown()).toEqual(runs.slice(200).map(each => each.run_id));
+    press('newer of 200');
+    expect(names_shown()[0]).toBe('run-150');
+  });
+
   it('offers what a run’s state allows', () => {
     const { view, done, press } = open();
     view.update(board([run('a')]), true);

@@ -97,6 +97,11 @@ def test_runs_are_found_labelled_put_in_order_and_deleted(panel):
     told = page.locator(".jp-Notification-Toast, .Toastify__toast").filter(has_text="waits-too has finished")
     expect(told).to_be_visible(timeout=RUN_MS)
 
+    choose(panel, "waits-too", "Verify")
+    details = page.locator(".lp-details:visible")
+    expect(details).to_contain_text("tensors are the same, bit by bit.", timeout=RUN_MS)
+    panel.watched.shoot("lab-kept-verified-light")
+
 
 def test_a_run_has_its_details_and_stands_beside_others(panel):
     page = panel.page
@@ -134,3 +139,10 @@ def test_a_run_has_its_details_and_stands_beside_others(panel):
     page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", THEMES["dark"])
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=THEMES["dark"])
     panel.watched.shoot("lab-kept-compare-dark")
+
+    page.wait_for_function(
+        "() => window.jupyterapp.serviceManager.workspaces.fetch('kept')"
+        '.then(kept => JSON.stringify(kept.data).includes(\'["slow","fast"]\'))'
+    )
+    page.reload()
+    expect(page.locator(".lp-compare tbody tr")).to_have_count(2)

@@ -1,5 +1,5 @@
 import { followTheme } from '../charts/theme';
-import { button, h, setAttribute } from '../dom';
+import { button, h, setAttribute, setText } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { icon, type IconName } from '../view/icons';
@@ -61,6 +61,8 @@ class RowList<T> {
 
 /** So many runs are shown at first; a button shows as many more. */
 const PAGE = 50;
+/** So many rows are there at once, and it scrolls smoothly; then the first ones make room for the next. */
+const MOST = 200;
 /** With so few runs there is nothing to search. */
 const FEW = 4;
 
@@ -79,8 +81,10 @@ export class PanelView {
   private readonly _search: SearchBar;
   private readonly _noMatch: HTMLElement;
   private readonly _more: HTMLButtonElement;
+  private readonly _newer: HTMLButtonElement;
   private readonly _meters = new MeterGroup();
   private _devicesDrawn = '';
+  private _first = 0;
   private _shown = PAGE;
   private _board = EMPTY_BOARD;
   private _online = true;
@@ -117,15 +121,13 @@ export class PanelView {
       tool('add', locale.t('panel.new_run'), () => actions.newRun())
     );
     this._search = new SearchBar(locale, () => {
+      this._first = 0;
       this._shown = PAGE;
       this._showRuns();
     });
     this._noMatch = h('p', { class: 'lp-none', role: 'status', hidden: true }, locale.t('panel.no_match'));
-    this._more = button('', () => {
-      this._shown += PAGE;
-      this._showRuns();
-    });
-    this._more.classList.add('lp-more');
+    this._more = button('', () => this._move(PAGE), { class: 'lp-button lp-more' });
+    this._newer = button('', () => this._move(-PAGE), { class: 'lp-button lp-more' });
     this._devicesSection = this._section(locale.t('panel.devices'), null, this._devices, this._meters.element);
     this.element = h(
       'div',
@@ -135,6 +137,7 @@ export class PanelView {
         locale.t('panel.runs'),
         tools,
         this._search.element,
+        this._newer,
         this._runs.element,
         this._more,
         this._noMatch,
@@ -167,15 +170,28 @@ export class PanelView {
     this.element.remove();
   }
 
+  /** Shows so many older runs below, or newer ones above. */
+  private _move(by: number): void {
+    if (by > 0 && this._shown < MOST) {
+      this._shown += by;
+    } else {
+      this._first = Math.max(0, this._first + by);
+    }
+    this._showRuns();
+  }
+
   private _showRuns(): void {
     const { runs } = this._board;
     const found = runs.filter(run => finds(this._search.search, run));
-    this._runs.update(found.slice(0, this._shown));
+    this._first = Math.min(this._first, Math.max(0, found.length - this._shown));
+    this._runs.update(found.slice(this._first, this._first + this._shown));
     const known = this._board !== EMPTY_BOARD; // before the server's first answer nobody knows that there is nothing
     setAttribute(this._noRuns, 'hidden', runs.length > 0 || !this._online || !known);
     setAttribute(this._noMatch, 'hidden', runs.length === 0 || found.length > 0);
     this._search.show(runs.length > FEW || this._search.search.text !== '' || this._search.search.kind !== 'all');
-    const left = found.length - this._shown;
+    this._newer.hidden = this._first === 0;
+    setText(this._newer, this._locale.t('panel.show_newer', { count: Math.min(this._first, PAGE), left: this._first }));
+    const left = found.length - this._first - this._shown;
     this._more.hidden = left <= 0;
     this._more.textContent = this._locale.t('panel.show_more', { count: Math.min(left, PAGE), left });
   }

@@ -1,6 +1,7 @@
 import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
+import { failureText } from '../view/told';
 import { scoreText } from '../view/words';
 import type { EndpointSummary } from './board';
 
@@ -23,7 +24,7 @@ export function runText(run: RunSummary, locale: Locale): string {
       return score === null ? state : locale.t('panel.score', { state, score: scoreText(score, locale) });
     }
     case 'failed':
-      return run.message ? locale.t('panel.failed', { message: run.message }) : state;
+      return run.message ? locale.t('panel.failed', { message: failureText(run, locale) }) : state;
     default:
       return state;
   }

@@ -2,6 +2,7 @@ import type { Link } from '../client';
 import { button, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
+import { failureText } from './told';
 
 export interface NoticeActions {
   resume(): void;
@@ -92,7 +93,7 @@ function failedNotice(summary: RunSummary, locale: Locale, actions: NoticeAction
   const canResume = Boolean(step) && summary.reason !== 'unreadable';
   return {
     tone: 'error',
-    lines: [summary.message || locale.t('notice.failed'), hint].filter(Boolean),
+    lines: [failureText(summary, locale) || locale.t('notice.failed'), hint].filter(Boolean),
     action: canResume ? { text, run: actions.resume } : null
   };
 }

@@ -46,6 +46,7 @@ export const lab = {
   'panel.kind.pinned': 'pinned',
   'panel.no_match': 'No run has these words.',
   'panel.show_more': 'Show {count} more of {left}',
+  'panel.show_newer': 'Show {count} newer of {left}',
   'panel.more': 'More actions',
   'panel.pinned': 'Pinned: is not deleted by housekeeping',
   'panel.priority': 'priority {priority}',

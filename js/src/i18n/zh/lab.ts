@@ -45,6 +45,7 @@ export const lab = {
   'panel.kind.pinned': '已固定',
   'panel.no_match': '没有符合的运行。',
   'panel.show_more': '再显示 {count} 个（还有 {left} 个）',
+  'panel.show_newer': '显示较新的 {count} 个（共 {left} 个）',
   'panel.more': '更多操作',
   'panel.pinned': '已固定：清理时不会删除',
   'panel.priority': '优先级 {priority}',
