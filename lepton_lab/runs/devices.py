@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from lepton_lab.runs.launch import ALL_DEVICES_VARIABLE
 
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 GPU_SHARE_VARIABLE = "LEPTON_GPU_SHARE"
 """In a worker's environment: the share of the GPU's memory that it may take."""
 _ASK_SECONDS = 10.0
@@ -62,6 +62,8 @@ def slot_environment(slot: str, env: Mapping[str, str] = os.environ, share: floa
     variables = {"OMP_WAIT_POLICY": env.get("OMP_WAIT_POLICY", "PASSIVE")}
     if kind == "cuda":
         variables |= {_VISIBLE: which, ALL_DEVICES_VARIABLE: env.get(_VISIBLE, "-")}
+        if _VISIBLE not in env and _ORDER not in env:
+            variables[_ORDER] = "PCI_BUS_ID"  # as the driver counts them; CUDA by itself begins with the fastest
         if share < 1.0:
             variables[GPU_SHARE_VARIABLE] = f"{share:g}"
     return variables

@@ -1,17 +1,26 @@
-"""What the GPUs do, as NVIDIA's driver tells through `nvidia-ml-py`, where that is installed; nothing elsewhere."""
+"""What the GPUs do, as NVIDIA's driver tells through `nvidia-ml-py`, where that is installed; nothing elsewhere.
+
+Tested with a stand-in for the driver; it has not been run on a GPU yet.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
 
 class Gpus:
-    """The GPUs of this machine. Each figure that a GPU does not tell is left out."""
+    """The GPUs of this machine. Each figure that a GPU does not tell is left out.
 
-    def __init__(self) -> None:
+    Args:
+        driver: Gives the module that talks to the driver; an error means that there is none.
+    """
+
+    def __init__(self, driver: Callable[[], Any] = lambda: importlib.import_module("pynvml")) -> None:
+        self._driver = driver
         self._nvml: Any = None
         self._handles: list[Any] = []
         self._asked = False
@@ -20,7 +29,7 @@ class Gpus:
         """One entry a GPU, in the driver's order.
 
         Returns:
-            `{"index", "name", "use_fraction", "memory_used_bytes", "memory_total_bytes", "temperature_celsius",
+            `{"index", "uuid", "name", "use_fraction", "memory_used_bytes", "memory_total_bytes", "temperature_celsius",
             "power_watts", "power_limit_watts"}` each.
         """
         self._begin()
@@ -39,19 +48,20 @@ class Gpus:
             return
         self._asked = True
         with contextlib.suppress(Exception):  # not installed, no driver, no GPU: each means that there is none to watch
-            import pynvml
-
-            pynvml.nvmlInit()
-            self._nvml = pynvml
-            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+            nvml = self._driver()
+            nvml.nvmlInit()
+            self._nvml = nvml
+            self._handles = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
 
     def _one(self, index: int, handle: Any) -> dict[str, Any]:
         nvml = self._nvml
         name = self._ask(lambda: nvml.nvmlDeviceGetName(handle))
+        uuid = self._ask(lambda: nvml.nvmlDeviceGetUUID(handle))
         use = self._ask(lambda: nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100)
         memory = self._ask(lambda: nvml.nvmlDeviceGetMemoryInfo(handle))
         found = {
             "index": index,
+            "uuid": uuid.decode() if isinstance(uuid, bytes) else uuid,
             "name": name.decode() if isinstance(name, bytes) else name,
             "use_fraction": use,
             "memory_used_bytes": memory.used if memory else None,

@@ -111,7 +111,7 @@ def _idle_gpu(of_machine: Sequence[Sample], last: Sample) -> Hint | None:
         gpu["use_fraction"]
         for sample in of_machine
         for gpu in sample.get("gpus", [])
-        if str(gpu["index"]) == index and "use_fraction" in gpu
+        if index in (str(gpu["index"]), gpu.get("uuid")) and "use_fraction" in gpu
     ]
     if len(shown) < FEWEST_SAMPLES or statistics.fmean(shown) >= _IDLE_GPU:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,66 @@ class OneGpu(Gpus):
 
     def memory_by_process(self):
         return {os.getpid(): 1_000_000}
+
+
+class Driver:
+    """NVIDIA's driver with two GPUs, as nvidia-ml-py shows it; the second one is old and tells little."""
+
+    NVML_TEMPERATURE_GPU = 0
+
+    def nvmlInit(self):
+        pass
+
+    def nvmlDeviceGetCount(self):
+        return 2
+
+    def nvmlDeviceGetHandleByIndex(self, index):
+        return index
+
+    def __getattr__(self, name):
+        answers = {
+            "nvmlDeviceGetName": b"A fast one",
+            "nvmlDeviceGetUUID": "GPU-1",
+            "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=40),
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(used=10, total=80),
+            "nvmlDeviceGetTemperature": 61,
+            "nvmlDeviceGetPowerUsage": 412_000,
+            "nvmlDeviceGetEnforcedPowerLimit": 700_000,
+            "nvmlDeviceGetComputeRunningProcesses": [
+                SimpleNamespace(pid=7, usedGpuMemory=5), SimpleNamespace(pid=8, usedGpuMemory=None),
+            ],
+        }  # fmt: skip
+
+        def answer(handle, *rest):
+            if handle == 1 and name != "nvmlDeviceGetName":
+                raise RuntimeError("Not Supported")
+            return answers[name]
+
+        return answer
+
+
+def test_what_the_driver_tells_is_read_and_what_it_does_not_tell_is_left_out():
+    gpus = Gpus(Driver)
+    assert gpus.read() == [
+        {
+            "index": 0,
+            "uuid": "GPU-1",
+            "name": "A fast one",
+            "use_fraction": 0.4,
+            "memory_used_bytes": 10,
+            "memory_total_bytes": 80,
+            "temperature_celsius": 61,
+            "power_watts": 412.0,
+            "power_limit_watts": 700.0,
+        },
+        {"index": 1, "name": "A fast one"},
+    ]
+    assert gpus.memory_by_process() == {7: 5, 8: 0}
+
+    def no_driver():
+        raise ImportError("pynvml")
+
+    assert Gpus(no_driver).read() == [] and Gpus(no_driver).memory_by_process() == {}
 
 
 def test_a_run_at_work_is_sampled_with_the_machine_and_its_gpu(store, spec):

@@ -118,5 +118,7 @@ def test_a_worker_sees_its_own_gpu_alone_and_remembers_the_others():
     assert slot_environment("cuda:1", {})["LEPTON_ALL_DEVICES"] == "-"
     assert slot_environment("cuda:1", {"CUDA_VISIBLE_DEVICES": "0,1"})["LEPTON_ALL_DEVICES"] == "0,1"
     assert slot_environment("cpu:0", {}) == {"OMP_WAIT_POLICY": "PASSIVE"}
+    assert slot_environment("cuda:1", {})["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert "CUDA_DEVICE_ORDER" not in slot_environment("cuda:1", {"CUDA_VISIBLE_DEVICES": "1,0"})
     assert slot_environment("cuda:1", {}, share=0.25)["LEPTON_GPU_SHARE"] == "0.25"
     assert "LEPTON_GPU_SHARE" not in slot_environment("cuda:1", {})

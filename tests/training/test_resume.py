@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,20 @@ def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     outcome, events = record(tmp_path / "run", spec(**OPTIONS))
     assert outcome.state == "finished" and events.types() == ["RunStarted"]
     assert outcome.best_val_metric is not None
+
+
+def test_random_states_of_gpus_go_through_a_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for two GPUs; none has been at hand."""
+    states = [torch.arange(16, dtype=torch.uint8), torch.full((16,), 7, dtype=torch.uint8)]
+    set_again: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: states)
+    saved = json.loads(json.dumps(checkpoints.random_state()))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", set_again.extend)
+    checkpoints.set_random_state(saved)
+    assert [each.tolist() for each in set_again] == [each.tolist() for each in states]
 
 
 def test_random_states_come_back() -> None:
