@@ -13,6 +13,7 @@ from tests.tools import gallery
 FIELDS = {
     "image-recognition": "Fashion-MNIST",
     "text-sentiment": "sentences",
+    "intent-of-a-request": "intents",
     "speech-digits": "recordings",
     "recommendation": "ratings",
     "energy-forecast": "ETTh1",

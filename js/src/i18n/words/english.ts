@@ -58,7 +58,7 @@ export const ENGLISH_WORDS: Words = {
   'network_note.resnet': 'residual blocks, for pictures',
   'network.quicknet': 'QuickNet',
   'network_note.quicknet': 'wide convolutions, fast on small pictures',
-  'network.cnn1d': 'CNN, one-dimensional',
+  'network.cnn1d': '1-D CNN',
   'network_note.cnn1d': 'filters along texts, sequences and sounds',
   'network.transformer': 'Transformer',
   'network_note.transformer': 'attention, for texts, sequences and sounds',
