@@ -12,6 +12,7 @@ from tests.tools import gallery
 
 FIELDS = {
     "image-recognition": "Fashion-MNIST",
+    "object-detection": "mAP",
     "text-sentiment": "sentences",
     "intent-of-a-request": "intents",
     "speech-digits": "recordings",
