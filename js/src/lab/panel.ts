@@ -10,7 +10,7 @@ import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { runPath, type Server } from '../server';
-import { failureText } from '../view/told';
+import { failureText } from '../view/failure';
 import { metricName, scoreText } from '../view/words';
 import { BoardModel } from './board-model';
 import { Commands } from './commands';

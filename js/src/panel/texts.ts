@@ -1,7 +1,7 @@
 import { partScore } from '../charts/score';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
-import { failureText } from '../view/told';
+import { failureText } from '../view/failure';
 import { scoreText } from '../view/words';
 import type { EndpointSummary } from './board';
 

@@ -2,7 +2,7 @@ import type { Link } from '../client';
 import { button, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
-import { failureText } from './told';
+import { failureText } from './failure';
 
 export interface NoticeActions {
   resume(): void;

@@ -2,7 +2,6 @@
 
 import type { Key, Locale } from '../i18n';
 import type { Hint, Verification } from '../kept';
-import type { RunSummary } from '../protocol';
 import { bytesText } from './readings';
 
 const HINTS: Record<string, Key> = {
@@ -33,13 +32,6 @@ function figureText(name: string, value: number, locale: Locale): string {
     return bytesText(value, locale);
   }
   return name.endsWith('_per_second') ? locale.count(value) : locale.fixed(value, 1);
-}
-
-/** Why a run failed: the server's sentence, after a general one in languages that are not its own. */
-export function failureText(run: RunSummary, locale: Locale): string {
-  const said = run.message ?? '';
-  const general = locale.language === 'en' ? '' : locale.word('failed', run.reason ?? 'error', '');
-  return [general, said].filter(Boolean).join(' ');
 }
 
 /** How a replay stands, or what it has shown. */

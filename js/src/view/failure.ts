@@ -1,0 +1,11 @@
+/** Why a run failed, in the reader's language; a file of its own, because widgets say it too. */
+
+import type { Locale } from '../i18n';
+import type { RunSummary } from '../protocol';
+
+/** Why a run failed: the server's sentence, after a general one in languages that are not its own. */
+export function failureText(run: RunSummary, locale: Locale): string {
+  const said = run.message ?? '';
+  const general = locale.language === 'en' ? '' : locale.word('failed', run.reason ?? 'error', '');
+  return [general, said].filter(Boolean).join(' ');
+}
