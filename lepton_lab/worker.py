@@ -16,14 +16,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
-from lepton_lab.runs.control import done, pending_commands, wait_for_commands
 from lepton_lab.runs.devices import GPU_SHARE_VARIABLE
 from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
     from lepton_lab.specs import RunSpec
     from lepton_lab.training.outcome import Outcome
-    from lepton_lab.training.steering import Command
 
 SUPERVISOR_SECONDS = 2.0
 CALM_SECONDS = 2.0
@@ -285,6 +283,8 @@ def compress_run(store: Store, run_id: str) -> int:
 def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outcome, PreparedDataset] | None:
     """Trains and evaluates; None when somebody stopped the run."""
     from lepton_lab.data import load
+    from lepton_lab.training.commands import RunControl
+    from lepton_lab.training.ending import Ending, StoppedAtTheEnd
     from lepton_lab.training.loop import train
 
     _keep_to_share()
@@ -298,7 +298,11 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
         early.end()
     if outcome.state == "stopped":
         return None
-    _evaluate(record, events, outcome, dataset)
+    try:
+        _evaluate(record, events, outcome, dataset, Ending(control, events, outcome.step))
+    except StoppedAtTheEnd as stop:
+        events.append(stop.event, step=outcome.step, epoch=outcome.epoch, **stop.said)
+        return None
     events.append(
         "RunFinished",
         step=outcome.step,
@@ -320,14 +324,16 @@ def _keep_to_share() -> None:
         torch.cuda.set_per_process_memory_fraction(float(share))
 
 
-def _evaluate(record: RunRecord, events: EventWriter, outcome: Outcome, dataset: PreparedDataset) -> None:
+def _evaluate(
+    record: RunRecord, events: EventWriter, outcome: Outcome, dataset: PreparedDataset, between: Callable[[], None]
+) -> None:
     """Writes the report on the test part; says so where the dataset has none."""
     from lepton_lab.evaluation.report import evaluate
 
     if not len(dataset.splits["test"]):
         events.append("WarningRaised", message="There is no test part, so there is no report; raise test_fraction.")
         return
-    report = evaluate(outcome.module, dataset, run_id=record.run_id)
+    report = evaluate(outcome.module, dataset, run_id=record.run_id, between=between)
     write_json(record.dir / "report.json", report)
     figures = {f"test_{report['metric']}": report[report["metric"]]}
     events.append("ReportWritten", **figures, test_rows=report["rows"])
@@ -371,36 +377,6 @@ def _test_metrics(record: RunRecord) -> dict[str, float]:
 
 def _said(error: Exception, what: str = "The export") -> str:
     return str(error) if isinstance(error, LeptonError) else f"{what} failed: {error!r}"
-
-
-class RunControl:
-    """A run's commands, as the training loop takes them.
-
-    Args:
-        run_dir: The run's folder.
-        early: Who takes a stop until the loop asks for commands the first time.
-    """
-
-    def __init__(self, run_dir: Path, early: EarlyStop) -> None:
-        self._run_dir, self._early = run_dir, early
-
-    def pending(self) -> list[Command]:
-        """Commands that nobody has marked as done, oldest first."""
-        from lepton_lab.training.steering import Command
-
-        self._early.end()
-        return [
-            Command(each["id"], each["command"], each.get("value"), str(each.get("by", "")))
-            for each in pending_commands(self._run_dir)
-        ]
-
-    def done(self, command_id: str) -> None:
-        """Marks a command as done."""
-        done(self._run_dir, command_id)
-
-    def wait(self, timeout_seconds: float) -> None:
-        """Returns when a command has come, or after the timeout."""
-        wait_for_commands(self._run_dir, timeout_seconds)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,12 @@ FIGURES: dict[str, Figures] = {
 
 
 def evaluate(
-    module: nn.Module, dataset: PreparedDataset, split: str = "test", *, run_id: str | None = None
+    module: nn.Module,
+    dataset: PreparedDataset,
+    split: str = "test",
+    *,
+    run_id: str | None = None,
+    between: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
     """Runs a network over one part of its dataset.
 
@@ -46,6 +51,7 @@ def evaluate(
         dataset: Where the rows are.
         split: "train", "validation" or "test".
         run_id: Which run the network comes from.
+        between: Called before each pass over rows; what it raises ends the evaluation.
 
     Returns:
         The report, JSON-able: `task`, `metric` and the figure under the metric's name, rows, loss, the seconds it
@@ -59,7 +65,7 @@ def evaluate(
         raise DataError(f"The {split} part of {dataset.name!r} has no rows to evaluate on; raise {split}_fraction.")
     device = torch.device(next(module.parameters()).device)
     rows = place(dataset, split, device)
-    scores = score(module, rows, objective_for(dataset.problem, dataset.target))
+    scores = score(module, rows, objective_for(dataset.problem, dataset.target), between=between)
     metric = TASKS[dataset.task].metric
     return {
         "run_id": run_id,
