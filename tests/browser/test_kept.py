@@ -13,6 +13,7 @@ from lepton_lab.runs.record import create_run, submit
 from lepton_lab.specs import RunSpec
 from tests.browser.lab import RUN_MS, THEMES
 from tests.browser.test_panel import row_of, show_panel
+from tests.waiting import wait_until
 
 
 def spec(epochs: int, **train: object) -> RunSpec:
@@ -140,9 +141,7 @@ def test_a_run_has_its_details_and_stands_beside_others(panel):
     page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=THEMES["dark"])
     panel.watched.shoot("lab-kept-compare-dark")
 
-    page.wait_for_function(
-        "() => window.jupyterapp.serviceManager.workspaces.fetch('kept')"
-        '.then(kept => JSON.stringify(kept.data).includes(\'["slow","fast"]\'))'
-    )
+    kept = "() => window.jupyterapp.serviceManager.workspaces.fetch('kept').then(kept => JSON.stringify(kept.data))"
+    wait_until(lambda: '["slow","fast"]' in page.evaluate(kept), "the layout to be saved")
     page.reload()
     expect(page.locator(".lp-compare tbody tr")).to_have_count(2)
