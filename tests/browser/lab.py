@@ -88,7 +88,7 @@ class NotebookPage:
         return cell
 
     def add_and_run(self, source: str) -> Locator:
-        """Adds a cell at the end, starts it and returns it."""
+        """Adds a cell at the end, starts it and returns it while it works."""
         script = f"""source => {{
           const content = {NOTEBOOK}.content;
           const last = content.model.cells.length;
@@ -96,7 +96,7 @@ class NotebookPage:
           content.activeCellIndex = last;
         }}"""
         self.page.evaluate(script, source)
-        self.command("notebook:run-cell")
+        self.page.evaluate(f"() => {{ {APP}.commands.execute('notebook:run-cell'); }}")
         return self.show(source)
 
     def restart_kernel(self) -> None:
