@@ -128,7 +128,10 @@ def _duplicates(splits: Mapping[str, Split]) -> Remark | None:
 
 
 def _digests(split: Split) -> list[bytes]:
-    return [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=16).digest() for row in split.inputs]
+    rows = split.inputs
+    if isinstance(rows, np.memmap):
+        rows = rows.view(np.ndarray)  # a row of a mapped file is made into a mapping of its own, which takes its time
+    return [blake2b(np.ascontiguousarray(row).tobytes(), digest_size=16).digest() for row in rows]
 
 
 def _some(names: list[str]) -> str:

@@ -112,7 +112,8 @@ def _mapped(handle: int, layout: Layout) -> np.ndarray:
     if not layout.num_bytes:
         return np.empty(layout.shape, layout.dtype)
     with os.fdopen(os.dup(handle), "r+b") as stream:
-        return np.memmap(stream, dtype=layout.dtype, mode="r+", shape=layout.shape)
+        mapped = np.memmap(stream, dtype=layout.dtype, mode="r+", shape=layout.shape)
+    return mapped.view(np.ndarray)  # a row of it is then no mapping of its own, which takes longer than to fill it
 
 
 Answer = tuple[int, list[tuple[int, str]]]
@@ -235,12 +236,25 @@ def fill_range(
     broken = []
     for number in range(start, stop):
         try:
-            fill(files[number].read_bytes(), [array[number] for array in arrays])
+            fill(_content(files[number]), [array[number] for array in arrays])
         except DataError as error:
             broken.append((number, str(error)))
         except OSError as error:
             broken.append((number, f"the file cannot be read ({error.strerror})"))
     return broken
+
+
+def _content(file: Path) -> bytes:
+    """A file's bytes; for small ones this takes a fraction of what `read_bytes` does."""
+    handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(handle).st_size
+        content = os.read(handle, size + 1)
+        while len(content) < size and (more := os.read(handle, size + 1 - len(content))):
+            content += more
+        return content
+    finally:
+        os.close(handle)
 
 
 def main() -> None:

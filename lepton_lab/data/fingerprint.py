@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -27,6 +28,7 @@ from lepton_lab.specs import DataSpec
 _LENGTH = 32
 _SETTLED_NANOSECONDS = 2_000_000_000
 _WHOLE_BYTES = 2**18
+_FILES_A_PART = 128
 """Smaller files are hashed in one go, which costs a fraction of the calls."""
 _IRRELEVANT = {"name", "mirror", "fingerprint", "connection", "query", "parameters"}
 
@@ -64,15 +66,20 @@ def of_files(store: HasRoot, root: Path, files: Sequence[Path]) -> str:
     known = _remembered(memory_file)
     names = {file.relative_to(root).as_posix(): file for file in files}
 
-    def look(name: str) -> dict[str, Any]:
-        try:
-            return _entry(names[name], known.get(name))
-        except OSError as error:
-            raise DataError(f"{str(names[name])!r} cannot be read: {error.strerror}.") from None
+    def look(part: list[str]) -> list[dict[str, Any]]:
+        entries = []
+        for name in part:
+            try:
+                entries.append(_entry(names[name], known.get(name)))
+            except OSError as error:
+                raise DataError(f"{str(names[name])!r} cannot be read: {error.strerror}.") from None
+        return entries
 
-    with ThreadPoolExecutor(min(4, max(1, len(names)))) as threads:
-        ordered = sorted(names)
-        fresh = dict(zip(ordered, threads.map(look, ordered), strict=True))
+    ordered = sorted(names)
+    # Parts of many files: to hand a small one to a thread takes longer than to read it.
+    parts = [ordered[start : start + _FILES_A_PART] for start in range(0, len(ordered), _FILES_A_PART)]
+    with ThreadPoolExecutor(1) as threads:
+        fresh = dict(zip(ordered, chain.from_iterable(threads.map(look, parts)), strict=True))
     _remember(store, memory_file, fresh)
     return of_values("files", sorted((name, entry["sha256"]) for name, entry in fresh.items()))
 
@@ -124,11 +131,15 @@ def of_content(file: Path) -> str:
 
 
 def _hash(file: Path) -> str:
+    # Plain calls of the system: for a small picture a file object costs five times what reading and hashing do.
+    handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(handle).st_size
+        if size < _WHOLE_BYTES and len(content := os.read(handle, size + 1)) == size:
+            return hashlib.sha256(content).hexdigest()
+    finally:
+        os.close(handle)
     with open(file, "rb", buffering=0) as stream:
-        start = stream.read(_WHOLE_BYTES)
-        if len(start) < _WHOLE_BYTES:
-            return hashlib.sha256(start).hexdigest()
-        stream.seek(0)
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -147,7 +158,7 @@ def _remember(store: HasRoot, memory_file: Path, entries: dict[str, Any]) -> Non
         memory_file.parent.mkdir(exist_ok=True, mode=0o700)
         temporary = memory_file.with_name(f".{memory_file.name}-{uuid4().hex[:8]}")
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            json.dump(entries, out)
+            out.write(json.dumps(entries))  # `dump` writes in pieces, ten times slower
         temporary.replace(memory_file)
     except OSError:
         return

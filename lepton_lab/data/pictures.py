@@ -76,9 +76,13 @@ def decode_picture(content: bytes, *, channels: int, height: int, width: int, fi
 
 def _decode(picture: Image, channels: int, placing: Placing) -> np.ndarray:
     try:
-        _draft(picture, placing)
-        upright = _upright(picture)
-        plain = _on_white(upright).convert("L" if channels == 1 else "RGB")
+        orientation = picture.getexif().get(_ORIENTATION, 1)
+        _draft(picture, placing, orientation)
+        upright = _upright(picture) if orientation != 1 else picture
+        mode = "L" if channels == 1 else "RGB"
+        plain = (
+            upright if upright.mode == mode and "transparency" not in upright.info else _on_white(upright).convert(mode)
+        )
         if plain.size != (placing.width, placing.height):
             plain = _fit(plain, placing)
         pixels = np.asarray(plain, dtype=np.uint8)
@@ -123,12 +127,12 @@ def _on_white(picture: Image) -> Image:
     return Image.alpha_composite(white, seen)
 
 
-def _draft(picture: Image, placing: Placing) -> None:
+def _draft(picture: Image, placing: Placing, orientation: int) -> None:
     """Asks a JPEG's decoder for a smaller picture, never smaller than what is needed in either direction."""
     if picture.format != "JPEG":
         return
     width, height = picture.size
-    if picture.getexif().get(_ORIENTATION, 1) > 4:
+    if orientation > 4:
         width, height = height, width
     left, top, right, bottom = placing.source(width, height)
     to_left, to_top, to_right, to_bottom = placing.goal(width, height)
