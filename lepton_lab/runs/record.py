@@ -131,7 +131,7 @@ def create_run(
     """
     store.prepare()
     name = name or spec.train.name
-    dataset, model = _slug(spec.data.name), _slug(spec.model.name)
+    dataset, model = slug(spec.data.name), slug(spec.model.name)
     first: dict[str, Any] = {"dataset": dataset, "model": model, "epochs": spec.train.epochs, "owner": owner}
     first |= {"user": user or current_user(), "priority": spec.train.priority}
     if parent is not None:
@@ -300,7 +300,7 @@ def _publish(folder: Path, target: Path) -> bool:
     return True
 
 
-def _slug(name: str) -> str:
+def slug(name: str) -> str:
     """A dataset's or network's name as part of a run's: a path becomes its last part without the suffix."""
     stem = Path(name).stem if "/" in name or "." in name else name
     return re.sub(r"[^A-Za-z0-9_]+", "-", stem).strip("-")[:_SLUG_LENGTH] or "data"

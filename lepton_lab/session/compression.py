@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import table
+from lepton_lab.session.waiting import ACTIVE, wait_for
 
 if TYPE_CHECKING:
     from lepton_lab.compression.record import Table, Variant
     from lepton_lab.session.endpoint import Endpoint
     from lepton_lab.session.run import Run
 
-LOOK_SECONDS = 0.2
-ACTIVE = ("starting", "running")
 HEAD = ("variant", "", "F1", "agrees", "on disk", "smaller", "batch 1", "batch 32", "than torch", "memory", "")
 
 
@@ -65,13 +63,12 @@ class Compression(Shown):
         Raises:
             RunError: If it failed, or is not finished in time.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (found := self.table).state in ACTIVE:
-            if watch:
-                watch(found)
-            if deadline is not None and time.monotonic() > deadline:
-                raise RunError(f"The variants of {self.run.id} are not finished within {timeout:g} s: {found.step}.")
-            time.sleep(LOOK_SECONDS)
+        found = wait_for(
+            lambda: self.table,
+            timeout,
+            watch,
+            lambda table, within: f"The variants of {self.run.id} are not finished within {within}: {table.step}.",
+        )
         if found.state == "failed":
             raise RunError(f"{self.run.id} could not be compressed: {found.message}.")
         return self

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import count, score, seconds, table
+from lepton_lab.session.waiting import wait_for
 
 if TYPE_CHECKING:
     from lepton_lab.session.endpoint import Endpoint
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from lepton_lab.session.tuning import TuneCalls
     from lepton_lab.tuning.record import Table, Trial
 
-LOOK_SECONDS = 0.3
 MARKS = {"running": "at work", "finished": "finished", "pruned": "given up", "failed": "failed"}
 
 
@@ -81,15 +80,12 @@ class Study(Shown):
         Raises:
             RunError: If the study failed, or has not ended in time.
         """
-        from lepton_lab.tuning.record import ACTIVE
-
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (found := self.table).state in ACTIVE:
-            if watch:
-                watch(found)
-            if deadline is not None and time.monotonic() > deadline:
-                raise RunError(f"The study {self.name} has not ended within {timeout:g} s: {sentence(found)}")
-            time.sleep(LOOK_SECONDS)
+        found = wait_for(
+            lambda: self.table,
+            timeout,
+            watch,
+            lambda table, within: f"The study {self.name} has not ended within {within}: {sentence(table)}",
+        )
         if found.state == "failed":
             raise RunError(f"The study {self.name} failed: {found.message}")
         return self

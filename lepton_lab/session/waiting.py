@@ -4,16 +4,60 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
+from lepton_lab.errors import RunError
 from lepton_lab.session.texts import count, metric, score, seconds, sparkline
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
 
 Watch = Callable[["RunSummary"], None]
+LOOK_SECONDS = 0.2
+"""How often a table on disk is looked at while somebody waits for it."""
+ACTIVE = ("starting", "running")
 _BAR_CELLS = 20
+
+
+class HasState(Protocol):
+    """A table on disk that a process of its own writes."""
+
+    @property
+    def state(self) -> str:
+        """starting, running, finished, stopped or failed."""
+        ...
+
+
+TableT = TypeVar("TableT", bound=HasState)
+
+
+def wait_for(
+    look: Callable[[], TableT],
+    timeout: float | None,
+    watch: Callable[[TableT], None] | None,
+    late: Callable[[TableT, str], str],
+) -> TableT:
+    """Looks at a table until the work behind it has ended, and gives its last form.
+
+    Args:
+        look: Reads the table.
+        timeout: Seconds to wait at most.
+        watch: Called with the table now and then.
+        late: Says that it has not ended within so many seconds ("5 s").
+
+    Raises:
+        RunError: If it has not ended in time.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while (found := look()).state in ACTIVE:
+        if watch:
+            watch(found)
+        if deadline is not None and time.monotonic() > deadline:
+            raise RunError(late(found, f"{timeout:g} s"))
+        time.sleep(LOOK_SECONDS)
+    return found
 
 
 class ProgressLine:

@@ -43,7 +43,7 @@ def open_study(folder: Path, asked: Asked) -> optuna.Study:
     """
     optuna = load_optuna()
     journal = optuna.storages.journal
-    storage = journal.JournalStorage(journal.JournalFileBackend(str(folder / JOURNAL_FILE)))
+    storage = journal.JournalStorage(journal.JournalFileBackend(str(folder / JOURNAL_FILE), lock_obj=_OneDriver()))
     study = optuna.create_study(
         storage=storage,
         study_name=folder.name,
@@ -54,6 +54,17 @@ def open_study(folder: Path, asked: Asked) -> optuna.Study:
     # A sampler begins its random numbers anew; with the old seed it would try the first trials a second time.
     study.sampler = _sampler(optuna, asked, len(study.get_trials(deepcopy=False)))
     return study
+
+
+class _OneDriver:
+    """Optuna's lock on the journal. The driver's own lock does its work, and ends with a driver that is killed."""
+
+    def acquire(self) -> bool:
+        """The journal is ours."""
+        return True
+
+    def release(self) -> None:
+        """Nothing is held."""
 
 
 def _sampler(optuna: Any, asked: Asked, num_trials: int) -> Any:

@@ -24,6 +24,7 @@ from lepton_lab.runs.atomic import read_json, store_error, write_json
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.people import current_user
+from lepton_lab.runs.record import slug
 from lepton_lab.specs import TASKS, RunSpec, TuneSpec
 from lepton_lab.specs.search import dimensions, require_known
 
@@ -153,7 +154,7 @@ def request(store: Store, tune: TuneSpec, run: RunSpec, *, task: str, optimizer:
     space = dimensions(tune.search, optimizer)
     require_known(space, run)
     tune = tune.changed(search=" ".join(str(each) for each in space))
-    name = tune.study or _free_name(store, f"{_short(run.data.name)}-{run.model.name}")
+    name = tune.study or _free_name(store, f"{slug(run.data.name)}-{slug(run.model.name)}")
     folder = study_dir(store, name)
     figure, higher = _figure(tune, task)
     try:
@@ -245,11 +246,6 @@ def _figure(tune: TuneSpec, task: str) -> tuple[str, bool]:
     if tune.objective == "loss":
         return "val_loss", False
     return f"val_{TASKS[task].metric}", TASKS[task].higher_is_better
-
-
-def _short(name: str) -> str:
-    stem = Path(name).stem if "/" in name or "." in name else name
-    return "".join(each if each.isalnum() and each.isascii() else "-" for each in stem).strip("-")[:24] or "data"
 
 
 def _free_name(store: Store, stem: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.compression.record import Table, Variant, loss_points
-from lepton_lab.session.compression import ACTIVE, HEAD, Compression, cells, sentence, size
+from lepton_lab.session.compression import HEAD, Compression, cells, sentence, size
+from lepton_lab.session.waiting import ACTIVE
 from lepton_lab.widgets.following import display_following
 from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
 

@@ -18,7 +18,7 @@ import traitlets
 
 from lepton_lab.errors import DataError, LeptonError, RunError, SpecError
 from lepton_lab.session import Compression, Run, Session
-from lepton_lab.session.compression import ACTIVE
+from lepton_lab.session.waiting import ACTIVE
 from lepton_lab.widgets import studio_steps as steps
 from lepton_lab.widgets import studio_values as forms
 from lepton_lab.widgets.curve import perform, sample_picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,8 @@ from lepton_lab.runs import Store, list_runs
 from lepton_lab.runs.process import alive, read_identity
 from lepton_lab.session import Host, Session
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec, TuneSpec
-from lepton_lab.tuning import record
+from lepton_lab.tuning import engine, record
+from lepton_lab.tuning.record import Asked
 from tests.processes import end_processes_of
 from tests.waiting import wait_until
 
@@ -127,3 +129,18 @@ def test_a_session_hands_out_the_best_run(store):
     assert set(study.best_options) == {"learning_rate"}
     assert "best val accuracy" in str(study)
     assert len(session.studies()) == 1
+
+
+def test_a_lock_that_a_killed_driver_left_on_the_journal_holds_nobody_up(tmp_path):
+    """Optuna's own lock is a link that stays when its holder is killed; the next driver waited for it, minutes long."""
+    run = RunSpec(data=DataSpec(name="digits"), model=ModelSpec(name="cnn"), train=TrainSpec(epochs=4))
+    asked = Asked(TuneSpec.parse({"search": SEARCH}), run, "val_accuracy", higher_is_better=True, created=0.0)
+    journal = tmp_path / record.JOURNAL_FILE
+    engine.open_study(tmp_path, asked)
+    journal.with_name(journal.name + ".lock").symlink_to(journal)
+
+    opening = threading.Thread(target=engine.open_study, args=(tmp_path, asked), daemon=True)
+    opening.start()
+    opening.join(20)
+
+    assert not opening.is_alive()
