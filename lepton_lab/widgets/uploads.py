@@ -12,6 +12,7 @@ FOLDER = "uploads"
 MAX_BYTES = 500_000_000
 ENDINGS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather", ".txt", ".npz", ".zip")
 _NAME = re.compile(r"[\w][\w .()+-]{0,120}")
+_ODD = re.compile(r"[^\w .()+/\\-]")
 
 
 class Upload:
@@ -27,6 +28,7 @@ class Upload:
     """
 
     def __init__(self, root: Path, name: Any, total: Any) -> None:
+        name = _ODD.sub("-", name).lstrip("- ") if isinstance(name, str) else name  # "Bob's.csv" is a fine name
         if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.lower().endswith(ENDINGS):
             raise DataError(f"{name!r} cannot be taken; expected a file whose name ends with {', '.join(ENDINGS)}.")
         if not isinstance(total, int) or not 0 < total <= MAX_BYTES:

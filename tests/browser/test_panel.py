@@ -11,7 +11,6 @@ from playwright.sync_api import expect
 from tests.browser.lab import RUN_MS, NotebookPage, run_state
 
 FIRST_CELLS = ("%load_ext lepton_lab", "%lepton data digits", "%lepton model cnn")
-SHOW, STUDIO = "Lepton: Show Runs", "Lepton studio"
 
 
 @pytest.fixture
@@ -65,19 +64,6 @@ def test_the_panel_follows_runs_and_endpoints(notebook):
     notebook.use_theme("JupyterLab Dark")
     notebook.watched.shoot("lab-panel-dark")
     notebook.use_theme("JupyterLab Light")
-
-
-def test_the_launcher_opens_the_studio(lab, watched):
-    page = watched()
-    page.page.goto(lab.url("lab/workspaces/launcher"))
-    page.page.wait_for_function("() => window.jupyterapp?.shell?.restored.then(() => true)")
-    page.page.evaluate("() => window.jupyterapp.commands.execute('launcher:create')")
-    tile = page.page.locator(".jp-LauncherCard", has_text=STUDIO)
-    expect(tile).to_be_visible()
-    page.shoot("lab-launcher-light")
-    tile.click()
-    expect(page.page.locator(".lp-studio")).to_be_visible()
-    page.shoot("lab-launcher-studio-light")
 
 
 def test_the_palette_has_the_commands(lab, watched):

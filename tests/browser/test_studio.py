@@ -1,4 +1,4 @@
-"""The studio in JupyterLab and in the Voilà dashboard: pick, train, report, deploy, predict, without a line of code."""
+"""The studio in the Voilà dashboard (in JupyterLab: test_newcomer): from data to an answer without any code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.lab import THEMES, NotebookPage
 from tests.browser.studio import RUN_MS, Studio
 
 
@@ -62,18 +61,3 @@ def test_the_dashboard_is_closed_without_its_token(dashboard):
                 assert "/login" in answer.url, f"/{path} answered without a token"
         except urllib.error.HTTPError as refused:
             assert refused.code in (401, 403, 404), (path, refused.code)
-
-
-def test_the_studio_does_the_whole_job_in_jupyterlab(lab, watched):
-    path = lab.write_notebook("studio-test.ipynb", "%load_ext lepton_lab", "%lepton studio")
-    page = watched(height=1000)
-    notebook = NotebookPage(page, lab, path).open()
-    notebook.run_all()
-    assert notebook.errors() == []
-    studio = Studio(notebook.show("%lepton studio"))
-    expect(studio.root).to_be_visible()
-    whole_job(studio, page, "lab-studio-light", "lab")
-    notebook.use_theme(THEMES["dark"])
-    for step in ("Data", "Model", "Train", "Evaluate", "Deploy"):
-        studio.step(step)
-        page.shoot(f"lab-studio-dark-{step.lower()}")

@@ -48,6 +48,10 @@ def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
         Upload(tmp_path, name, 10)
 
 
+def test_odd_signs_in_a_name_are_no_reason_to_refuse_a_file(tmp_path):
+    assert Upload(tmp_path, "<b>Bob's 数据.csv", 10).path.name == "b-Bob-s 数据.csv"
+
+
 def test_a_piece_that_is_missing_is_told(tmp_path):
     upload = Upload(tmp_path, "plants.csv", 100)
     assert not upload.add(0, b"x" * 40)

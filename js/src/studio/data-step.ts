@@ -3,7 +3,7 @@ import type { StepView, StudioContext } from './context';
 import { dataCard } from './data-card';
 import { SchemaForm } from './form';
 import { empty } from './parts';
-import { uploadButton } from './upload';
+import { Upload } from './upload';
 import { Picker } from './picker';
 import { fieldsOf, inSight } from './schema';
 import type { DataCard, Values } from './traits';
@@ -26,6 +26,7 @@ export class DataStep implements StepView {
   private readonly _form: SchemaForm;
   private readonly _load: HTMLButtonElement;
   private readonly _cancel: HTMLButtonElement;
+  private readonly _upload: Upload | null;
   private _drawn: DataCard | null | undefined;
   private _choseOwn = false;
 
@@ -47,8 +48,10 @@ export class DataStep implements StepView {
     this._form = new SchemaForm('data', fields, locale, values => this._sendOptions(values));
     this._load = button(locale.t('data.load'), () => this._loadData(), { class: 'lp-button lp-primary' });
     this._cancel = button(locale.t('data.cancel'), () => this._context.send({ type: 'cancel_loading' }));
-    const upload = context.get('choices').paths ? uploadButton(context, message => this._form.say(message)) : null;
-    const actions = h('div', { class: 'lp-actions' }, this._load, upload, this._cancel);
+    this._upload = context.get('choices').paths ? new Upload(context, message => this._form.say(message)) : null;
+    this._upload?.takeDrops(this.view);
+    const upload = [this._upload?.button(), this._upload?.input];
+    const actions = h('div', { class: 'lp-actions' }, this._load, ...upload, this._cancel);
     const title = h('h3', {}, locale.t('data.dataset'));
     this._search = on(
       h('input', {
@@ -122,7 +125,15 @@ export class DataStep implements StepView {
     }
     this._drawn = card;
     const { locale } = this._context;
-    const load = (): HTMLElement => button(locale.t('data.load'), () => this._loadData());
-    this.view.replaceChildren(...(card ? dataCard(card, locale) : [empty(locale.t('data.none'), load())]));
+    this.view.replaceChildren(...(card ? dataCard(card, locale) : [this._nothing()]));
+  }
+
+  /** No data yet: a file of one's own, or what is chosen in the list. */
+  private _nothing(): HTMLElement {
+    const { locale } = this._context;
+    const load = button(locale.t('data.load'), () => this._loadData());
+    return this._upload
+      ? empty(locale.t('data.none_own'), h('div', { class: 'lp-actions' }, this._upload.button(), load))
+      : empty(locale.t('data.none'), load);
   }
 }

@@ -30,8 +30,21 @@ export class Picker {
 
   select(value: string): void {
     for (const [name, input] of this._inputs) {
+      const card = input.parentElement as HTMLElement;
+      if (name === value && !input.checked) {
+        this._reveal(card);
+      }
       input.checked = name === value;
-      setAttribute(input.parentElement as HTMLElement, 'data-chosen', name === value);
+      setAttribute(card, 'data-chosen', name === value);
+    }
+  }
+
+  /** Scrolls the list, and nothing around it, to a choice that was made elsewhere. */
+  private _reveal(card: HTMLElement): void {
+    const list = this.element;
+    const top = card.offsetTop - list.offsetTop;
+    if (top < list.scrollTop || top + card.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = top;
     }
   }
 

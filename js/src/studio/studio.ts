@@ -44,6 +44,7 @@ export class StudioView {
   private readonly _view = h('div', { class: 'lp-view', role: 'tabpanel' });
   private readonly _error = h('p', { class: 'lp-notice', 'data-tone': 'error', role: 'alert' });
   private readonly _busy = h('p', { class: 'lp-busy', role: 'status' });
+  private readonly _next = button('', () => this._goOn(), { class: 'lp-button lp-next' });
   private readonly _code: CodeBar;
   private readonly _unfollowTheme: () => void;
   private _frame = 0;
@@ -94,10 +95,11 @@ export class StudioView {
     }
     const shown = this._steps[step];
     if (this._options.firstChild !== shown.options) {
-      this._options.replaceChildren(shown.options);
+      this._options.replaceChildren(shown.options, this._next);
       this._view.replaceChildren(this._error, this._busy, shown.view);
       setAttribute(this._view, 'aria-label', this._context.locale.t(`step.${step}`));
     }
+    this._showNext(step);
     this._code.update(this._context.get('locked') ? undefined : this._context.get('lines')[step]);
     this._showRun(this._train.summary);
     this._showMessages(step);
@@ -140,6 +142,23 @@ export class StudioView {
       this._context.show(next);
       this._tabs[next].focus();
     }
+  }
+
+  private _goOn(): void {
+    const next = STEPS[STEPS.indexOf(this._context.get('step')) + 1];
+    if (next) {
+      this._context.show(next);
+      this._tabs[next].focus();
+    }
+  }
+
+  /** Where to go from a step that is done. */
+  private _showNext(step: Step): void {
+    const { locale } = this._context;
+    const next = STEPS[STEPS.indexOf(step) + 1];
+    const leads = next && this._isDone(step) && !this._context.get('only') && !this._context.get('locked');
+    setAttribute(this._next, 'hidden', !leads);
+    setText(this._next, next ? locale.t('studio.next', { step: locale.t(`step.${next}`) }) : '');
   }
 
   private _isDone(step: Step): boolean {

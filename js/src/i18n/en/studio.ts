@@ -4,6 +4,7 @@ export const studio = {
   'word.no': 'no',
 
   'studio.title': 'Lepton studio',
+  'studio.next': 'Next: {step}',
 
   'step.data': 'Data',
   'step.model': 'Model',
@@ -41,11 +42,13 @@ export const studio = {
   'data.mean': 'mean',
   'data.greatest': 'greatest',
   'data.none': 'No data is loaded yet. Digits are built in and load at once.',
+  'data.none_own':
+    'Choose a CSV file of your own, or drop it here. To look around first, load the digits: they are built in.',
   'data.train_rows': 'Training rows',
   'data.validation_rows': 'Validation',
   'data.test_rows': 'Test',
   'data.classes': 'Classes',
-  'data.shape': 'One row',
+  'data.shape': 'Size of a row',
   'data.licence': 'licence {licence}',
   'data.samples': 'Samples',
   'data.balance': 'Rows of each class',
@@ -124,7 +127,7 @@ export const studio = {
   'evaluate.class': 'class',
   'evaluate.support': 'rows',
   'evaluate.confusion': 'Confusion matrix',
-  'evaluate.confusion_help': 'Rows are truths, columns are predictions. Choose a mistake to see its pictures.',
+  'evaluate.confusion_help': 'Rows are truths, columns are predictions. Choose a mistake to see its rows.',
   'evaluate.corner': 'truth',
   'evaluate.cell': '{count} × {truth} → {prediction}',
   'evaluate.mistakes': 'Worst mistakes',

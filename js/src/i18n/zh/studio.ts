@@ -4,6 +4,7 @@ export const studio = {
   'word.no': '否',
 
   'studio.title': 'Lepton 工作室',
+  'studio.next': '下一步：{step}',
 
   'step.data': '数据',
   'step.model': '模型',
@@ -41,6 +42,7 @@ export const studio = {
   'data.mean': '平均',
   'data.greatest': '最大',
   'data.none': '尚未加载数据。digits 为内置数据集，可立即加载。',
+  'data.none_own': '选择自己的 CSV 文件，或将其拖放到此处。想先看看，可加载内置的手写数字。',
   'data.train_rows': '训练行数',
   'data.validation_rows': '验证',
   'data.test_rows': '测试',
@@ -123,7 +125,7 @@ export const studio = {
   'evaluate.class': '类别',
   'evaluate.support': '行数',
   'evaluate.confusion': '混淆矩阵',
-  'evaluate.confusion_help': '行为真实类别，列为预测类别。点击错误单元格可查看图片。',
+  'evaluate.confusion_help': '行为真实类别，列为预测类别。点击错误单元格可查看样本。',
   'evaluate.corner': '真实',
   'evaluate.cell': '{count} × {truth} → {prediction}',
   'evaluate.mistakes': '最严重的错误',
