@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from lepton_lab.data.preparation import Preparation, decode_uri, numbers, shape_
 from lepton_lab.errors import DataError
 
 _ROWS_PER_CHUNK = 2048
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,20 @@ def fit_images(
 def _counted(images_NCHW: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel of whole levels: whole sums, which are exact in any order."""
     channels = images_NCHW.shape[1]
-    total, square = [0] * channels, [0] * channels
-    for start in range(0, len(rows), _ROWS_PER_CHUNK):
+
+    def sums(start: int) -> list[tuple[int, int]]:
         chunk = images_NCHW[rows[start : start + _ROWS_PER_CHUNK]]
+        found = []
         for channel in range(channels):
             levels = chunk[:, channel].reshape(len(chunk), -1)
-            total[channel] += int(levels.sum(dtype=np.uint64))
-            square[channel] += int(np.square(levels, dtype=np.uint16).sum(dtype=np.uint64))
+            squares = np.square(levels, dtype=np.uint16)
+            found.append((int(levels.sum(dtype=np.uint64)), int(squares.sum(dtype=np.uint64))))
+        return found
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        parts = list(threads.map(sums, range(0, len(rows), _ROWS_PER_CHUNK)))
+    total = [sum(part[channel][0] for part in parts) for channel in range(channels)]
+    square = [sum(part[channel][1] for part in parts) for channel in range(channels)]
     count = len(rows) * images_NCHW.shape[2] * images_NCHW.shape[3]
     variance = [
         (count * squared - summed * summed) / (count * count) for summed, squared in zip(total, square, strict=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lepton_lab.data.jpeg import REDUCTIONS, JpegReader
 from lepton_lab.data.placing import Placing
 from lepton_lab.errors import DataError
 
@@ -71,24 +72,35 @@ def decode_picture(content: bytes, *, channels: int, height: int, width: int, fi
     """
     if channels not in (1, 3):
         raise DataError(f"a picture file cannot be turned into {channels} channels; send the numbers as nested lists.")
-    return _decode(open_picture(content), channels, Placing(width, height, fit))
+    return np.ascontiguousarray(_Decoder(channels, Placing(width, height, fit)).read(content)[0])
 
 
-def _decode(picture: Image, channels: int, placing: Placing) -> np.ndarray:
-    try:
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-        _draft(picture, placing, orientation)
-        upright = _upright(picture) if orientation != 1 else picture
-        mode = "L" if channels == 1 else "RGB"
-        plain = (
-            upright if upright.mode == mode and "transparency" not in upright.info else _on_white(upright).convert(mode)
-        )
-        if plain.size != (placing.width, placing.height):
-            plain = _fit(plain, placing)
+class _Decoder:
+    """Turns picture files, one after the other, into pixels of one shape."""
+
+    def __init__(self, channels: int, placing: Placing) -> None:
+        self._channels, self._placing = channels, placing
+        self._jpegs = JpegReader()
+
+    def read(self, content: bytes) -> tuple[np.ndarray, bool]:
+        """Pixels (channels, height, width), uint8, and whether the file is grey."""
+        plain = self._jpegs.read(content, MAX_PIXELS, lambda width, height: _reduction(self._placing, width, height))
+        picture = plain or open_picture(content)
+        grey = is_grey(picture)
+        try:
+            pixels = self._pixels(plain or _upright(picture, self._placing))
+        except Exception as error:  # a mutated body can raise nearly anything out of a decoder
+            raise DataError(f"the picture is damaged ({error}).") from None
+        return pixels, grey
+
+    def _pixels(self, upright: Image) -> np.ndarray:
+        mode = "L" if self._channels == 1 else "RGB"
+        is_plain = upright.mode == mode and "transparency" not in upright.info
+        plain = upright if is_plain else _on_white(upright).convert(mode)
+        if plain.size != (self._placing.width, self._placing.height):
+            plain = _fit(plain, self._placing)
         pixels = np.asarray(plain, dtype=np.uint8)
-    except Exception as error:  # a mutated body can raise nearly anything out of a decoder
-        raise DataError(f"the picture is damaged ({error}).") from None
-    return pixels[None] if channels == 1 else np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+        return pixels[None] if self._channels == 1 else np.moveaxis(pixels, -1, 0)
 
 
 def encode_png(pixels_CHW: np.ndarray) -> bytes:
@@ -107,7 +119,16 @@ def is_grey(picture: Image) -> bool:
     return picture.mode in ("1", "L", "LA", "I", "I;16", "I;16B", "F")
 
 
-def _upright(picture: Image) -> Image:
+def _upright(picture: Image, placing: Placing) -> Image:
+    """A picture as the camera was held; a JPEG is asked for at the part of its size that is needed."""
+    orientation = picture.getexif().get(_ORIENTATION, 1)
+    if picture.format == "JPEG":
+        width, height = picture.size
+        part = _reduction(placing, height, width) if orientation > 4 else _reduction(placing, width, height)
+        if part > 1:
+            picture.draft(picture.mode, (width // part, height // part))
+    if orientation == 1:
+        return picture
     from PIL import ImageOps
 
     return ImageOps.exif_transpose(picture)
@@ -127,18 +148,15 @@ def _on_white(picture: Image) -> Image:
     return Image.alpha_composite(white, seen)
 
 
-def _draft(picture: Image, placing: Placing, orientation: int) -> None:
-    """Asks a JPEG's decoder for a smaller picture, never smaller than what is needed in either direction."""
-    if picture.format != "JPEG":
-        return
-    width, height = picture.size
-    if orientation > 4:
-        width, height = height, width
+def _reduction(placing: Placing, width: int, height: int) -> int:
+    """At which part of its size (1, 2, 4 or 8) a JPEG of this width and height is large enough in both directions."""
     left, top, right, bottom = placing.source(width, height)
     to_left, to_top, to_right, to_bottom = placing.goal(width, height)
     share = min((right - left) / (to_right - to_left), (bottom - top) / (to_bottom - to_top))
-    if share >= 2:
-        picture.draft(picture.mode, (int(picture.width / share), int(picture.height / share)))
+    if share < 2:
+        return 1
+    whole = min(width // int(width / share), height // int(height / share))
+    return next(part for part in REDUCTIONS if whole >= part)
 
 
 def _fit(picture: Image, placing: Placing) -> Image:
@@ -164,13 +182,12 @@ def upright_size(picture: Image) -> tuple[int, int]:
 
 def filler(channels: int, height: int, width: int, fit: str) -> Fill:
     """Turns a picture file's bytes into a row of pixels, and where there is a second array, into whether it is grey."""
-    placing = Placing(width, height, fit)
+    decoder = _Decoder(channels, Placing(width, height, fit))
 
     def fill(content: bytes, rows: list[np.ndarray]) -> None:
-        picture = open_picture(content)
+        rows[0][:], grey = decoder.read(content)
         if len(rows) > 1:
-            rows[1][0] = is_grey(picture)
-        rows[0][:] = _decode(picture, channels, placing)
+            rows[1][0] = grey
 
     return fill
 

@@ -12,6 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -222,11 +223,23 @@ def _sync(path: Path) -> None:
 
 
 def save_rows(path: Path, source: np.ndarray, rows: np.ndarray) -> None:
-    """Writes `source[rows]` as one .npy file, a chunk at a time, so that memory stays small."""
+    """Writes `source[rows]` as one .npy file, a part at a time, so that memory stays small."""
     row_bytes = max(1, source.dtype.itemsize * int(np.prod(source.shape[1:])))
     size = max(1, _CHUNK_BYTES // row_bytes)
-    chunks = (source[rows[start : start + size]] for start in range(0, len(rows), size))
-    save_chunks(path, source.dtype, (len(rows), *source.shape[1:]), chunks)
+    with ThreadPoolExecutor(1) as gathering:  # one part is gathered while the one before it is written
+        chunks = _ahead(gathering, (rows[start : start + size] for start in range(0, len(rows), size)), source)
+        save_chunks(path, source.dtype, (len(rows), *source.shape[1:]), chunks)
+
+
+def _ahead(thread: Executor, parts: Iterator[np.ndarray], source: np.ndarray) -> Iterator[np.ndarray]:
+    waiting: Future[np.ndarray] | None = None
+    for part in parts:
+        following = thread.submit(source.__getitem__, part)
+        if waiting is not None:
+            yield waiting.result()
+        waiting = following
+    if waiting is not None:
+        yield waiting.result()
 
 
 def save_chunks(path: Path, dtype: np.dtype, shape: tuple[int, ...], chunks: Iterable[np.ndarray]) -> None:

@@ -165,6 +165,17 @@ def test_the_same_picture_in_two_parts_is_noticed(store, pets):
     assert "duplicates" in kinds(dataset)
 
 
+def test_pictures_that_differ_in_one_pixel_are_not_the_same(store, pets):
+    picture = Image.open(pets / "cat" / "0.png").convert("RGB")
+    paths = sorted(pets.glob("*/*.png"))
+    for number, path in enumerate(paths):
+        changed = picture.copy()
+        place = (number % picture.width, number // picture.width)
+        changed.putpixel(place, tuple(255 - level for level in changed.getpixel(place)))
+        changed.save(path)
+    assert len(paths) > 20 and "duplicates" not in kinds(load(DataSpec(name=str(pets)), store))
+
+
 def test_one_folder_is_one_class(store, pets):
     for path in pets.glob("dog/*.png"):
         path.unlink()
