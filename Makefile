@@ -23,7 +23,7 @@ ARGS ?=
 
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
-.PHONY: help setup system lab lab-check dashboard gallery test check python-tests js-tests bench bench-accuracy faults fuzz clean
+.PHONY: help setup system lab lab-check dashboard gallery test check python-tests js-tests bench bench-accuracy faults fuzz words clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ faults: setup system ## the fault tests in their long form: kills, full disks, b
 
 fuzz: setup system ## load 5,000 broken files, send 20,000 odd requests: no crash, no hang, nothing lost in silence; writes fuzz.json
 	$(PY) -m pytest -q -s --run-slow --figures fuzz.json tests/data/test_fuzz.py tests/serving/test_fuzz.py
+
+words: setup ## bring the Chinese catalogue of the Python side up to date; prints what has no translation yet
+	@$(PY) -m tests.tools.messages
 
 clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts

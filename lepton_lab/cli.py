@@ -1,7 +1,8 @@
 """`lepton-lab VERB ... [--json]`: the verbs of the notebook in a terminal.
 
 Every verb takes `--json` and then prints exactly one JSON object as its last line on standard output; progress goes
-to standard error. Errors are one sentence and exit code 2; with `--json` also `{"error": ...}`.
+to standard error. Errors are one sentence and exit code 2; with `--json` also `{"error": ...}`. JSON is English;
+what is printed for a person is in their language (`lepton_lab.words`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import Any
 
 from lepton_lab.errors import LeptonError, SpecError
 from lepton_lab.verbs import VERBS, help_for, overview, parse
+from lepton_lab.words import N_, _, say
 
 PROGRAM = "lepton-lab"
-_DEMO_HELP = (
-    f"  {PROGRAM} demo [--epochs N] [--keep]   The whole way once on digits: train, evaluate, deploy, predict over "
-    "HTTP; --keep leaves the endpoint online.\n"
-    f"  {PROGRAM} serve BUNDLE [--port N]       Put a bundle's folder online until Ctrl-C."
+_MORE_HELP = (
+    ("demo [--epochs N] [--keep]", N_("The whole way once on digits; --keep leaves the endpoint online.")),
+    ("serve BUNDLE [--port N]", N_("Put a bundle's folder online until Ctrl-C.")),
 )
 
 
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LeptonError as error:
         return _fail(error, as_json)
     except KeyboardInterrupt:
-        print(f"\nNo longer waiting. Runs go on by themselves; see them with {PROGRAM} runs.", file=sys.stderr)
+        print("\n" + _(f"No longer waiting. Runs go on by themselves; see them with {PROGRAM} runs."), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output (head, less) has gone
         sys.stderr.close()
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> Any:
     """Performs the words; a text is returned as it is, an object for its text or its JSON."""
     if not words or words[0] in ("--help", "-h", "help"):
-        return f"{overview(PROGRAM, notebook=False)}\n\n{_DEMO_HELP}\n\nEvery command takes --json."
+        more = "\n".join(f"  {PROGRAM} {words:<28} {_(help)}" for words, help in _MORE_HELP)
+        return "\n\n".join([overview(PROGRAM, notebook=False), more, _("Every command takes --json.")])
     if words[0] == "--version":
         from lepton_lab import __version__
 
@@ -96,12 +98,12 @@ def _print(result: Any, as_json: bool) -> None:
         print(_plain(str(result)))
         key = getattr(result, "key", None)
         if key:
-            print(f"key: {key}  (shown this once)")
+            print(_(f"key: {key}  (shown this once)"))
 
 
 def _fail(error: LeptonError, as_json: bool) -> int:
     said = _plain(str(error))
-    print(f"{PROGRAM}: {said}", file=sys.stderr)
+    print(f"{PROGRAM}: {_plain(say(str(error)))}", file=sys.stderr)
     if as_json:
         print(json.dumps({"error": said, "kind": type(error).__name__}, ensure_ascii=False))
     return int(getattr(error, "exit_code", 2))

@@ -17,6 +17,8 @@ from tests.processes import end_processes_below, end_processes_of
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Tests read English, whatever the machine's language is; those of other languages ask for them.
+os.environ["LEPTON_LANG"] = "en"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lepton_lab"
 
 ORDER = [
     "errors",
+    "words",
     "specs",
     "runs",
     "data",
@@ -37,7 +38,12 @@ ORDER = [
     "__main__",
 ]
 """The rooms, ground floor first."""
-NARROW = {"errors": set(), "specs": {"errors"}, "jupyter": {"errors", "specs", "runs"}}
+NARROW = {
+    "errors": set(),
+    "words": set(),
+    "specs": {"errors", "words"},
+    "jupyter": {"errors", "words", "specs", "runs"},
+}
 """Rooms that may import from these alone."""
 DOOR = ""
 """The package's `__init__.py`: hands names on from every room, and loads none of them by itself."""
@@ -47,6 +53,7 @@ FRAMES = {"numpy", "pandas", "polars", "pyarrow", "sklearn", "scipy"}
 DRAWING = {"plotly", "ipywidgets", "anywidget", "IPython"}
 FORBIDDEN = {
     "errors": TORCH | FRAMES | DRAWING,
+    "words": TORCH | FRAMES | DRAWING,
     "specs": TORCH | FRAMES | DRAWING,
     "runs": TORCH | FRAMES | DRAWING,
     "jupyter": TORCH | FRAMES | DRAWING,

@@ -134,6 +134,10 @@ def _known(kind: str, session: Session) -> list[str]:
     from lepton_lab.session.source import is_network
 
     variables = session.host.namespace()
+    if kind == "language":
+        from lepton_lab.words import LANGUAGES
+
+        return [*LANGUAGES, "auto"]
     if kind == "dataset":
         from lepton_lab.data import known_names
 

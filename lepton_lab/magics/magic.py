@@ -42,6 +42,8 @@ def _perform(line: str, cell: str | None) -> None:
 
 
 def _said_plainly(error: Any) -> Any:
-    """The error, shown in the cell as its sentence without the frames of our own code."""
-    error._render_traceback_ = lambda *_: [f"{type(error).__name__}: {error}"]
+    """The error, shown in the cell as its sentence in the reader's language, without the frames of our own code."""
+    from lepton_lab.words import say
+
+    error._render_traceback_ = lambda *_: [f"{type(error).__name__}: {say(str(error))}"]
     return error

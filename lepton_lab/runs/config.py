@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 import tomllib
 import urllib.parse
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lepton_lab.errors import SpecError
 from lepton_lab.runs.states import ENDED
+from lepton_lab.words import config_path as config_path
 
 _STATES = tuple(sorted(state.value for state in ENDED))
 _DEFAULT = ("finished", "failed")
@@ -31,15 +30,6 @@ class Notify:
     def is_wanted(self) -> bool:
         """Whether anything is to be done at all."""
         return bool(self.command or self.webhook)
-
-
-def config_path(env: Mapping[str, str] = os.environ) -> Path:
-    """Where the user's configuration lies."""
-    if env.get("LEPTON_CONFIG"):
-        return Path(env["LEPTON_CONFIG"]).expanduser()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "lepton" / "config.toml"
-    return Path(env.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "lepton" / "config.toml"
 
 
 def read_config(path: Path | None = None) -> Notify:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import count, metric, moment, score, seconds, table
+from lepton_lab.words import say
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -29,7 +30,7 @@ class Said(Shown):
         return {"text": self.text, **self.values}
 
     def __str__(self) -> str:
-        return self.text
+        return say(self.text)
 
 
 @dataclass(repr=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import UnknownName
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import count, moment, score, sparkline, table
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -173,7 +174,7 @@ class Asked(Shown):
         return self.run.to_dict()
 
     def __str__(self) -> str:
-        return f"{self.run.id} was asked to {self.what}."
+        return _(f"{self.run.id} was asked to {self.what}.")
 
 
 @dataclass(repr=False)
@@ -187,4 +188,4 @@ class StudioView(Shown):
         return {"studio": True}
 
     def __str__(self) -> str:
-        return "The studio is a form in a notebook: open one and type %lepton studio."
+        return _("The studio is a form in a notebook: open one and type %lepton studio.")

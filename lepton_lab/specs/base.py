@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lepton_lab.errors import SpecError, UnknownName
+from lepton_lab.words import N_
 
 SCHEMA_VERSION = 1
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
@@ -57,6 +58,29 @@ class Spec(BaseModel):
     def title(cls) -> str:
         """The spec's name as a person says it: `TrainSpec` is "train", `CnnOptions` is "cnn"."""
         return re.sub(r"(Spec|Options)$", "", cls.__name__).lower()
+
+
+PHRASES = (
+    N_("{spec}: {where} is {given}; expected greater than {limit}."),
+    N_("{spec}: {where} is {given}; expected greater than or equal to {limit}."),
+    N_("{spec}: {where} is {given}; expected less than {limit}."),
+    N_("{spec}: {where} is {given}; expected less than or equal to {limit}."),
+    N_("{spec}: {where} is {given}; expected a valid integer."),
+    N_("{spec}: {where} is {given}; expected a valid integer, unable to parse string as an integer."),
+    N_("{spec}: {where} is {given}; expected a valid integer, got a number with a fractional part."),
+    N_("{spec}: {where} is {given}; expected a valid number."),
+    N_("{spec}: {where} is {given}; expected a valid number, unable to parse string as a number."),
+    N_("{spec}: {where} is {given}; expected a valid boolean."),
+    N_("{spec}: {where} is {given}; expected a valid boolean, unable to interpret input."),
+    N_("{spec}: {where} is {given}; expected a valid string."),
+    N_("{spec}: {where} is {given}; expected a valid list."),
+    N_("{spec}: {where} is {given}; expected a valid dictionary."),
+    N_("{spec}: {where} is {given}; expected a finite number."),
+    N_("{spec}: {where} is {given}; string should match pattern {pattern}."),
+    N_("{spec}: {where} is {given}; string should have at least {number} characters."),
+    N_("{spec}: {where} is {given}; string should have at most {number} characters."),
+)
+"""The sentences that the validation makes, for the catalogue."""
 
 
 def _sentence(spec: type[Spec], error: ValidationError) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lepton_lab.errors import SpecError
+from lepton_lab.errors import SpecError, UnknownName
+from lepton_lab.words import LANGUAGES, keep
+from lepton_lab.words import language as current_language
 
 if TYPE_CHECKING:
     from lepton_lab.session import Asked, Run, Session
@@ -161,6 +163,18 @@ def endpoints(session: Session, values: Values, cell: str | None) -> Any:
 def status(session: Session, values: Values, cell: str | None) -> Any:
     """What is loaded, running and online."""
     return session.status()
+
+
+def language(session: Session, values: Values, cell: str | None) -> Any:
+    """The reader's language; sets it where one is named."""
+    from lepton_lab.session import Said
+
+    name = values.get("name")
+    if name is not None and name not in (*LANGUAGES, "auto"):
+        raise UnknownName("language", name, [*LANGUAGES, "auto"])
+    if name is not None:
+        keep(None if name == "auto" else name)
+    return Said(f"The language is {LANGUAGES[current_language()]}.", {"language": current_language()})
 
 
 def studio(session: Session, values: Values, cell: str | None) -> Any:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from lepton_lab.verbs.line import Request
 from lepton_lab.verbs.options import Option
 from lepton_lab.verbs.table import VERBS, options_for
 from lepton_lab.verbs.verb import Verb
+from lepton_lab.words import N_, _, columns, left, wrap
 
 WIDTH = 100
 _COLUMN = 30
-_GROUPS = {"simple": "Options", "source": "Data and model in the same line", "advanced": "Advanced"}
+_GROUPS = {"simple": N_("Options"), "source": N_("Data and model in the same line"), "advanced": N_("Advanced")}
 _EXAMPLES = {
     "data": ("digits", "measurements.csv --target species", "photos/ --image-size 64"),
     "model": ("cnn --channels 16", "rnn --cell gru --no-bidirectional"),
@@ -34,10 +33,11 @@ _EXAMPLES = {
 def overview(prefix: str = "%lepton", *, notebook: bool = True) -> str:
     """One line for each verb, and the way through them."""
     verbs = [verb for verb in VERBS.values() if notebook or not verb.needs_notebook]
-    lines = [f"  {prefix} {verb.name:<14}{verb.help}" for verb in verbs]
+    lines = [f"  {prefix} {verb.name:<14}{_(verb.help)}" for verb in verbs]
     example = ("data digits", "model cnn", "train --epochs 20", "evaluate", "deploy --name digits", "predict --row 0")
     way = "\n".join(f"  {prefix} {words}" for words in example) if notebook else f"  {prefix} demo"
-    return "\n".join([*lines, "", f"Options of a verb: {prefix} train --help", "From data to an endpoint:", way])
+    hint = _(f"Options of a verb: {prefix} train --help")
+    return "\n".join([*lines, "", hint, _("From data to an endpoint:"), way])
 
 
 def help_for(request: Request, prefix: str = "%lepton") -> str:
@@ -46,14 +46,14 @@ def help_for(request: Request, prefix: str = "%lepton") -> str:
     name = str(request.values.get("name", ""))
     options = options_for(verb, [name] if name else []) or verb.options
     words = " ".join(positional.usage for positional in verb.positionals)
-    parts = [" ".join(filter(None, [f"{prefix} {verb.name}", words, "[options]" if options else ""])), ""]
-    parts += textwrap.wrap(verb.help, WIDTH)
+    parts = [" ".join(filter(None, [f"{prefix} {verb.name}", words, _("[options]") if options else ""])), ""]
+    parts += wrap(_(verb.help), WIDTH)
     if verb.positionals:
-        parts += ["", *(_row(p.name.upper(), p.help) for p in verb.positionals)]
+        parts += ["", *(_row(p.name.upper(), _(p.help)) for p in verb.positionals)]
     for group, title in _GROUPS.items():
         rows = [_option_row(option) for option in options if option.group == group]
         if rows:
-            parts += ["", title, *rows]
+            parts += ["", _(title), *rows]
     parts += _more(verb, name, prefix)
     return "\n".join(parts)
 
@@ -61,20 +61,21 @@ def help_for(request: Request, prefix: str = "%lepton") -> str:
 def _more(verb: Verb, name: str, prefix: str) -> list[str]:
     lines = []
     if verb.name == "model" and not name:
-        lines = ["", f"Each network has options of its own: {prefix} model cnn --help (rnn, mlp)."]
+        lines = ["", _(f"Each network has options of its own: {prefix} model cnn --help (rnn, mlp).")]
         if prefix.startswith("%"):
-            lines.append("A network of your own: its class's name, or its code in a cell below %%lepton model NAME.")
+            own = _("A network of your own: its class's name, or its code in a cell below %%lepton model NAME.")
+            lines.append(own)
     if verb.hidden:
-        lines += ["", f"Options of `{prefix} data` and `{prefix} model` work here as --data-... and --model-...."]
+        lines += ["", _(f"Options of `{prefix} data` and `{prefix} model` work here as --data-... and --model-....")]
     examples = [f"  {prefix} {verb.name} {words}" for words in _EXAMPLES.get(verb.name, ())]
-    return [*lines, "", "Examples", *examples] if examples else lines
+    return [*lines, "", _("Examples"), *examples] if examples else lines
 
 
 def _option_row(option: Option) -> str:
     if option.kind is bool:
-        return _row(f"{option.flag} / {option.off_flag}", option.help + _default(option))
-    value = "|".join(option.choices) if option.choices else (option.unit or _WORDS[option.kind])
-    return _row(f"{option.flag} {value}", option.help + _default(option))
+        return _row(f"{option.flag} / {option.off_flag}", _(option.help) + _default(option))
+    value = "|".join(option.choices) if option.choices else (_(option.unit) if option.unit else _WORDS[option.kind])
+    return _row(f"{option.flag} {value}", _(option.help) + _default(option))
 
 
 _WORDS = {int: "N", float: "X", str: "TEXT"}
@@ -83,12 +84,14 @@ _WORDS = {int: "N", float: "X", str: "TEXT"}
 def _default(option: Option) -> str:
     if option.default is None or option.default == "" or "default" in option.help:
         return ""
-    value = ("yes" if option.default else "no") if option.kind is bool else option.default
-    return f" (default {value})"
+    value = (_("yes") if option.default else _("no")) if option.kind is bool else option.default
+    said = _(f"(default {value})")
+    return said if said.startswith("（") else f" {said}"
 
 
-def _row(left: str, right: str) -> str:
-    lines = textwrap.wrap(right, WIDTH - _COLUMN) or [""]
-    first = f"  {left:<{_COLUMN - 3}} {lines[0]}" if len(left) <= _COLUMN - 3 else f"  {left}"
-    rest = lines[1:] if len(left) <= _COLUMN - 3 else lines
+def _row(name: str, help: str) -> str:
+    lines = wrap(help, WIDTH - _COLUMN) or [""]
+    fits = columns(name) <= _COLUMN - 3
+    first = f"  {left(name, _COLUMN - 3)} {lines[0]}" if fits else f"  {name}"
+    rest = lines[1:] if fits else lines
     return "\n".join([first.rstrip(), *(" " * _COLUMN + line for line in rest)])

@@ -164,6 +164,12 @@ _ALL = (
     Verb("endpoints", "List the endpoints.", calls.endpoints),
     Verb("status", "Say what is loaded, what is running and what is online.", calls.status),
     Verb(
+        "language",
+        "Say or set the language of help, errors and cards; kept for later in config.toml.",
+        calls.language,
+        (Positional("name", "en, zh, or auto (what JupyterLab or the system says)", "language"),),
+    ),
+    Verb(
         "studio",
         "Open the form: all five steps, each with the line that it stands for.",
         calls.studio,

@@ -1,0 +1,72 @@
+"""Text in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from lepton_lab.words.catalogue import Catalogue, catalogue
+from lepton_lab.words.choice import language
+from lepton_lab.words.templates import fill
+
+SPOKEN = frozenset({"state", "kind", "noun", "verb", "metric", "part", "task", "modality", "what", "why"})
+"""Values that are words of ours rather than data: translated even where they are a single word."""
+_MOST = 4_000
+"""Characters up to which a text is read for sentences of ours."""
+_SENTENCE_END = re.compile(r"(?<=[.?;:])( )(?=[A-Z`%])")
+
+
+def N_(text: str) -> str:
+    """The text as it is, marked for the catalogue: it is said later, where it is shown."""
+    return text
+
+
+def say(sentence: str) -> str:
+    """A sentence in the reader's language; what the catalogue does not know stays as it is."""
+    known = catalogue(language())
+    if known is None or not sentence or len(sentence) > _MOST:
+        return sentence
+    return _said(known, sentence)
+
+
+_ = say
+"""The text in the reader's language, marked for the catalogue."""
+
+
+@lru_cache(maxsize=2_000)
+def _said(known: Catalogue, sentence: str) -> str:
+    whole = _whole(known, sentence)
+    if whole is not None:
+        return whole
+    lines = sentence.split("\n")
+    if len(lines) > 1:
+        return "\n".join(_said(known, line) for line in lines)
+    parts = _SENTENCE_END.split(sentence)
+    if len(parts) == 1:
+        return sentence
+    said = [_whole(known, part) for part in parts[::2]]
+    if not any(said):
+        return sentence
+    return "".join(
+        (each or part) + ("" if each and each[-1:] in "。？；：" else " ")
+        for each, part in zip(said, parts[::2], strict=True)
+    ).rstrip()
+
+
+def _whole(known: Catalogue, sentence: str) -> str | None:
+    """A text that is one message, with or without values; None where it is none."""
+    if sentence in known.messages:
+        return known.messages[sentence]
+    found = known.recognise(sentence)
+    if found is None:
+        return None
+    template, values = found
+    said = {name: _value(known, name, value) for name, value in values.items()}
+    return fill(known.messages[template.message], said)
+
+
+def _value(known: Catalogue, name: str, value: str) -> str:
+    """A value, said where it is a sentence or a word of ours: a name or a number stays as it is."""
+    if name.rstrip("_0123456789") in SPOKEN or " " in value.strip():
+        return _said(known, value)
+    return value

@@ -1,0 +1,126 @@
+"""What a reader of Chinese sees: help, errors and warnings, at the faces; records stay English."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from IPython.testing.globalipapp import start_ipython
+
+from lepton_lab.errors import SpecError, UnknownName
+from lepton_lab.specs import TrainSpec
+from lepton_lab.verbs import VERBS, help_for, overview, parse
+from lepton_lab.words import LANGUAGES, choose, columns, keep, language, language_of, say, speaking, wrap
+from lepton_lab.words.choice import _from_files
+
+
+@pytest.fixture
+def surroundings(monkeypatch, tmp_path):
+    """No language is asked for, and the user has no configuration."""
+    for name in ("LEPTON_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG", "JPY_PARENT_PID"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LEPTON_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
+    _from_files.cache_clear()
+    yield monkeypatch
+    choose(None)
+    _from_files.cache_clear()
+
+
+def test_the_language_is_what_was_asked_for_first(surroundings, tmp_path):
+    assert language() == "en"
+    surroundings.setenv("LANG", "zh_CN.UTF-8")
+    assert language() == "zh"
+    surroundings.setenv("LC_ALL", "C")
+    assert language() == "en"
+    (tmp_path / "config.toml").write_text('language = "zh"\n')
+    _from_files.cache_clear()
+    assert language() == "zh"
+    surroundings.setenv("LEPTON_LANG", "en")
+    assert language() == "en"
+    choose("zh")
+    assert language() == "zh"
+    with speaking("en-GB,en;q=0.9"):
+        assert language() == "en"
+
+
+def test_a_kernel_reads_jupyterlabs_own_setting(surroundings, tmp_path):
+    folder = tmp_path / "jupyter/lab/user-settings/@jupyterlab/translation-extension"
+    folder.mkdir(parents=True)
+    (folder / "plugin.jupyterlab-settings").write_text('{\n    // Locale\n    "locale": "zh_CN"\n}')
+    assert language() == "en"
+    _from_files.cache_clear()
+    surroundings.setenv("JPY_PARENT_PID", "1")
+    assert language() == "zh"
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [("zh-Hans-CN", "zh"), ("en_GB.UTF-8", "en"), ("de-DE,zh;q=0.5", "zh"), ("zhx", None), ("", None), (None, None)],
+)
+def test_names_of_locales(name, known):
+    assert language_of(name) == known
+
+
+def test_a_language_that_is_kept_leaves_the_rest_of_the_configuration(surroundings, tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text('# mine\n[notify]\non = ["failed"]\n')
+    assert keep("zh") == path and language() == "zh"
+    keep("en")
+    assert path.read_text() == 'language = "en"\n# mine\n[notify]\non = ["failed"]\n'
+    keep(None)
+    assert path.read_text() == '# mine\n[notify]\non = ["failed"]\n'
+
+
+def test_every_verb_has_chinese_help_without_english_prose():
+    with speaking("zh"):
+        assert "加载数据集" in overview() and "从数据到端点" in overview()
+        for name, verb in VERBS.items():
+            text = help_for(parse(f"{name} --help"))
+            assert any("\u4e00" <= sign <= "\u9fff" for sign in text.splitlines()[2]), text
+            assert all(columns(line) <= 102 for line in text.splitlines() if "--" not in line), text
+            assert not any(option.help and option.help in text for option in verb.options), name
+
+
+def test_an_error_is_chinese_at_the_face_and_english_in_itself():
+    with pytest.raises(SpecError) as raised:
+        TrainSpec.parse({"epochs": 0})
+    assert str(raised.value) == "train: epochs is 0; expected greater than or equal to 1."
+    with speaking("zh"):
+        assert say(str(raised.value)) == "train: epochs 为 0；应大于或等于 1。"
+        assert str(raised.value).startswith("train: epochs is 0")
+        assert say(str(UnknownName("run", "digit", ["digits"]))) == "没有名为 'digit' 的运行。你是指 'digits' 吗？"
+
+
+def test_names_in_a_sentence_are_never_translated():
+    with speaking("zh"):
+        assert say("There is no file Options.") == "没有文件 Options。"
+        assert say("my own words, whatever they are") == "my own words, whatever they are"
+
+
+def test_the_magic_says_its_help_and_its_errors_in_chinese(surroundings, capsys):
+    shell = start_ipython() or __import__("IPython").get_ipython()
+    shell.run_line_magic("load_ext", "lepton_lab")
+    surroundings.setenv("LEPTON_LANG", "zh")
+    shell.run_cell("%lepton train --help")
+    assert "遍历训练行的次数" in capsys.readouterr().out
+    shell.run_cell("%lepton train --epochs many")
+    assert "train: --epochs 为 'many'；应为整数。" in capsys.readouterr().out
+
+
+def test_the_command_line_speaks_chinese_and_its_json_english(tmp_path):
+    env = {**os.environ, "LEPTON_LANG": "zh", "LEPTON_HOME": str(tmp_path)}
+    words = [sys.executable, "-m", "lepton_lab", "run", "nothing", "--json"]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert "没有名为 'nothing' 的运行" in done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["error"].startswith("No run is called 'nothing'.")
+
+
+def test_lines_are_broken_between_characters_and_never_before_a_full_stop():
+    assert wrap("训练所用的设备。", 14) == ["训练所用的设备。"]
+    assert wrap("训练（设备）", 6) == ["训练", "（设备）"]
+    assert wrap("a few plain words", 9) == ["a few", "plain", "words"]
+    assert set(LANGUAGES) == {"en", "zh"}
