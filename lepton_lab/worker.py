@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
-from lepton_lab.runs.devices import GPU_SHARE_VARIABLE
+from lepton_lab.runs.devices import GPU_SHARE_VARIABLE, check_devices
 from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
 from lepton_lab.runs.launch import ensure_supervisor
@@ -287,13 +287,16 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
     from lepton_lab.training.ending import Ending, StoppedAtTheEnd
     from lepton_lab.training.loop import train
 
-    _keep_to_share()
+    if spec.train.devices == 1:
+        _keep_to_share()
     early = EarlyStop(events)
     try:
         dataset = load(spec.data, record.store)
         dataset.require_trainable()
         control = RunControl(record.dir, early)
-        outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
+        outcome = _train_together(record, spec, events, dataset, early) if spec.train.devices > 1 else None
+        if outcome is None:
+            outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
     finally:
         early.end()
     if outcome.state == "stopped":
@@ -311,6 +314,18 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
         seconds=round(outcome.seconds, 3),
     )
     return outcome, dataset
+
+
+def _train_together(
+    record: RunRecord, spec: RunSpec, events: EventWriter, dataset: PreparedDataset, early: EarlyStop
+) -> Outcome | None:
+    """Trains on several processes; None where one is as fast."""
+    from lepton_lab.scaling.together import train_together
+
+    check_devices(spec.train.devices, spec.train.device)
+    early.end()
+    data = (spec.data, record.store.root)
+    return train_together(record.dir, dataset, spec.model, spec.train, events=events, data=data)
 
 
 def _keep_to_share() -> None:

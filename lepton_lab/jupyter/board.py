@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lepton_lab.errors import LeptonError, SpecError, StoreError
-from lepton_lab.runs.devices import device_slots
+from lepton_lab.runs.devices import device_slots, each_slot
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.runs.launch import poke
 from lepton_lab.runs.ordering import waiting_order
@@ -129,5 +129,6 @@ class BoardScan:
         leases: dict[str, str] = {}
         for entry in entries:
             if entry.slot is not None:  # a GPU may be shared
-                leases[entry.slot] = ", ".join(filter(None, [leases.get(entry.slot), entry.run_id]))
+                for slot in each_slot(entry.slot):
+                    leases[slot] = ", ".join(filter(None, [leases.get(slot), entry.run_id]))
         return leases, {run_id: place for place, run_id in enumerate(waiting, 1)}

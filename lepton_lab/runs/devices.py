@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
+from lepton_lab.errors import RunError
 from lepton_lab.runs.launch import ALL_DEVICES_VARIABLE
 
 _VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
@@ -37,6 +38,50 @@ def slot_kind(device: str, slots: Sequence[str]) -> str:
     return "cuda:" if has_gpu and device != "cpu" else "cpu:"
 
 
+def check_devices(devices: int, device: str, env: Mapping[str, str] = os.environ) -> None:
+    """Refuses more processes than this machine has GPUs, or cores, to run them on.
+
+    Raises:
+        RunError: With what there is.
+    """
+    if devices == 1:
+        return
+    gpus = [] if device == "cpu" else _gpus(env)
+    if gpus and devices > len(gpus):
+        there = f"{len(gpus)} GPU is" if len(gpus) == 1 else f"{len(gpus)} GPUs are"
+        raise RunError(f"devices is {devices}, but {there} here; give at most {len(gpus)}, or device=cpu.")
+    cores = _num_cores()
+    if not gpus and devices > cores:
+        there = "1 core is" if cores == 1 else f"{cores} cores are"
+        raise RunError(f"devices is {devices}, but {there} here for its processes; give at most {cores}.")
+
+
+def each_slot(slots: str) -> list[str]:
+    """The slots that a run has: "cpu:0,cpu:1" are two."""
+    return slots.split(",")
+
+
+def free_slots(
+    device: str, slots: Sequence[str], taken: Mapping[str, float], share: float = 1.0, devices: int = 1
+) -> str | None:
+    """The slots for a run, or None if it must wait.
+
+    Args:
+        device: What the run asked for: "auto", "cpu" or "cuda".
+        slots: All slots.
+        taken: The share of each slot that is given out.
+        share: The share of a GPU that the run needs, where it needs one.
+        devices: How many processes it has; each has a slot, or all have what slots there are.
+    """
+    if devices == 1:
+        return free_slot(device, slots, taken, share)
+    kind = slot_kind(device, slots)
+    fitting = [slot for slot in slots if slot.startswith(kind)]
+    free = [slot for slot in fitting if taken.get(slot, 0.0) <= _ROUNDING]
+    needed = min(devices, len(fitting))
+    return ",".join(free[:needed]) if needed and len(free) >= needed else None
+
+
 def free_slot(device: str, slots: Sequence[str], taken: Mapping[str, float], share: float = 1.0) -> str | None:
     """A slot for a run, or None if it must wait.
 
@@ -57,7 +102,8 @@ def free_slot(device: str, slots: Sequence[str], taken: Mapping[str, float], sha
 
 def slot_environment(slot: str, env: Mapping[str, str] = os.environ, share: float = 1.0) -> dict[str, str]:
     """The variables that keep a worker to its slot, and to its share of the GPU's memory."""
-    kind, _, which = slot.partition(":")
+    kind = slot.partition(":")[0]
+    which = ",".join(each.partition(":")[2] for each in each_slot(slot))
     # Waiting OpenMP threads that spin on busy cores slow a small network down several times.
     variables = {"OMP_WAIT_POLICY": env.get("OMP_WAIT_POLICY", "PASSIVE")}
     if kind == "cuda":

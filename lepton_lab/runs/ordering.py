@@ -26,7 +26,7 @@ def waiting_order(entries: Sequence[Entry]) -> list[Entry]:
     lines: dict[int, dict[str | None, deque[tuple[int, Entry]]]] = defaultdict(lambda: defaultdict(deque))
     for place, entry in enumerate(entries):
         if entry.slot is not None:
-            at_work[entry.user] += entry.share
+            at_work[entry.user] += entry.share * entry.devices
         else:
             lines[entry.priority][entry.user].append((place, entry))
     order: list[Entry] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from typing import Any
 
 from lepton_lab.errors import StoreError
 from lepton_lab.runs import snapshot
@@ -35,8 +36,8 @@ def enqueue_orphans(store: Store, queue: Queue) -> list[str]:
             _remove_if_old(entry)
         elif entry.name not in known and _is_due(store, entry.name):
             summary = snapshot.load(store.run_dir(entry.name)).fold.summary()
-            device, share = _needs(store, entry.name)
-            queue.enqueue(entry.name, device=device, priority=summary.priority, user=summary.user, share=share)
+            needs = _needs(store, entry.name)
+            queue.enqueue(entry.name, priority=summary.priority, user=summary.user, **needs)
             found.append(entry.name)
     return found
 
@@ -49,13 +50,17 @@ def _is_due(store: Store, run_id: str) -> bool:
     return fold.seq > 0 and fold.state not in ENDED and store.is_sealed(run_id, fold.seal)
 
 
-def _needs(store: Store, run_id: str) -> tuple[str, float]:
-    """The device that a run asks for, and the share of a GPU."""
+def _needs(store: Store, run_id: str) -> dict[str, Any]:
+    """The device that a run asks for, the share of a GPU, and how many slots."""
     try:
         train = read_json(store.run_dir(run_id) / "spec.json")["train"]
-        return str(train.get("device", "auto")), float(train.get("gpu_fraction", 1.0))
+        return {
+            "device": str(train.get("device", "auto")),
+            "share": float(train.get("gpu_fraction", 1.0)),
+            "devices": int(train.get("devices", 1)),
+        }
     except (StoreError, KeyError, TypeError, ValueError, AttributeError):
-        return "auto", 1.0
+        return {}
 
 
 def _remove_if_old(entry: os.DirEntry[str]) -> None:

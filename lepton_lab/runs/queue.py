@@ -25,6 +25,7 @@ _COLUMNS = {
     "place": "REAL",
     "user": "TEXT",
     "share": "REAL NOT NULL DEFAULT 1.0",
+    "devices": "INTEGER NOT NULL DEFAULT 1",
 }
 """All but the first two columns; a file of an earlier version gets those that it lacks."""
 _SCHEMA = f"""
@@ -52,6 +53,8 @@ class Entry:
     user: str | None = None
     share: float = 1.0
     """The share of a GPU that it needs."""
+    devices: int = 1
+    """The slots that it needs."""
 
 
 class Queue:
@@ -68,15 +71,22 @@ class Queue:
         self._path, self._timeout_seconds = store.queue_db, timeout_seconds
 
     def enqueue(
-        self, run_id: str, *, device: str = "auto", priority: int = 0, user: str | None = None, share: float = 1.0
+        self,
+        run_id: str,
+        *,
+        device: str = "auto",
+        priority: int = 0,
+        user: str | None = None,
+        share: float = 1.0,
+        devices: int = 1,
     ) -> None:
         """Puts a run at the end of its priority; one that is there already stays where it is."""
         with self._connect() as db:
             # A place of its own: of two numbers that a row could be ordered by, the later one is the greater.
             db.execute(
-                "INSERT INTO queue (run_id, device, priority, user, share, place) VALUES (?, ?, ?, ?, ?, "
+                "INSERT INTO queue (run_id, device, priority, user, share, devices, place) VALUES (?, ?, ?, ?, ?, ?, "
                 f"1 + COALESCE((SELECT MAX({_PLACE}) FROM queue), 0)) ON CONFLICT (run_id) DO NOTHING",
-                (run_id, device, priority, user, share),
+                (run_id, device, priority, user, share, devices),
             )
 
     def set_priority(self, run_id: str, priority: int) -> bool:
@@ -109,7 +119,7 @@ class Queue:
         if not self._path.exists():
             return []
         with self._connect() as db:
-            columns = "run_id, device, slot, pid, start_time, boot, priority, user, share"
+            columns = "run_id, device, slot, pid, start_time, boot, priority, user, share, devices"
             rows = db.execute(f"SELECT {columns} FROM queue {_ORDER}").fetchall()
         return [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
 

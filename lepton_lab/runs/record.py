@@ -24,6 +24,7 @@ from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
+from lepton_lab.runs.devices import check_devices
 from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, iterate_events, read_events
 from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
@@ -127,8 +128,11 @@ def create_run(
         fill: Puts more into the folder, and into the record after the first event, before the run has its name.
 
     Raises:
+        RunError: If it wants more devices than there are.
         StoreError: If the disk does not take it.
     """
+    if submitted:
+        check_devices(spec.train.devices, spec.train.device)
     store.prepare()
     name = name or spec.train.name
     dataset, model = slug(spec.data.name), slug(spec.model.name)
@@ -169,7 +173,12 @@ def enqueue(record: RunRecord, spec: RunSpec) -> None:
     summary = record.summary()
     train = spec.train
     Queue(record.store).enqueue(
-        record.run_id, device=train.device, priority=summary.priority, user=summary.user, share=train.gpu_fraction
+        record.run_id,
+        device=train.device,
+        priority=summary.priority,
+        user=summary.user,
+        share=train.gpu_fraction,
+        devices=train.devices,
     )
     ensure_supervisor(record.store)
 

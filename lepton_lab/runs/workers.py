@@ -18,7 +18,7 @@ from typing import Any
 from lepton_lab.errors import LeptonError, StoreError
 from lepton_lab.runs import snapshot, verdict
 from lepton_lab.runs.control import PREEMPT, forget_commands, pending_commands, send_command, stop_queued
-from lepton_lab.runs.devices import free_slot, slot_environment, slot_kind
+from lepton_lab.runs.devices import each_slot, free_slots, slot_environment, slot_kind
 from lepton_lab.runs.events import EventLog, EventTail, EventWriter, RunBusy
 from lepton_lab.runs.ordering import to_preempt, waiting_order
 from lepton_lab.runs.paths import Store
@@ -155,7 +155,9 @@ class WorkerPool:
             if trouble is not None and self._clock() < trouble.until:
                 continue
             kind = slot_kind(entry.device, self._slots)
-            slot = None if kind in blocked else free_slot(entry.device, self._slots, self._taken(), entry.share)
+            slot = None
+            if kind not in blocked:
+                slot = free_slots(entry.device, self._slots, self._taken(), entry.share, entry.devices)
             if slot is not None:
                 self._lease(entry, slot)
             else:
@@ -168,8 +170,9 @@ class WorkerPool:
         """The share of each slot that is given out."""
         taken: dict[str, float] = {}
         for lease in self._leases.values():
-            share = lease.share if lease.slot.startswith("cuda:") else 1.0
-            taken[lease.slot] = taken.get(lease.slot, 0.0) + share
+            share = lease.share if lease.slot.startswith("cuda:") and "," not in lease.slot else 1.0
+            for slot in each_slot(lease.slot):
+                taken[slot] = taken.get(slot, 0.0) + share
         return taken
 
     def _make_room(self, entries: list[Entry], left_over: dict[str, str]) -> None:

@@ -26,7 +26,7 @@ AUTO_SGD = "learning_rate=1e-2..1 weight_decay=1e-5..1e-2"
 LOG_FROM = 100
 """A range whose ends are so many times apart is searched by orders of magnitude."""
 MAX_CHOICES = 100
-_FIXED = ("name", "threads", "priority", "gpu_fraction", "max_restarts", "tensorboard", "device")
+_FIXED = ("name", "threads", "priority", "gpu_fraction", "max_restarts", "tensorboard", "device", "devices")
 """Options of training that say where a run works, not how well; they are not searched."""
 
 

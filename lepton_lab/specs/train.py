@@ -84,6 +84,10 @@ class TrainSpec(Spec):
         False, "Refuse operations whose result depends on timing (a GPU has some)", advanced=True
     )
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to train", advanced=True)
+    devices: int = option(
+        1, "GPUs, or processes on CPU cores, that share each step's rows; the result is that of one", advanced=True,
+        ge=1, le=64,
+    )  # fmt: skip
     precision: Literal["auto", "float32", "bfloat16"] = option("auto", "Number format of the step", advanced=True)
     threads: int | None = option(
         None, "CPU threads (default: the cores that are free, one for small networks)", advanced=True, ge=1, le=512

@@ -14,15 +14,16 @@ class RunControl:
 
     Args:
         run_dir: The run's folder.
-        early: Who takes a stop until the loop asks for commands the first time.
+        early: Who takes a stop until the loop asks for commands the first time, if anybody does.
     """
 
-    def __init__(self, run_dir: Path, early: EarlyStop) -> None:
+    def __init__(self, run_dir: Path, early: EarlyStop | None = None) -> None:
         self._run_dir, self._early = run_dir, early
 
     def pending(self) -> list[Command]:
         """Commands that nobody has marked as done, oldest first."""
-        self._early.end()
+        if self._early is not None:
+            self._early.end()
         return [
             Command(each["id"], each["command"], each.get("value"), str(each.get("by", "")))
             for each in pending_commands(self._run_dir)

@@ -40,7 +40,7 @@ from lepton_lab.training.progress import Events, Progress
 from lepton_lab.training.resident import Batch, Rows
 from lepton_lab.training.resuming import keep_plan, known_plan, last_saved
 from lepton_lab.training.schedules import PLATEAU_EPOCHS, Schedule
-from lepton_lab.training.setup import announcement, make_step, prepare, with_found_rate
+from lepton_lab.training.setup import Parts, Placed, announcement, make_step, prepare, with_found_rate
 from lepton_lab.training.steering import Control, Steering
 from lepton_lab.training.step import NonFiniteLoss
 from lepton_lab.training.tensorboard import TensorBoard
@@ -80,7 +80,7 @@ def train(
     return Training(run_dir, dataset, model_spec, train_spec, events, control, clock, callbacks).run()
 
 
-class _Stopped(Exception):
+class StoppedWithin(Exception):
     """Somebody stopped the run in the middle of a validation."""
 
 
@@ -97,14 +97,13 @@ class Training:
         control: Control,
         clock: Callable[[], float],
         callbacks: Iterable[object] = (),
+        placed: Placed | None = None,
     ) -> None:
         self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
         self._train_spec = train_spec
         saved = last_saved(run_dir, events)
-        parts = prepare(dataset, model_spec, train_spec, plan=known_plan(run_dir), saved=saved)
-        own = getattr(parts.module, "callbacks", ())
-        board = [TensorBoard(run_dir / "tensorboard")] if parts.plan.tensorboard else []
-        self._events = events = with_callbacks(events, [*board, *callbacks, *own])
+        parts = prepare(dataset, model_spec, train_spec, plan=known_plan(run_dir), saved=saved, placed=placed)
+        self._events = events = with_callbacks(events, self._listeners(parts, callbacks))
         if saved is None and parts.plan.find_learning_rate:
             parts = with_found_rate(parts, events)
         self._parts, plan = parts, parts.plan
@@ -126,6 +125,11 @@ class Training:
             self._restore(saved)
         self._began = self._saved_time = clock()
 
+    def _listeners(self, parts: Parts, callbacks: Iterable[object]) -> list[object]:
+        """Who is told of events."""
+        board = [TensorBoard(self._run_dir / "tensorboard")] if parts.plan.tensorboard else []
+        return [*board, *callbacks, *getattr(parts.module, "callbacks", ())]
+
     def run(self) -> Outcome:
         """Trains to the end, or until somebody stops it."""
         self._announce()
@@ -135,7 +139,7 @@ class Training:
                 self._end_epoch()
             while self._steering.stopped_by is None and not self._is_done():
                 self._take_step()
-        except _Stopped:
+        except StoppedWithin:
             pass  # in the middle of a validation, which is made anew when the run goes on
         return self._stop() if self._steering.stopped_by is not None else self._finish()
 
@@ -238,7 +242,7 @@ class Training:
         if now >= self._steering.next_look:
             self._attend(now)
             if self._steering.stopped_by is not None:
-                raise _Stopped
+                raise StoppedWithin
 
     def _look_for_plateau(self) -> None:
         since = self._best.num_epochs_since
@@ -348,8 +352,11 @@ class Training:
     def _seconds(self) -> float:
         return self._seconds_before + self._clock() - self._began
 
+    def _announcement(self) -> dict[str, Any]:
+        return announcement(self._parts, from_step=self.num_steps)
+
     def _announce(self) -> None:
-        told = announcement(self._parts, from_step=self.num_steps)
+        told = self._announcement()
         self._events.append("RunStarted", **told, **({"is_epoch_open": True} if self._is_epoch_open else {}))
         self._progress.resume(self._clock(), self.num_steps)
 

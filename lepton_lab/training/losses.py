@@ -18,6 +18,9 @@ from lepton_lab.specs.tasks import TASKS, Problem
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From outputs and labels of a batch to their mean loss ()."""
 
+Weigh = Callable[[Tensor], Tensor]
+"""From the labels of a batch to what each row counts in its mean loss (B,)."""
+
 FOCUS = 2.0
 """Exponent of the focal loss, as its paper has it."""
 
@@ -49,6 +52,22 @@ def loss_for(name: str, problem: Problem, *, label_smoothing: float = 0.0, class
     if name == "bce":
         return partial(_binary, label_smoothing=label_smoothing, class_weights=class_weights)
     return _NUMBERS[name]
+
+
+def weigher_for(name: str, problem: Problem, class_weights: Tensor | None) -> Weigh | None:
+    """What each row counts in the mean that the loss of this name is; None where all count alike."""
+    task = TASKS[problem.task]
+    name = task.losses[0] if name == "auto" else name
+    if class_weights is None or task.name != "classification" or name not in ("cross_entropy", "focal"):
+        return None
+
+    def weigh(labels: Tensor) -> Tensor:
+        if labels.ndim == 1:
+            return class_weights[labels]
+        # Labels of mixed rows: torch's mean is over the rows, the focal loss goes by the likeliest class.
+        return class_weights[labels.argmax(1)] if name == "focal" else labels.new_ones(len(labels))
+
+    return weigh
 
 
 def _of_tokens(loss: Loss, outputs_BTV: Tensor, labels_BT: Tensor) -> Tensor:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from lepton_lab.training.losses import Loss, loss_for
+from lepton_lab.training.losses import Loss, Weigh, loss_for, weigher_for
 from lepton_lab.training.metrics import Metric, metric_for
 from lepton_lab.training.resident import Batch, Rows
 
 if TYPE_CHECKING:
     from lepton_lab.data.targets import Target
     from lepton_lab.specs.tasks import Problem
+
+
+class Window(Protocol):
+    """The rows of a batch that one of several processes has; see `scaling.team.Window`."""
+
+    @property
+    def share(self) -> tuple[int, int, int]:
+        """First row, row behind the last one, rows of the whole batch."""
+        ...
+
 
 ROWS_PER_PASS = 512
 LARGEST_PASS_NUMBERS = 1 << 22
@@ -47,11 +57,18 @@ class Objective:
         metric: The figure that progress is judged by.
         loss: What a step makes small.
         plain_loss: What a split is judged by: the same without label smoothing and class weights.
+        weigh: What each row counts in a mean loss, from labels (N, ...) to (N,), where they do not count alike.
+
+    Attributes:
+        window: Where several processes share a batch: which of its rows this one has, `(start, stop, num_rows)`.
     """
 
-    def __init__(self, problem: Problem, metric: Metric, loss: Loss, plain_loss: Loss) -> None:
+    def __init__(
+        self, problem: Problem, metric: Metric, loss: Loss, plain_loss: Loss, weigh: Weigh | None = None
+    ) -> None:
         self.problem, self.metric = problem, metric
-        self._loss, self._plain_loss = loss, plain_loss
+        self._loss, self._plain_loss, self._weigh = loss, plain_loss, weigh
+        self.window: Window | None = None
         self._ndim = 1 + len(problem.output_shape)
 
     def of_step(self, module: nn.Module, batch: Batch) -> tuple[Tensor, Tensor | None]:
@@ -66,6 +83,21 @@ class Objective:
             return self._loss(outputs.flatten(0, 1), labels), outputs.detach().mean(1)
         return self._loss(outputs, batch.labels), outputs
 
+    def share(self, labels: Any, start: int, stop: int) -> float:
+        """What the mean loss of the rows from `start` to `stop` counts in that of all rows of `labels`."""
+        if self._weigh is None:
+            return (stop - start) / len(labels)
+        weights = self._weigh(labels)
+        return float(weights[start:stop].sum() / weights.sum())
+
+    def of_pass(self, module: nn.Module, batch: Batch) -> tuple[float, Tensor, Tensor]:
+        """Mean loss, the metric's sums float64 (S,) on the CPU, and the outputs (B, ...) of some rows of a split."""
+        outputs = module(*batch.inputs).float()
+        loss = self._plain_loss(outputs, batch.labels).item()
+        if self.metric.sums is None:
+            return loss, torch.zeros(1, dtype=torch.float64), outputs
+        return loss, self.metric.sums(outputs, batch.labels).double().sum(0).cpu(), outputs
+
     def of_split(self, module: nn.Module, rows: Rows, *, keep: bool = True) -> Scores:
         """Loss and metric of all rows of a split, which has at least one.
 
@@ -77,10 +109,9 @@ class Objective:
         loss, sums, kept = 0.0, torch.zeros(max(1, self.metric.num_sums), dtype=torch.float64), list[Tensor]()
         order = []
         for index, batch in rows.passes(rows_per_pass(self.problem)):
-            outputs = module(*batch.inputs).float()
-            loss += self._plain_loss(outputs, batch.labels).item() * len(index)
-            if self.metric.sums is not None:
-                sums += self.metric.sums(outputs, batch.labels).double().sum(0).cpu()
+            mean_loss, own_sums, outputs = self.of_pass(module, batch)
+            loss += mean_loss * len(index)
+            sums += own_sums
             if keep and self.problem.task != "language":
                 kept.append(outputs.cpu())
                 order.append(index)
@@ -131,4 +162,5 @@ def objective_for(
 
         return RankingObjective(problem, metric, "bpr" if loss == "auto" else loss)
     wanted = loss_for(loss, problem, label_smoothing=label_smoothing, class_weights=class_weights)
-    return Objective(problem, metric, wanted, loss_for(loss, problem))
+    weigh = weigher_for(loss, problem, class_weights)
+    return Objective(problem, metric, wanted, loss_for(loss, problem), weigh)

@@ -39,9 +39,14 @@ class RankingObjective(Objective):
         """The loss () of liked pairs (B, 2) against one other item each; chance is torch's own."""
         pairs = batch.inputs[0]
         others = pairs.clone()
-        others[:, 1] = torch.randint(0, max(1, self.problem.num_items), (len(pairs),), device=pairs.device)
+        others[:, 1] = self._drawn(len(pairs), pairs.device)
         scores = module(torch.cat([pairs, others])).float()
         return self._loss(scores[: len(pairs)], scores[len(pairs) :]), None
+
+    def _drawn(self, count: int, device: torch.device) -> Tensor:
+        """An item (count,) at random for each pair; of a shared batch, drawn for all of it in each process."""
+        start, stop, num_rows = self.window.share if self.window is not None else (0, count, count)
+        return torch.randint(0, max(1, self.problem.num_items), (num_rows,), device=device)[start:stop]
 
     def of_split(self, module: nn.Module, rows: Rows, *, keep: bool = True) -> Scores:
         """Share of rows whose item is among the first ten of a hundred, and the gain by its place (NDCG)."""

@@ -45,7 +45,7 @@ class Rows:
     """
 
     def __init__(self, inputs: Column, labels: Column, device: torch.device) -> None:
-        self.inputs, self.labels, self._device = inputs, labels, device
+        self.inputs, self.labels, self.device = inputs, labels, device
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -76,7 +76,7 @@ class Rows:
         order = lengths.argsort(stable=True)
         for start in range(0, len(self), size):
             index = order[start : start + size]
-            yield index, self.batch(index.to(self._device))
+            yield index, self.batch(index.to(self.device))
 
 
 class Some(Rows):
@@ -88,7 +88,7 @@ class Some(Rows):
     """
 
     def __init__(self, rows: Rows, index: Tensor) -> None:
-        super().__init__(rows.inputs, rows.labels, rows._device)
+        super().__init__(rows.inputs, rows.labels, rows.device)
         self._index = index
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Some(Rows):
     def passes(self, size: int) -> Iterator[tuple[Tensor, Batch]]:
         for start in range(0, len(self), size):
             places = torch.arange(start, min(start + size, len(self)))
-            yield places, self.batch(self._index[places].to(self._device))
+            yield places, self.batch(self._index[places].to(self.device))
 
 
 def place(dataset: PreparedDataset, split: str, device: torch.device, *, free_bytes: int | None = None) -> Rows:

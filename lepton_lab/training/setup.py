@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,9 @@ from lepton_lab.training.step import Step
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
+
+Placed = Mapping[str, Rows]
+"""Rows of some splits, by the split's name."""
 
 FEWEST_SAMPLED = 64
 """Training rows that are scored after an epoch where there is no validation part to go by."""
@@ -71,6 +75,7 @@ def prepare(
     *,
     plan: Plan | None = None,
     saved: Saved | None = None,
+    placed: Placed | None = None,
 ) -> Parts:
     """Builds everything from the specs; weights and optimizer from a checkpoint, when there is one.
 
@@ -80,6 +85,7 @@ def prepare(
         train_spec: How to train it.
         plan: The choices of an earlier start of the same run.
         saved: The checkpoint to go on from.
+        placed: Splits whose rows are where they are needed already.
 
     Raises:
         DataError: There is no row to train on.
@@ -97,7 +103,8 @@ def prepare(
     set_deterministic(plan.deterministic)
     device = torch.device(plan.device)
     module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    train_rows = place(dataset, "train", device)
+    placed = placed or {}
+    train_rows = placed.get("train") or place(dataset, "train", device)
     if saved is None and not model_spec.weights:
         _let_get_ready(module, train_rows)
     optimizer = make_optimizer(module, plan)
@@ -123,7 +130,7 @@ def prepare(
         sampler=sampler,
         feed=Feed(train_rows, sampler, 4 * math.prod(dataset.problem.input_shape), change=change),
         train_rows=train_rows,
-        validation_rows=place(dataset, "validation", device) if has_validation else None,
+        validation_rows=(placed.get("validation") or place(dataset, "validation", device)) if has_validation else None,
         sample_rows=_sample(train_rows, validation) if not objective.metric.is_of_steps else None,
         num_parameters=drawing.num_parameters,
     )

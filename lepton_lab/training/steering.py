@@ -85,6 +85,10 @@ class Steering:
         self.next_look = 0.0
         self._wants_checkpoint = False
 
+    def has_pending(self) -> bool:
+        """Whether there are commands that nobody has taken."""
+        return bool(self._control.pending())
+
     def attend(self, helm: Helm, now: float) -> bool:
         """Handles what is pending and, when paused, stays here until the run goes on; True when it was paused."""
         self.next_look = now + LOOK_SECONDS

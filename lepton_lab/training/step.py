@@ -72,7 +72,7 @@ class Step:
     def _in_parts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         num_rows = len(batch.labels)
         losses, outputs = [], []
-        for part in _parts(batch, -(-num_rows // self.num_parts)):
+        for part in parts_of(batch, -(-num_rows // self.num_parts)):
             with self._precision():
                 loss, output = self._objective.of_step(self._module, part)
                 loss = loss * (len(part.labels) / num_rows)
@@ -91,7 +91,8 @@ class Step:
         return torch.autocast(self._device, torch.bfloat16) if self._autocasts else nullcontext()
 
 
-def _parts(batch: Batch, size: int) -> Iterator[Batch]:
+def parts_of(batch: Batch, size: int) -> Iterator[Batch]:
+    """A batch cut into parts of `size` rows, the last one of what is left."""
     for start in range(0, len(batch.labels), size):
         stop = start + size
         yield Batch(tuple(each[start:stop] for each in batch.inputs), batch.labels[start:stop])

@@ -1,0 +1,17 @@
+"""One run on several processes of one host: torch's elastic agent in the worker, each step's rows shared by its ranks.
+
+| file | what it does |
+|---|---|
+| `together.py` | the worker's side: the elastic agent, the line to rank 0, what came out |
+| `agent.py` | the agent, which starts the ranks anew where one has died, and their meeting place |
+| `line.py` | events on their way from rank 0 to the worker, who alone writes them |
+| `ranks.py` | what a rank does |
+| `training.py` | the training loop, the same in every rank; rank 0 takes commands and saves checkpoints |
+| `step.py` | a step: each rank takes its share of the batch, gradients are added up |
+| `norms.py`, `chance.py` | batch norms and dropout as one process would compute them |
+| `validation.py` | a split shared by the ranks |
+| `team.py`, `memory.py` | sums over the ranks: gloo or NCCL; the memory of one host |
+| `trial.py` | a few steps both ways, before a run begins: several processes only where they are faster |
+
+Only a run with `devices` above 1 loads any of this.
+"""

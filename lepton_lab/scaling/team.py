@@ -1,0 +1,120 @@
+"""What ranks exchange: sums of numbers, and rank 0's word."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+PATIENCE = timedelta(days=365)
+"""A run may be paused for long. A rank that has died is seen by the agent, not by who waits for it."""
+
+
+class Team(Protocol):
+    """The ranks of a run, as one of them sees them. All of them call the same methods in the same order."""
+
+    rank: int
+    size: int
+
+    def sum(self, numbers: Tensor) -> Tensor:
+        """The sum of a tensor over all ranks, in a tensor of its own; the same bits in each rank."""
+        ...
+
+    def tell(self, value: Any) -> Any:
+        """Rank 0's value, which pickle can say, in each rank."""
+        ...
+
+    def gather(self, value: Any) -> list[Any]:
+        """Every rank's value, which pickle can say, in each rank."""
+        ...
+
+    def wait(self) -> None:
+        """Returns when every rank has come here."""
+        ...
+
+    def leave(self) -> None:
+        """Ends the exchange."""
+        ...
+
+
+class Collective:
+    """A team over torch.distributed: gloo on the CPU, NCCL between GPUs.
+
+    Args:
+        rank: This process's number.
+        size: How many there are.
+        meeting: A file in a private folder, new for each start of the ranks.
+        device: "cpu" or "cuda".
+    """
+
+    def __init__(self, rank: int, size: int, meeting: Path, device: str) -> None:
+        self.rank, self.size = rank, size
+        store = dist.FileStore(str(meeting), size)
+        backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+        # Words never go over NCCL, which would want them on a GPU.
+        self._words = dist.group.WORLD if device == "cpu" else dist.new_group(backend="gloo", timeout=PATIENCE)
+
+    def sum(self, numbers: Tensor) -> Tensor:
+        """As `Team.sum`."""
+        total = numbers.clone()
+        dist.all_reduce(total)
+        return total
+
+    def tell(self, value: Any) -> Any:
+        """As `Team.tell`."""
+        values = [value]
+        dist.broadcast_object_list(values, src=0, group=self._words, device=torch.device("cpu"))
+        return values[0]
+
+    def gather(self, value: Any) -> list[Any]:
+        """As `Team.gather`."""
+        values = [None] * self.size
+        dist.all_gather_object(values, value, group=self._words)
+        return values
+
+    def wait(self) -> None:
+        """As `Team.wait`."""
+        dist.all_reduce(torch.zeros(1), group=self._words)
+
+    def leave(self) -> None:
+        """As `Team.leave`."""
+        dist.destroy_process_group()
+
+
+class Share(NamedTuple):
+    """The rows of a batch that a rank takes."""
+
+    start: int
+    stop: int
+    num_rows: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every rank takes all rows, because there are fewer rows than ranks."""
+        return self.stop - self.start == self.num_rows
+
+
+class Window:
+    """Which rows of which batch this rank has before it at the moment.
+
+    Args:
+        team: The ranks.
+    """
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+        self.share = Share(0, 0, 0)
+
+    def turn_to(self, num_rows: int) -> Share:
+        """This rank's share of a batch: nearly equal shares, all rows where there are too few to share."""
+        rank, size = self._team.rank, self._team.size
+        if num_rows < size:
+            self.share = Share(0, num_rows, num_rows)
+        else:
+            self.share = Share(rank * num_rows // size, (rank + 1) * num_rows // size, num_rows)
+        return self.share
