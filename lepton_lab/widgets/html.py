@@ -12,6 +12,10 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
+ROOT = "lepton mathjax_ignore tex2jax_ignore"
+"""Classes around every display. The last two tell MathJax (3 and 2) to leave the data alone: a label such as
+`$\\href{javascript:...}{x}$` is a text, and no formula with a link in it."""
+
 
 class Markup(str):
     """A string that is HTML already, made in this room."""
@@ -50,8 +54,8 @@ def card(title: Any, *body: Any, chip: Markup | None = None, aside: Any = "", la
 
 
 def page(*children: Any) -> Markup:
-    """Children with the style sheet."""
-    return tag("div", Markup(f"<style>{style()}</style>"), *children, cls="lepton")
+    """Children with the style sheet, out of reach of MathJax."""
+    return tag("div", Markup(f"<style>{style()}</style>"), *children, cls=ROOT)
 
 
 def style() -> str:

@@ -1,29 +1,15 @@
-"""Nothing serious for people who use a keyboard, a screen reader or need contrast (axe-core); no payload runs."""
+"""Nothing serious in the studio for people who use a keyboard, a screen reader or need contrast (axe-core)."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import serious
 from tests.browser.lab import NotebookPage
 from tests.browser.studio import Studio
-
-AXE = Path(__file__).parents[2] / "js/node_modules/axe-core/axe.min.js"
-ASK = """async selector => {
-  const found = await axe.run(selector, {resultTypes: ['violations']});
-  return found.violations.filter(each => ['serious', 'critical'].includes(each.impact))
-    .map(each => `${each.id}: ${each.help}: ${each.nodes.map(node => node.html.slice(0, 160)).join(' | ')}`);
-}"""
-
-
-def serious(page, selector: str) -> list[str]:
-    """What axe-core finds serious or critical in a part of a page."""
-    if not page.evaluate("() => 'axe' in window"):
-        page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
-    return list(page.evaluate(ASK, selector))
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
