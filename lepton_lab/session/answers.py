@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import count, metric, moment, score, seconds, table
-from lepton_lab.words import say
+from lepton_lab.session.texts import count, metric, moment, score, seconds, state_word, table
+from lepton_lab.words import N_, _, columns, heads, left, say
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -52,7 +52,7 @@ class RunDetails(Shown):
             "hints": self.hints,
             "options": self.options,
             "lineage": self.lineage,
-            "checkpoints": self.checkpoints,
+            _("checkpoints"): self.checkpoints,
             "pinned_checkpoints": self.pinned_checkpoints,
             "bytes": self.num_bytes,
         }
@@ -61,33 +61,33 @@ class RunDetails(Shown):
         """Names and values for people, what is empty left out."""
         s = self.summary
         pinned = self.pinned_checkpoints
-        steps = ", ".join(f"{step} (pinned)" if step in pinned else str(step) for step in self.checkpoints)
+        steps = ", ".join(_(f"{step} (pinned)") if step in pinned else str(step) for step in self.checkpoints)
         rows = [
-            ("state", s.state + (f": {s.message}" if s.message else "")),
-            ("title", s.title or ""),
-            ("tags", ", ".join(s.tags)),
-            ("note", s.note),
-            ("pinned", "yes" if s.pinned else ""),
-            ("epoch", f"{s.epoch or 0:.0f} of {s.epochs or 0}"),
-            (f"validation {metric(s.metric)}", score(s.val_metric)),
-            (f"test {metric(s.metric)}", score(s.test_metric)),
-            ("trained", seconds(s.elapsed_seconds)),
-            ("started", moment(s.created)),
-            ("waiting for data", waiting_words(s.waiting_fraction)),
-            ("hint", " ".join(self.hints)),
-            ("comes from", "; ".join(ancestor_words(each) for each in self.lineage)),
-            ("checkpoints", f"at step {steps}" if steps else "none"),
-            ("verified", "" if s.verified is None else "yes, bit by bit" if s.verified else "no: a replay differs"),
-            ("on disk", megabytes(self.num_bytes)),
+            (_("state"), state_word(s.state) + (f": {say(s.message)}" if s.message else "")),
+            (_("title"), s.title or ""),
+            (_("tags"), ", ".join(s.tags)),
+            (_("note"), s.note),
+            (_("pinned"), _("yes") if s.pinned else ""),
+            (_("epoch"), _(f"{s.epoch or 0:.0f} of {s.epochs or 0}")),
+            (_(f"validation {metric(s.metric)}"), score(s.val_metric)),
+            (_(f"test {metric(s.metric)}"), score(s.test_metric)),
+            (_("trained"), seconds(s.elapsed_seconds)),
+            (_("started"), moment(s.created)),
+            (_("waiting for data"), waiting_words(s.waiting_fraction)),
+            (_("hint"), " ".join(map(say, self.hints))),
+            (_("comes from"), "; ".join(ancestor_words(each) for each in self.lineage)),
+            (_("checkpoints"), _(f"at step {steps}") if steps else _("none")),
+            (_("verified"), verified_words(s.verified)),
+            (_("on disk"), megabytes(self.num_bytes)),
         ]
         return [(name, value) for name, value in rows if value not in ("", "-")]
 
     def __str__(self) -> str:
         facts = self.facts()
-        width = max(len(name) for name, _ in facts)
-        lines = [self.summary.run_id, *(f"  {name:<{width}}  {value}" for name, value in facts)]
+        width = max(columns(name) for name, value in facts)
+        lines = [self.summary.run_id, *(f"  {left(name, width)}  {value}" for name, value in facts)]
         chosen = {name: value for name, value in self.options.items() if value not in (None, "", "auto", {})}
-        lines += ["", "  options", *(f"  {name} = {value}" for name, value in chosen.items())]
+        lines += ["", "  " + _("options"), *(f"  {name} = {value}" for name, value in chosen.items())]
         return "\n".join(lines)
 
 
@@ -127,13 +127,18 @@ class QueueView(Shown):
     def to_dict(self) -> dict[str, Any]:
         return {"queue": [{**s.to_dict(), "slot": self.slots.get(s.run_id)} for s in self.summaries]}
 
+    @staticmethod
+    def heads() -> tuple[str, ...]:
+        """The heads of the columns of `rows`."""
+        return heads("place", "run", "state", "priority", "user")
+
     def rows(self) -> list[tuple[str, str, str, str, str]]:
         """Place, run, state, priority and whose it is, as text."""
         return [
             (
                 str(s.queue_position or "-"),
                 s.title or s.run_id,
-                f"{s.state} on {self.slots[s.run_id]}" if s.run_id in self.slots else str(s.state),
+                _(f"{s.state} on {self.slots[s.run_id]}") if s.run_id in self.slots else state_word(s.state),
                 str(s.priority),
                 s.user or "-",
             )
@@ -142,8 +147,8 @@ class QueueView(Shown):
 
     def __str__(self) -> str:
         if not self.summaries:
-            return "The queue is empty: no run waits, none is at work."
-        return table(("place", "run", "state", "priority", "user"), self.rows())
+            return _("The queue is empty: no run waits, none is at work.")
+        return table(QueueView.heads(), self.rows())
 
 
 @dataclass(repr=False)
@@ -158,20 +163,22 @@ class GcView(Shown):
 
     def __str__(self) -> str:
         if self.freed_bytes is not None:
-            return f"{megabytes(self.freed_bytes)} were freed."
+            return _(f"{megabytes(self.freed_bytes)} were freed.")
         if not self.plan.items:
-            return str(self.plan)
-        return f"{self.plan}\nNothing is gone yet; type %lepton runs gc --apply to free it."
+            return say(str(self.plan))
+        hint = _("Nothing is gone yet; type %lepton runs gc --apply to free it.")
+        return f"{say(str(self.plan))}\n{hint}"
 
 
 def column_words(name: str) -> str:
     """A column as people read it: "train.learning_rate" is "learning_rate"."""
-    return {"run_id": "run", "data.name": "dataset", "model.name": "model"}.get(name, name.rpartition(".")[2])
+    known = {"run_id": N_("run"), "data.name": N_("dataset"), "model.name": N_("model")}
+    return _(known[name]) if name in known else name.rpartition(".")[2]
 
 
 _CELLS: dict[str, Callable[[Any], str]] = {
     "elapsed_seconds": seconds,
-    "epoch": lambda value: f"{value:.1f}",
+    _("epoch"): lambda value: f"{value:.1f}",
     "step": count,
 }
 
@@ -193,15 +200,21 @@ def cell_text(name: str, value: Any) -> str:
 def ancestor_words(ancestor: dict[str, Any]) -> str:
     """Where a run comes from, as a sentence's part."""
     changed = ", ".join(f"{column_words(name)} {old} → {new}" for name, (old, new) in ancestor["changed"].items())
-    gone = "" if ancestor.get("exists", True) else ", which is gone"
-    return f"{ancestor['kind']} from {ancestor['run_id']}{gone} at step {ancestor['step']}" + (
-        f" ({changed})" if changed else ""
-    )
+    gone = "" if ancestor.get("exists", True) else _(", which is gone")
+    kind, run_id, step = _(ancestor["kind"]), ancestor["run_id"], ancestor["step"]
+    return _(f"{kind} from {run_id}, step {step}") + gone + (f" ({changed})" if changed else "")
+
+
+def verified_words(verified: bool | None) -> str:
+    """Whether a replay gave the same network; nothing where none was made."""
+    if verified is None:
+        return ""
+    return _("yes, bit by bit") if verified else _("no: a replay differs")
 
 
 def waiting_words(fraction: float | None) -> str:
     """How much of its time a run waits for data, where it is worth saying."""
-    return "" if fraction is None or fraction < 0.05 else f"{fraction:.0%} of the time"
+    return "" if fraction is None or fraction < 0.05 else _(f"{fraction:.0%} of the time")
 
 
 def megabytes(num_bytes: float) -> str:

@@ -7,15 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import table
+from lepton_lab.session.texts import metric, table
 from lepton_lab.session.waiting import ACTIVE, wait_for
+from lepton_lab.words import N_, _, say
 
 if TYPE_CHECKING:
     from lepton_lab.compression.record import Table, Variant
     from lepton_lab.session.endpoint import Endpoint
     from lepton_lab.session.run import Run
 
-HEAD = ("variant", "", "F1", "agrees", "on disk", "smaller", "batch 1", "batch 32", "than torch", "memory", "")
+HEAD = (
+    N_("variant"),
+    "",
+    "F1",
+    N_("agrees"),
+    N_("on disk"),
+    N_("smaller"),
+    N_("batch 1"),
+    N_("batch 32"),
+    N_("than torch"),
+    N_("memory"),
+    "",
+)
 
 
 class Compression(Shown):
@@ -94,42 +107,48 @@ class Compression(Shown):
 
     def __str__(self) -> str:
         found = self.table
-        return "\n".join([sentence(found), text_table(found), *([f"chosen: {found.chosen}"] if found.chosen else [])])
+        chosen = [_(f"chosen: {found.chosen}")] if found.chosen else []
+        return "\n".join([sentence(found), text_table(found), *chosen])
 
 
 def sentence(found: Table) -> str:
     """Where a compression stands, in one line."""
     if found.state == "failed":
-        return f"{found.run_id} could not be compressed: {found.message}"
+        return _(f"{found.run_id} could not be compressed: {found.message}")
     if found.state in ACTIVE:
-        return f"{found.run_id}: making variants, {found.done_fraction:.0%} done; {found.step or 'starting'}"
+        step = say(found.step or "starting")
+        return _(f"{found.run_id}: making variants, {found.done_fraction:.0%} done; {step}")
     if found.state == "stopped":
-        return f"{found.run_id}: stopped with {len(found.rows)} rows"
-    return f"{found.run_id}: {len(found.rows)} variants on {found.test_rows:,} test rows; {found.reason}"
+        return _(f"{found.run_id}: stopped with {len(found.rows)} rows")
+    return _(f"{found.run_id}: {len(found.rows)} variants on {found.test_rows:,} test rows; {found.reason}")
 
 
 def text_table(found: Table) -> str:
     """The rows as text."""
-    head = [found.metric if name == "" and at == 1 else name for at, name in enumerate(HEAD)]
-    return table(tuple(head), [cells(found, row) for row in found.rows])
+    return table(tuple(head_of(found)), [cells(found, row) for row in found.rows])
+
+
+def head_of(found: Table) -> list[str]:
+    """The heads of the columns, in the reader's language."""
+    return [metric(found.metric) if name == "" and at == 1 else _(name) for at, name in enumerate(HEAD)]
 
 
 def cells(found: Table, row: Variant) -> tuple[str, ...]:
     """A row as texts, in the order of `HEAD`."""
     if row.problem:
-        return (row.name, *[""] * (len(HEAD) - 2), row.problem)
+        return (row.name, *[""] * (len(HEAD) - 2), say(row.problem))
     return (
         row.name,
         f"{row.metric:.4f}",
         "" if row.f1 is None else f"{row.f1:.4f}",
         f"{row.agreement:.2%}",
         size(row.bytes),
-        f"{row.times_smaller:.1f} x",
+        _(f"{row.times_smaller:.1f} x"),
         latency(row, "1"),
         latency(row, "32"),
-        f"{row.times_faster:.1f} x" if row.times_faster else "",
+        _(f"{row.times_faster:.1f} x") if row.times_faster else "",
         size(row.memory_bytes),
-        "chosen" if row.name == found.chosen else "",
+        _("chosen") if row.name == found.chosen else "",
     )
 
 

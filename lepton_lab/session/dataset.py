@@ -11,11 +11,15 @@ from lepton_lab.errors import DataError, UnknownName
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import count
 from lepton_lab.specs import DataSpec
+from lepton_lab.words import N_, _
 
 if TYPE_CHECKING:
     from lepton_lab.data import DataCard, PreparedDataset
     from lepton_lab.data.material import Progress
     from lepton_lab.runs import Store
+
+PARTS = {"train": N_("training"), "validation": N_("validation"), "test": N_("test")}
+"""The parts of a dataset, as a person reads them."""
 
 
 class Dataset(Shown):
@@ -77,9 +81,9 @@ class Dataset(Shown):
         return {**self.card.to_dict(), "name": self.name, "spec": self.spec.given()}
 
     def __str__(self) -> str:
-        rows = ", ".join(f"{count(number)} {part}" for part, number in self.num_rows.items())
-        learnt = f"{len(self.classes)} classes" if self.prepared.task == "classification" else self.prepared.task
-        return f"{self.name}: {self.modality}, {learnt}, rows: {rows}"
+        rows = ", ".join(f"{count(number)} {_(PARTS.get(part, part))}" for part, number in self.num_rows.items())
+        learnt = _(f"{len(self.classes)} classes") if self.prepared.task == "classification" else _(self.prepared.task)
+        return _(f"{self.name}: {self.modality}, {learnt}, rows: {rows}")
 
 
 def dataset_from(source: Any, store: Store, namespace: dict[str, Any], options: dict[str, Any]) -> Dataset:

@@ -11,6 +11,7 @@ from lepton_lab.errors import DataError, SpecError
 from lepton_lab.session.owning import Owned
 from lepton_lab.session.prediction import Prediction, Predictions
 from lepton_lab.session.shown import Shown
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs.endpoints import EndpointSummary
@@ -86,7 +87,7 @@ class Endpoint(Owned, Shown):
 
     def __str__(self) -> str:
         summary = self.summary
-        return f"{self.name}: {summary.state}, version {summary.version}, {summary.url}"
+        return _(f"{self.name}: {summary.state}, version {summary.version}, {summary.url}")
 
     def _ask(self, items: list[Any]) -> Predictions:
         with self._session.client_of(self.name) as client:

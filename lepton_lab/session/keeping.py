@@ -49,8 +49,9 @@ class Kept:
         from lepton_lab.runs.labels import rename_run
 
         labels = rename_run(self.record.dir, title, by=self._who)
-        said = f"is now shown as {labels.title!r}" if labels.title else "is shown by its name again"
-        return self._said(f"{said}.", title=labels.title)
+        name = self.record.run_id
+        said = f"{name} is now shown as {labels.title!r}." if labels.title else f"{name} is shown by its name again."
+        return self._said(said, title=labels.title)
 
     def tag(self, tags: Sequence[str] = (), *, remove: bool = False) -> Said:
         """Puts tags on the run, or takes them off."""
@@ -59,24 +60,27 @@ class Kept:
         tags = [tags] if isinstance(tags, str) else list(tags)
         added, removed = ([], tags) if remove else (tags, [])
         labels = tag_run(self.record.dir, added, removed, by=self._who)
-        return self._said(f"has the tags {', '.join(labels.tags)}." if labels.tags else "has no tag.", tags=labels.tags)
+        name = self.record.run_id
+        said = f"{name} has the tags {', '.join(labels.tags)}." if labels.tags else f"{name} has no tag."
+        return self._said(said, tags=labels.tags)
 
     def note(self, text: str) -> Said:
         """Writes the run's note, in place of the one before; "" takes it away."""
         from lepton_lab.runs.labels import note_run
 
         labels = note_run(self.record.dir, text, by=self._who)
-        return self._said("has its note." if labels.note else "has no note any more.", note=labels.note)
+        name = self.record.run_id
+        return self._said(f"{name} has its note." if labels.note else f"{name} has no note any more.", note=labels.note)
 
     def pin(self, pinned: bool = True, *, checkpoint: int | None = None) -> Said:
         """Keeps the run, or one of its checkpoints, from being deleted or thinned out; False takes the pin off."""
         from lepton_lab.runs.labels import pin_checkpoint, pin_run
 
         if checkpoint is None:
-            labels, what = pin_run(self.record.dir, pinned, by=self._who), ""
+            labels, what = pin_run(self.record.dir, pinned, by=self._who), self.record.run_id
         else:
             labels = pin_checkpoint(self.record.dir, checkpoint, pinned, by=self._who)
-            what = f"'s checkpoint at step {checkpoint}"
+            what = f"{self.record.run_id}'s checkpoint at step {checkpoint}"
         said = f"{what} is pinned." if pinned else f"{what} is no longer pinned."
         values = {"pinned": labels.pinned, "pinned_checkpoints": labels.pinned_checkpoints}
         return self._said(said, **values)
@@ -86,7 +90,7 @@ class Kept:
         from lepton_lab.runs.lifecycle import delete_run
 
         freed = delete_run(self._session.store, self.record.run_id, by=self._who, force=force)
-        return self._said(f"is deleted; {megabytes(freed)} were freed.", freed_bytes=freed)
+        return self._said(f"{self.record.run_id} is deleted; {megabytes(freed)} were freed.", freed_bytes=freed)
 
     def retry(self) -> Run:
         """Queues a failed or stopped run again; it goes on from its last checkpoint."""
@@ -152,7 +156,8 @@ class Kept:
         if place is not None:
             move_run(store, run_id, place, by=self._who)
         summary = self.record.summary()
-        where = f"stands at place {summary.queue_position}" if summary.queue_position else f"is {summary.state}"
+        place = summary.queue_position
+        where = f"{run_id} stands at place {place}" if place else f"{run_id} is {summary.state}"
         return self._said(
             f"{where}, priority {summary.priority}.",
             priority=summary.priority,
@@ -175,20 +180,22 @@ class Kept:
         from lepton_lab.runs.record import trust_run
 
         trust_run(self._session.store, self.record.run_id, by=self._who)
-        return self._said("is trusted: its code may be run here.")
+        return self._said(f"{self.record.run_id} is trusted: its code may be run here.")
 
     def move(self, folder: str | Path) -> Said:
         """Moves the run's folder to another place, from where `import_run` brings it into any store."""
         from lepton_lab.session.copies import move_out
 
         target = move_out(self._session.store, self.record.run_id, Path(folder).expanduser(), by=self._who)
-        return self._said(f"now lies at {target}; bring it into a store with %lepton runs import.", path=str(target))
+        return self._said(
+            f"{self.record.run_id} now lies at {target}; bring it into a store with %lepton runs import.",
+            path=str(target),
+        )
 
     @property
     def _who(self) -> str:
         return self._session.who
 
-    def _said(self, what: str, **values: Any) -> Said:
-        """A sentence that begins with the run's name."""
-        joined = what if what.startswith("'") else f" {what.lstrip()}"
-        return Said(f"{self.record.run_id}{joined}", {"run_id": self.record.run_id, **values})
+    def _said(self, sentence: str, **values: Any) -> Said:
+        """A sentence about the run, with its values."""
+        return Said(sentence, {"run_id": self.record.run_id, **values})

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import UnknownName
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import count, moment, score, sparkline, table
-from lepton_lab.words import _
+from lepton_lab.session.texts import count, moment, score, sparkline, state_word, table
+from lepton_lab.words import _, heads
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -77,14 +77,14 @@ class RunList(Shown):
 
     def __str__(self) -> str:
         if not self.summaries:
-            return "No runs yet. Try: %lepton train --data digits --model cnn"
+            return _("No runs yet. Try: %lepton train --data digits --model cnn")
         from lepton_lab.runs.housekeeping import human_bytes
 
         has_tags = any(s.tags for s in self.summaries)
         rows = [
             (
-                s.run_id + (" (pinned)" if s.pinned else ""),
-                str(s.state),
+                s.run_id + (_(" (pinned)") if s.pinned else ""),
+                state_word(s.state),
                 f"{s.epoch or 0:.0f}/{s.epochs or 0}",
                 score(s.val_metric),
                 score(s.test_metric),
@@ -95,8 +95,8 @@ class RunList(Shown):
             )
             for s in self.summaries
         ]
-        more = (*(("disk",) if self.sizes else ()), *(("tags",) if has_tags else ()))
-        return table(("run", "state", "epoch", "validation", "test", "started", *more, "curve"), rows)
+        more = (*((_("disk"),) if self.sizes else ()), *((_("tags"),) if has_tags else ()))
+        return table((*heads("run", "state", "epoch", "validation", "test", "started"), *more, _("curve")), rows)
 
 
 class EndpointList(Shown):
@@ -116,11 +116,11 @@ class EndpointList(Shown):
 
     def __str__(self) -> str:
         if not self.summaries:
-            return "No endpoints yet. Try: %lepton deploy --name digits"
+            return _("No endpoints yet. Try: %lepton deploy --name digits")
         rows = [
             (
                 s.name,
-                str(s.state),
+                state_word(s.state),
                 f"v{s.version}",
                 count(s.requests),
                 "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms",
@@ -128,7 +128,7 @@ class EndpointList(Shown):
             )
             for s in self.summaries
         ]
-        return table(("endpoint", "state", "version", "requests", "p95", "address"), rows)
+        return table(heads("endpoint", "state", "version", "requests", "p95", "address"), rows)
 
 
 @dataclass(repr=False)
@@ -153,8 +153,8 @@ class Status(Shown):
     def __str__(self) -> str:
         return "\n".join(
             [
-                f"dataset: {self.dataset or 'none yet'}",
-                f"model: {self.model or 'none yet'}",
+                _(f"dataset: {self.dataset or _('none yet')}"),
+                _(f"model: {self.model or _('none yet')}"),
                 "",
                 str(self.runs),
                 "",

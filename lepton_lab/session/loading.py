@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from lepton_lab.errors import DataError
+from lepton_lab.words import say
 
 Listener = Callable[[str, float | None], None]
 """Told what is being done, and which share of it (None where that is unknown); "" when it is over."""
@@ -87,9 +88,9 @@ class LoadProgress:
 def bar_text(what: str, fraction: float | None) -> str:
     """Progress in one line."""
     if fraction is None:
-        return f"{what} ..."
+        return f"{say(what)} ..."
     filled = round(_BAR_CELLS * min(1.0, max(0.0, fraction)))
-    return f"{what}  {'━' * filled}{'╌' * (_BAR_CELLS - filled)}  {fraction:.0%}"
+    return f"{say(what)}  {'━' * filled}{'╌' * (_BAR_CELLS - filled)}  {fraction:.0%}"
 
 
 class _Line:
@@ -105,7 +106,7 @@ class _Line:
             self._out.flush()
         elif what and what.split(":")[0] != self._said:
             self._said = what.split(":")[0]
-            print(f"{what} ...", file=self._out, flush=True)
+            print(f"{say(what)} ...", file=self._out, flush=True)
 
 
 class _Bar:
@@ -118,7 +119,7 @@ class _Bar:
         from IPython.display import display
 
         share = "" if fraction is None else f' value="{fraction:.3f}"'
-        shown = f"<progress{share}></progress> {html.escape(what)}" if what else ""
+        shown = f"<progress{share}></progress> {html.escape(say(what))}" if what else ""
         bundle = {"text/html": shown, "text/plain": bar_text(what, fraction) if what else ""}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from lepton_lab.errors import ModelError, RunError, UnknownName
 from lepton_lab.session import source as sources
 from lepton_lab.session.shown import Shown
 from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, TrainSpec, default_network, require_suits
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.session.compression import Compression
@@ -102,7 +103,7 @@ class Model(Shown):
 
     def __str__(self) -> str:
         options = ", ".join(f"{key} {value}" for key, value in self.options.items())
-        return f"{self.name} for {self.dataset.name}" + (f": {options}" if options else "")
+        return _(f"{self.name} for {self.dataset.name}") + (f": {options}" if options else "")
 
 
 def spec_for(network: Any, dataset: Dataset, namespace: dict[str, Any], options: dict[str, Any]) -> ModelSpec:

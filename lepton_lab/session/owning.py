@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lepton_lab.errors import SpecError
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import count, table
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs.endpoints import Change, EndpointRecord, VersionRecord
@@ -42,7 +43,7 @@ class Usage(Shown):
 
     def __str__(self) -> str:
         rows = [(*row[:3], count(row[3]), count(row[4]), f"{row[5]:.3f}") for row in self.rows]
-        return f"Usage of {self.name}\n{table(self.HEAD, rows)}"
+        return _(f"Usage of {self.name}") + "\n" + table(self.HEAD, rows)
 
 
 class Owned:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
@@ -84,7 +85,7 @@ class Prediction(Shown):
 
     def __str__(self) -> str:
         text = self.label if self.confidence is None else f"{self.label} ({accuracy(self.confidence)})"
-        return text if self.truth is None else f"{text}, truth {self.truth}"
+        return text if self.truth is None else _(f"{text}, truth {self.truth}")
 
 
 class Predictions(Shown):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError, RunFailed
 from lepton_lab.session.shown import Shown
 from lepton_lab.session.texts import accuracy, count, metric, score, table
+from lepton_lab.words import N_, _
 
 if TYPE_CHECKING:
     from lepton_lab.session.dataset import Dataset
@@ -77,9 +78,9 @@ class Report(Shown):
     def __str__(self) -> str:
         more = f", F1 {accuracy(self.f1)}" if "f1_macro" in self.values and self.metric != "f1" else ""
         rows = count(self.values["rows"])
-        first = f"{self.run_id}: test {metric(self.metric)} {score(self.score)}{more}, {rows} rows"
+        first = _(f"{self.run_id}: test {metric(self.metric)} {score(self.score)}{more}, {rows} rows")
         tables = [table(head, lines) for _, head, lines in report_tables(self)]
-        written = [f"It goes on from the first test row:\n{self.sample['text']}"] if self.sample else []
+        written = [_("It goes on from the first test row:") + f"\n{self.sample['text']}"] if self.sample else []
         return "\n".join([first, *tables, *written])
 
 
@@ -87,10 +88,10 @@ Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
 """A title, the heads of the columns, the rows."""
 
 _COLUMNS = {
-    "classes": ("Figures by class", "class", ("precision", "recall", "f1", "map50"), "support"),
-    "targets": ("Figures by target", "target", ("mae", "rmse", "r2", "mse", "mae_units"), None),
+    "classes": (N_("Figures by class"), N_("class"), ("precision", "recall", "f1", "map50"), "support"),
+    "targets": (N_("Figures by target"), N_("target"), ("mae", "rmse", "r2", "mse", "mae_units"), None),
 }
-_HEADS = {"f1": "F1", "r2": "R²", "mae_units": "MAE in units", "map50": "mAP@0.5", "support": "rows"}
+_HEADS = {"f1": "F1", "r2": "R²", "mae_units": N_("MAE in units"), "map50": "mAP@0.5", "support": N_("rows")}
 
 
 def report_tables(report: Report) -> list[Table]:
@@ -101,7 +102,8 @@ def report_tables(report: Report) -> list[Table]:
         present = [name for name in names if any(name in entry for entry in entries)]
         if not entries or (key == "targets" and len(entries) == 1 and report.task != "forecasting"):
             continue
-        heads = (first, *(_HEADS.get(name, metric(name)) for name in present), *([_HEADS["support"]] if last else []))
+        named = (_(_HEADS[name]) if name in _HEADS else metric(name) for name in present)
+        titles = (_(first), *named, *([_(_HEADS["support"])] if last else []))
         lines = [
             (
                 str(entry["name"]),
@@ -110,7 +112,7 @@ def report_tables(report: Report) -> list[Table]:
             )
             for entry in entries
         ]
-        tables.append((title, heads, lines))
+        tables.append((_(title), titles, lines))
     return tables
 
 

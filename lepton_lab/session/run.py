@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError, RunFailed, SpecError
 from lepton_lab.session.keeping import Kept
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import metric, score, seconds
+from lepton_lab.session.texts import metric, score, seconds, state_word
 from lepton_lab.session.waiting import queued_words
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs import Curve, RunRecord, RunSummary
@@ -251,13 +252,15 @@ def sentence(summary: RunSummary) -> str:
     """A run in one line: its name, its state and the figures that matter in it."""
     state = str(summary.state)
     best = summary.test_metric if summary.test_metric is not None else summary.val_metric
-    part = "test" if summary.test_metric is not None else "validation"
-    figures = f", {part} {metric(summary.metric)} {score(best)}" if best is not None else ""
+    name = metric(summary.metric)
+    part = _(f"test {name}") if summary.test_metric is not None else _(f"validation {name}")
+    figures = f", {part} {score(best)}" if best is not None else ""
     if state == "failed":
-        return f"{summary.run_id}: failed: {summary.message or summary.reason}"
+        return _(f"{summary.run_id}: failed: {summary.message or summary.reason}")
     if state == "queued":
         return f"{summary.run_id}: {queued_words(summary)}"
     if state in ("running", "paused", "stopping"):
-        left = f", {seconds(summary.seconds_left)} left" if summary.seconds_left and state == "running" else ""
-        return f"{summary.run_id}: {state}, epoch {summary.epoch:.1f} of {summary.epochs}{figures}{left}"
-    return f"{summary.run_id}: {state}{figures}"
+        left = _(f", {seconds(summary.seconds_left)} left") if summary.seconds_left and state == "running" else ""
+        where = _(f"epoch {summary.epoch:.1f} of {summary.epochs}")
+        return f"{summary.run_id}: {state_word(state)}, {where}{figures}{left}"
+    return f"{summary.run_id}: {state_word(state)}{figures}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import ModelError
 from lepton_lab.runs.process import python_command, with_package
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import count
+from lepton_lab.session.texts import count, table
+from lepton_lab.words import _, heads
 
 if TYPE_CHECKING:
     from lepton_lab.specs import ModelSpec, Problem
@@ -42,19 +43,19 @@ class Sketch(Shown):
 
     def __str__(self) -> str:
         values = self.values
-        lines = [("layer", "output shape", "parameters", "multiplications")]
+        lines = [heads("layer", "output shape", "parameters", "multiplications")]
         for layer in values["layers"]:
             shape = " x ".join(map(str, layer["output_shape"] or ())) or "-"
             name = f"{layer['name']} ({layer['kind']})"
             lines.append((name, shape, f"{layer['num_parameters']:,}", f"{layer['num_macs']:,}"))
-        widths = [max(len(line[column]) for line in lines) for column in range(4)]
-        text = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d:>{widths[3]}}" for a, b, c, d in lines]
-        frozen = f", {values['num_frozen']:,} frozen" if values["num_frozen"] else ""
-        total = (
+        text = table(lines[0], lines[1:])
+        frozen = _(f", {values['num_frozen']:,} frozen") if values["num_frozen"] else ""
+        memory = megabytes(values["training_bytes"])
+        total = _(
             f"{values['num_parameters']:,} parameters{frozen}, {count(values['num_flops'])} FLOPs a row, about "
-            f"{megabytes(values['training_bytes'])} to train with {values['batch_size']} rows a step"
+            f"{memory} to train with {values['batch_size']} rows a step"
         )
-        return "\n".join([*text, total])
+        return f"{text}\n{total}"
 
 
 def megabytes(num_bytes: int) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import count, score, seconds, table
+from lepton_lab.session.texts import count, metric, score, seconds, state_word, table
 from lepton_lab.session.waiting import wait_for
+from lepton_lab.words import N_, _, heads
 
 if TYPE_CHECKING:
     from lepton_lab.session.endpoint import Endpoint
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from lepton_lab.session.tuning import TuneCalls
     from lepton_lab.tuning.record import Table, Trial
 
-MARKS = {"running": "at work", "finished": "finished", "pruned": "given up", "failed": "failed"}
+MARKS = {"running": N_("at work"), "finished": N_("finished"), "pruned": N_("given up"), "failed": N_("failed")}
+_PARTS = {"val": N_("validation"), "test": N_("test"), "train": N_("training")}
 
 
 class Study(Shown):
@@ -130,33 +132,43 @@ class StudyList(Shown):
 
     def __str__(self) -> str:
         if not self.studies:
-            return "There is no study yet; type %lepton tune."
-        return table(STUDIES_HEAD, [study_cells(study.table) for study in self.studies])
+            return _("There is no study yet; type %lepton tune.")
+        return table(studies_head(), [study_cells(study.table) for study in self.studies])
 
 
-STUDIES_HEAD = ("study", "state", "trials", "best", "of")
+def studies_head() -> tuple[str, ...]:
+    """The columns of the table of studies."""
+    return heads("study", "state", "trials", "best", "of")
 
 
 def study_cells(found: Table) -> tuple[str, ...]:
-    """A study as one row of texts, in the order of `STUDIES_HEAD`."""
+    """A study as one row of texts, in the order of `studies_head`."""
     best = found.best_trial
-    done = f"{len(found.trials)} of {found.wanted}"
-    return (found.study, found.state, done, score(best.value) if best else "", best.run_id if best else "")
+    done = _(f"{len(found.trials)} of {found.wanted}")
+    return (found.study, state_word(found.state), done, score(best.value) if best else "", best.run_id if best else "")
 
 
 def sentence(found: Table) -> str:
     """Where a study stands, in one line."""
     if found.state == "failed":
-        return f"{found.study} failed: {found.message}"
+        return _(f"{found.study} failed: {found.message}")
     ended = found.count("finished") + found.count("pruned") + found.count("failed")
     given_up = found.count("pruned")
-    parts = [f"{found.study}: {found.state}, {count(ended)} of {count(found.wanted)} trials have ended"]
+    state = state_word(found.state)
+    parts = [_(f"{found.study}: {state}, {count(ended)} of {count(found.wanted)} trials have ended")]
     if given_up:
-        parts.append(f"{count(given_up)} of them given up early")
+        parts.append(_(f"{count(given_up)} of them given up early"))
     best = found.best_trial
     if best is not None:
-        parts.append(f"best {found.figure.replace('_', ' ')} {score(best.value)} by {best.run_id}")
-    return ", ".join(parts) + f" ({seconds(found.seconds)})."
+        parts.append(_(f"best {figure_word(found)} {score(best.value)} by {best.run_id}"))
+    took = seconds(found.seconds)
+    return _(", ").join(parts) + _(f" ({took}).")
+
+
+def figure_word(found: Table) -> str:
+    """What the trials are judged by, as a person reads it."""
+    part, _mark, name = found.figure.partition("_")
+    return f"{_(_PARTS[part])} {metric(name)}" if part in _PARTS else found.figure.replace("_", " ")
 
 
 def ranked(found: Table) -> list[Trial]:
@@ -170,7 +182,7 @@ def ranked(found: Table) -> list[Trial]:
 
 def trial_head(found: Table) -> tuple[str, ...]:
     """The columns of the table of trials."""
-    return ("trial", "", found.figure.replace("_", " "), "epochs", *option_names(found), "run")
+    return (_("trial"), "", figure_word(found), _("epochs"), *option_names(found), _("run"))
 
 
 def option_names(found: Table) -> list[str]:

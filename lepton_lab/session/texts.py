@@ -4,21 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
+
+from lepton_lab.words import N_, _, columns, language, left, right
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 METRICS = {
-    "accuracy": "accuracy",
+    "accuracy": N_("accuracy"),
     "f1": "F1",
     "mae": "MAE",
     "mse": "MSE",
     "rmse": "RMSE",
-    "perplexity": "perplexity",
-    "hit_rate": "hit rate @10",
+    "perplexity": N_("perplexity"),
+    "hit_rate": N_("hit rate @10"),
     "map50": "mAP@0.5",
 }
 """How the figures that tasks are judged by are written."""
+
+
+STATES = (
+    N_("queued"),
+    N_("starting"),
+    N_("running"),
+    N_("paused"),
+    N_("stopping"),
+    N_("stopped"),
+    N_("finished"),
+    N_("failed"),
+    N_("ready"),
+)
+"""States of runs, studies, variants and endpoints, as a person reads them."""
+
+
+NAMES = (
+    *(N_("number"), N_("category"), N_("text"), N_("date"), N_("target"), N_("ignored"), N_("group"), N_("time")),
+    *(N_("split"), N_("user"), N_("item"), N_("rating"), N_("image"), N_("sequence"), N_("table"), N_("audio")),
+    *(N_("series"), N_("tokens"), N_("interactions"), N_("classification"), N_("multilabel"), N_("regression")),
+    *(N_("forecasting"), N_("detection"), N_("ranking"), N_("language"), N_("vocabulary"), N_("max length")),
+    *(N_("num users"), N_("num items"), N_("num characters"), N_("num different characters"), N_("num tokens")),
+    *(N_("boxes"), N_("fork"), N_("continue")),
+)
+"""Names of kinds, roles, tasks and figures of data, as a person reads them."""
+
+
+def state_word(value: Any) -> str:
+    """A state in the reader's language."""
+    return _(str(value))
 
 
 def accuracy(value: float | None) -> str:
@@ -37,7 +70,7 @@ def score(value: float | None) -> str:
 
 def metric(name: str) -> str:
     """The name of a figure as a person writes it."""
-    return METRICS.get(name, name)
+    return _(METRICS.get(name, name))
 
 
 def seconds(value: float | None) -> str:
@@ -45,12 +78,12 @@ def seconds(value: float | None) -> str:
     if value is None:
         return "-"
     if value < 10:
-        return f"{value:.1f} s"
+        return _(f"{value:.1f} s")
     if value < 60:
-        return f"{value:.0f} s"
+        return _(f"{value:.0f} s")
     if value < 3600:
-        return f"{int(value) // 60} min {int(value) % 60} s"
-    return f"{int(value) // 3600} h {int(value) % 3600 // 60} min"
+        return _(f"{int(value) // 60} min {int(value) % 60} s")
+    return _(f"{int(value) // 3600} h {int(value) % 3600 // 60} min")
 
 
 def count(value: float | None) -> str:
@@ -59,8 +92,11 @@ def count(value: float | None) -> str:
 
 
 def moment(unix: float | None) -> str:
-    """A moment in local time ("22 Nov 14:03")."""
-    return "-" if unix is None else datetime.fromtimestamp(unix).strftime("%d %b %H:%M")
+    """A moment in local time ("22 Nov 14:03"), as the reader's language writes it."""
+    if unix is None:
+        return "-"
+    then = datetime.fromtimestamp(unix)
+    return f"{then.month}月{then.day}日 {then:%H:%M}" if language() == "zh" else f"{then:%d %b %H:%M}"
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -76,10 +112,10 @@ def sparkline(values: Sequence[float]) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns with two spaces between them; the first one left, the others right."""
     lines = [list(head), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(head))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if column == 0 else cell.rjust(width)
+            left(cell, width) if column == 0 else right(cell, width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from lepton_lab.errors import RunError
-from lepton_lab.session.texts import count, metric, score, seconds, sparkline
+from lepton_lab.session.texts import count, metric, score, seconds, sparkline, state_word
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -93,8 +94,8 @@ def queued_words(summary: RunSummary) -> str:
     """What a queued run waits for, as a sentence's part."""
     ahead = (summary.queue_position or 1) - 1
     if ahead == 0:
-        return "queued, next"
-    return "queued, 1 run before it" if ahead == 1 else f"queued, {count(ahead)} runs before it"
+        return _("queued, next")
+    return _("queued, 1 run before it") if ahead == 1 else _(f"queued, {count(ahead)} runs before it")
 
 
 def progress_text(summary: RunSummary) -> str:
@@ -103,18 +104,19 @@ def progress_text(summary: RunSummary) -> str:
     if state == "queued":
         return f"{summary.run_id}  {queued_words(summary)}"
     if state == "starting":
-        return f"{summary.run_id}  starting the training process"
+        return _(f"{summary.run_id}  starting the training process")
     if state == "failed":
-        return f"{summary.run_id}  failed: {summary.message or summary.reason}"
+        return _(f"{summary.run_id}: failed: {summary.message or summary.reason}")
     epochs = max(1, summary.epochs or 1)
     filled = round(_BAR_CELLS * min(1.0, (summary.epoch or 0.0) / epochs))
+    left = _(f"{seconds(summary.seconds_left)} left")
     parts = [
         summary.run_id,
         "━" * filled + "╌" * (_BAR_CELLS - filled),
-        f"epoch {int(summary.epoch or 0):>{len(str(epochs))}} of {epochs}",
-        f"{metric(summary.metric)}: training {score(summary.train_metric)}",
-        f"validation {score(summary.val_metric)}",
+        _(f"epoch {int(summary.epoch or 0):>{len(str(epochs))}} of {epochs}"),
+        _(f"{metric(summary.metric)}: training {score(summary.train_metric)}"),
+        _(f"validation {score(summary.val_metric)}"),
         sparkline(summary.sparkline),
-        f"{seconds(summary.seconds_left)} left" if state == "running" and summary.seconds_left is not None else state,
+        left if state == "running" and summary.seconds_left is not None else state_word(state),
     ]
     return "  ".join(part for part in parts if part)

@@ -22,6 +22,7 @@ from lepton_lab.widgets.html import (
     table,
     tag,
 )
+from lepton_lab.words import _, heads, say
 
 MAX_SCORES = 5
 MAX_STEPS = 12
@@ -33,32 +34,34 @@ def model_card(model: Model) -> Markup:
     shape = " x ".join(map(str, dataset.input_shape))
     own = model.spec.source is not None
     pairs = [
-        ("for", f"{dataset.name}: rows of {shape}{_answers(dataset)}"),
+        (_("for"), _(f"{dataset.name}: rows of {shape}{_answers(dataset)}")),
         *((key.replace("_", " "), _value(value)) for key, value in model.options.items()),
     ]
     parts: list[Any] = [facts(pairs)]
     if own:
         parts.append(
-            tag("details", tag("summary", "Source that the training process builds"), code(model.spec.source or ""))
+            tag("details", tag("summary", _("Source that the training process builds")), code(model.spec.source or ""))
         )
     next_step = note(
-        "Next: ",
+        _("Next: "),
         tag("code", "%lepton train --epochs 20"),
-        "; it is built and checked when training starts." if own else "",
+        _("; it is built and checked when training starts.") if own else "",
     )
-    return card(model.name, *parts, next_step, chip=chip("your own") if own else None, label=f"Model {model.name}")
+    return card(
+        model.name, *parts, next_step, chip=chip(_("your own")) if own else None, label=_(f"Model {model.name}")
+    )
 
 
 def _answers(dataset: Any) -> str:
     """How many classes or numbers the network answers with; nothing where that says little."""
     task, number = dataset.prepared.task, len(dataset.classes)
     if task in ("classification", "multilabel", "detection"):
-        return f", {number} classes"
-    return f", {number} numbers" if task == "forecasting" else ""
+        return _(f", {number} classes")
+    return _(f", {number} numbers") if task == "forecasting" else ""
 
 
 def _value(value: Any) -> str:
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    return (_("yes") if value else _("no")) if isinstance(value, bool) else str(value)
 
 
 def endpoint_card(endpoint: Endpoint) -> Markup:
@@ -66,17 +69,14 @@ def endpoint_card(endpoint: Endpoint) -> Markup:
     summary = endpoint.summary
     parts: list[Any] = [facts(_endpoint_facts(endpoint, summary))]
     if getattr(summary, "message", None):
-        parts.append(note(summary.message, tone="bad" if str(summary.state) == "failed" else ""))
+        parts.append(note(say(summary.message), tone="bad" if str(summary.state) == "failed" else ""))
     if endpoint.key:
-        parts.append(
-            note(
-                "The key is shown this once. Keep it, and clear this output before you share the notebook.", tone="warn"
-            )
-        )
+        once = _("The key is shown this once. Keep it, and clear this output before you share the notebook.")
+        parts.append(note(once, tone="warn"))
     parts.append(
         tag(
             "details",
-            tag("summary", "Ask from elsewhere"),
+            tag("summary", _("Ask from elsewhere")),
             tag("h4", "Python"),
             code(python_client(endpoint, summary)),
             tag("h4", "curl"),
@@ -85,20 +85,22 @@ def endpoint_card(endpoint: Endpoint) -> Markup:
     )
     parts.append(
         note(
-            "Try it here: ",
+            _("Try it here: "),
             tag("code", f"%lepton predict {endpoint.name} --row 0"),
-            "  Stop it: ",
+            _("  Stop it: "),
             tag("code", f"%lepton stop {endpoint.name} --endpoint"),
         )
     )
-    return card(f"Endpoint {endpoint.name}", *parts, chip=state_chip(summary.state), aside=f"version {summary.version}")
+    return card(
+        _(f"Endpoint {endpoint.name}"), *parts, chip=state_chip(summary.state), aside=_(f"version {summary.version}")
+    )
 
 
 def _endpoint_facts(endpoint: Endpoint, summary: Any) -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = [("address", tag("code", summary.url or "-"))]
+    pairs: list[tuple[str, Any]] = [(_("address"), tag("code", summary.url or "-"))]
     if endpoint.key:
-        pairs.append(("key", tag("code", endpoint.key)))
-    return [*pairs, ("run", summary.run_id or "-"), ("requests", count(summary.requests))]
+        pairs.append((_("key"), tag("code", endpoint.key)))
+    return [*pairs, (_("run"), summary.run_id or "-"), (_("requests"), count(summary.requests))]
 
 
 def python_client(endpoint: Endpoint, summary: Any) -> str:
@@ -124,16 +126,16 @@ def prediction_card(prediction: Prediction) -> Markup:
     ]
     number = _as_number(prediction.details.get("value"))
     said = score(number) if number is not None else prediction.label
-    picture = png(prediction.picture, f"test row {prediction.row}") if prediction.picture else Markup("")
+    picture = png(prediction.picture, _(f"test row {prediction.row}")) if prediction.picture else Markup("")
     if rows:
         body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
     elif number is not None:
         body = tag("div", picture, figures(_beside(number, prediction.truth)), cls="lepton-answer" if picture else "")
     else:
         body = join([picture, *map(_detail, prediction.details.items())])
-    asked = "" if prediction.row is None else f"test row {prediction.row}, "
+    asked = "" if prediction.row is None else _(f"test row {prediction.row}, ")
     return card(
-        f"Predicted {esc_title(said)}",
+        _(f"Predicted {esc_title(said)}"),
         body,
         chip=_verdict(prediction, shown=number is None),
         aside=f"{asked}{prediction.endpoint}, {prediction.milliseconds:.1f} ms",
@@ -149,13 +151,13 @@ def _as_number(value: Any) -> float | None:
 
 def _beside(number: float, truth: str | None) -> list[tuple[str, str]]:
     """A predicted number, the true one, and how far they are apart."""
-    shown = [("prediction", score(number))]
+    shown = [(_("prediction"), score(number))]
     try:
         true = float(truth) if truth is not None else None
     except ValueError:
         true = None
     if true is not None:
-        shown += [("truth", f"{true:g}"), ("off by", score(abs(number - true)))]
+        shown += [(_("truth"), f"{true:g}"), (_("off by"), score(abs(number - true)))]
     return shown
 
 
@@ -163,7 +165,7 @@ def _verdict(prediction: Prediction, *, shown: bool) -> Markup | None:
     """Right, or the truth; nothing where the figures below say it."""
     if prediction.truth is None or not shown:
         return None
-    text = "right" if prediction.correct else f"truth {prediction.truth}"
+    text = _("right") if prediction.correct else _(f"truth {prediction.truth}")
     return chip(text, {True: "ok", False: "bad", None: ""}[prediction.correct])
 
 
@@ -173,7 +175,7 @@ def _detail(pair: tuple[str, Any]) -> Markup:
     if isinstance(value, list):
         shown = [_few(step) for step in value[:MAX_STEPS]]
         rows = [(str(number), text) for number, text in enumerate(shown, 1)]
-        more = f"the first {MAX_STEPS} of {len(value)}" if len(value) > MAX_STEPS else ""
+        more = _(f"the first {MAX_STEPS} of {len(value)}") if len(value) > MAX_STEPS else ""
         return join([table(("", name), rows, name), note(more)] if more else [table(("", name), rows, name)])
     if isinstance(value, dict):
         return facts([(str(key), _few(each)) for key, each in value.items()])
@@ -195,7 +197,7 @@ def predictions_card(predictions: Predictions) -> Markup:
         (index, item.label, "-" if item.confidence is None else f"{item.confidence:.4f}")
         for index, item in enumerate(predictions.items)
     ]
-    return card("Predictions", table(("input", "label", "confidence"), rows))
+    return card(_("Predictions"), table(heads("input", "label", "confidence"), rows))
 
 
 def esc_title(label: str) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.compression.record import Table, Variant, loss_points
-from lepton_lab.session.compression import HEAD, Compression, cells, sentence, size
+from lepton_lab.session.compression import Compression, cells, head_of, sentence, size
+from lepton_lab.session.texts import metric
 from lepton_lab.session.waiting import ACTIVE
 from lepton_lab.widgets.following import display_following
 from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
+from lepton_lab.words import _, say
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _BLUE, _ORANGE, _GREY = "#0072b2", "#d55e00", "#8792a4"
@@ -21,23 +23,24 @@ def compression_html(compression: Compression) -> Markup:
     if found.state in ACTIVE:
         parts += [bar(found.done_fraction), note(sentence(found))]
     elif found.state == "failed":
-        parts.append(note(found.message or "", tone="bad"))
+        parts.append(note(say(found.message or ""), tone="bad"))
     else:
         parts.append(note(sentence(found)))
-    head = [found.metric if name == "" and at == 1 else name for at, name in enumerate(HEAD)]
-    parts.append(table(head, [_cells(found, row) for row in found.rows], f"Variants of {found.run_id}"))
+    parts.append(table(head_of(found), [_cells(found, row) for row in found.rows], _(f"Variants of {found.run_id}")))
     if found.torch_ms:
         median, low, high = found.torch_ms
         parts.append(
             note(
-                f"The original takes {size(found.safetensors_bytes)} as float32 safetensors and {median:.3f} ms "
-                f"({low:.3f}-{high:.3f}) a row in eager torch. On disk counts everything in the bundle. Times are the "
-                "median and the middle four fifths of runs on one thread, all variants in turns."
+                _(
+                    f"The original takes {size(found.safetensors_bytes)} as float32 safetensors and {median:.3f} ms "
+                    f"({low:.3f}-{high:.3f}) a row in eager torch. On disk counts everything in the bundle. Times are "
+                    "the median and the middle four fifths of runs on one thread, all variants in turns."
+                )
             )
         )
     if found.chosen and found.state not in ACTIVE:
         parts.append(code(f"%lepton deploy {found.run_id} --variant {found.chosen} --name small"))
-    return card(f"Variants of {found.run_id}", *parts, chip=state_chip(found.state))
+    return card(_(f"Variants of {found.run_id}"), *parts, chip=state_chip(found.state))
 
 
 def _cells(found: Table, row: Variant) -> tuple[Any, ...]:
@@ -56,8 +59,8 @@ def tradeoff_figure(found: Table) -> dict[str, Any]:
         "text": [str(esc(row.name)) for row in rows],
         "textposition": "top center",
         "customdata": [[row.milliseconds, row.times_smaller, -loss_points(found, row)] for row in rows],
-        "hovertemplate": "%{text}<br>%{x:.1f} kB, %{customdata[1]:.1f} times smaller<br>"
-        f"{found.metric} %{{y:.4f}} (%{{customdata[2]:+.2f}} points)<br>%{{customdata[0]:.3f}} ms a row<extra></extra>",
+        "hovertemplate": "%{text}<br>%{x:.1f} kB, 1/%{customdata[1]:.1f}<br>"
+        f"{metric(found.metric)} %{{y:.4f}} (%{{customdata[2]:+.2f}} %)<br>%{{customdata[0]:.3f}} ms<extra></extra>",
         "marker": {
             "size": [14 if row.name == found.chosen else 10 for row in rows],
             "symbol": ["star" if row.name == found.chosen else "circle" for row in rows],
@@ -68,9 +71,9 @@ def tradeoff_figure(found: Table) -> dict[str, Any]:
     }
     axis = {"showgrid": True, "gridcolor": "rgba(135,146,164,0.25)", "zeroline": False, "automargin": True}
     layout = {
-        "title": {"text": "Size against quality", "x": 0, "xanchor": "left", "font": {"size": 13}},
-        "xaxis": {**axis, "title": {"text": "kB on disk"}, "type": "log"},
-        "yaxis": {**axis, "title": {"text": found.metric}},
+        "title": {"text": _("Size against quality"), "x": 0, "xanchor": "left", "font": {"size": 13}},
+        "xaxis": {**axis, "title": {"text": _("kB on disk")}, "type": "log"},
+        "yaxis": {**axis, "title": {"text": metric(found.metric)}},
         "width": 720,
         "height": 380,
         "margin": {"l": 60, "r": 24, "t": 40, "b": 48},
@@ -84,7 +87,7 @@ def tradeoff_figure(found: Table) -> dict[str, Any]:
 
 def tradeoff_bundle(compression: Compression) -> dict[str, Any]:
     """The chart as MIME bundle; the table above it is its text."""
-    return {PLOTLY: tradeoff_figure(compression.table), "text/plain": "Size against quality, one point a variant"}
+    return {PLOTLY: tradeoff_figure(compression.table), "text/plain": _("Size against quality, one point a variant")}
 
 
 def compression_bundle(compression: Compression) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from lepton_lab.session import Dataset
 from lepton_lab.session.texts import count
 from lepton_lab.widgets.html import Markup, bar, card, chip, facts, figures, join, note, table, tag
 from lepton_lab.widgets.picture import spark_svg
+from lepton_lab.words import _, heads, say
 
 MAX_CLASSES = 20
 MAX_COLUMNS = 8
@@ -23,36 +24,42 @@ def data_card(dataset: Dataset) -> Markup:
     parts = [
         figures(_counts(values)),
         facts(_facts(values)),
-        *(note(warning["message"], tone=_TONE_OF.get(warning["severity"], "")) for warning in values["warnings"]),
-        tag("h4", "Samples"),
+        *(note(say(warning["message"]), tone=_TONE_OF.get(warning["severity"], "")) for warning in values["warnings"]),
+        tag("h4", _("Samples")),
         samples(values["samples"]),
         _balance(values["classes"]) if values["classes"] else "",
         _spread(values["targets"]) if values["targets"] else "",
         _columns(values["columns"]) if values["columns"] else "",
     ]
-    terms = f"licence {values['licence']}" if values.get("licence") else ""
-    return card(values["title"], *parts, aside=terms, chip=chip(values["modality"]), label=f"Dataset {dataset.name}")
+    terms = _(f"licence {values['licence']}") if values.get("licence") else ""
+    return card(
+        values["title"], *parts, aside=terms, chip=chip(_(values["modality"])), label=_(f"Dataset {dataset.name}")
+    )
 
 
 def _counts(values: dict[str, Any]) -> list[tuple[str, Any]]:
     rows = values["rows"]
-    pairs = [("training rows", rows["train"]), ("validation", rows["validation"]), ("test", rows["test"])]
+    pairs = list(
+        zip(
+            heads("training rows", "validation", "test"), (rows["train"], rows["validation"], rows["test"]), strict=True
+        )
+    )
     if values["classes"]:
-        pairs.append(("classes", len(values["classes"])))
+        pairs.append((_("classes"), len(values["classes"])))
     elif values["targets"]:
-        pairs.append(("targets", len(values["targets"])))
+        pairs.append((_("targets"), len(values["targets"])))
     shape = " x ".join(map(str, values["input_shape"]))
-    return [*((name, count(number)) for name, number in pairs), ("one row", shape)]
+    return [*((name, count(number)) for name, number in pairs), (_("one row"), shape)]
 
 
 def _facts(values: dict[str, Any]) -> list[tuple[str, Any]]:
-    task = values["task"] + (f" ({values['task_reason']})" if values.get("task_reason") else "")
+    task = _(values["task"]) + (f" ({say(values['task_reason'])})" if values.get("task_reason") else "")
     named = {
-        "task": task,
-        "missing values": count(values["missing_values"]) if values["columns"] else "",
-        **{name.replace("_", " "): _plain(value) for name, value in values["details"].items()},
-        "source": values.get("source"),
-        "to be cited": values.get("citation"),
+        _("task"): task,
+        _("missing values"): count(values["missing_values"]) if values["columns"] else "",
+        **{_(name.replace("_", " ")): _plain(value) for name, value in values["details"].items()},
+        _("source"): values.get("source"),
+        _("to be cited"): values.get("citation"),
     }
     return [(name, value) for name, value in named.items() if value]
 
@@ -101,17 +108,17 @@ def _picture(item: dict[str, Any]) -> Markup:
 def _sample_rows(items: Sequence[dict[str, Any]]) -> Markup:
     columns = list(items[0]["values"])[:MAX_COLUMNS]
     more = len(items[0]["values"]) - len(columns)
-    head = ["label", *columns, *([f"and {more} more"] if more > 0 else [])]
+    head = [_("label"), *columns, *([_(f"and {more} more")] if more > 0 else [])]
     rows = [
         [item["label"], *(_cell(item["values"].get(column)) for column in columns), *([""] if more > 0 else [])]
         for item in items
     ]
-    return table(head, rows, "Sample rows")
+    return table(head, rows, _("Sample rows"))
 
 
 def _cell(value: Any) -> str:
     if value is None:
-        return "missing"
+        return _("missing")
     return f"{value:g}" if isinstance(value, float) else str(value)[:40]
 
 
@@ -128,8 +135,8 @@ def _balance(classes: Sequence[dict[str, Any]]) -> Markup:
         )
         for item in shown
     ]
-    more = note(f"and {len(classes) - len(shown)} more classes") if len(classes) > len(shown) else ""
-    return join([tag("h4", "Rows of each class"), tag("div", *rows, cls="lepton-classes"), more])
+    more = note(_(f"and {len(classes) - len(shown)} more classes")) if len(classes) > len(shown) else ""
+    return join([tag("h4", _("Rows of each class")), tag("div", *rows, cls="lepton-classes"), more])
 
 
 def _spread(targets: Sequence[dict[str, Any]]) -> Markup:
@@ -142,8 +149,8 @@ def _spread(targets: Sequence[dict[str, Any]]) -> Markup:
         )
         for target in targets[:MAX_CLASSES]
     ]
-    head = ("target", "least", "mean", "greatest", "standard deviation", "spread")
-    return join([tag("h4", "What is to be foretold"), table(head, rows, "Targets")])
+    head = heads("target", "least", "mean", "greatest", "standard deviation", "spread")
+    return join([tag("h4", _("What is to be foretold")), table(head, rows, _("Targets"))])
 
 
 def _columns(columns: Sequence[dict[str, Any]]) -> Markup:
@@ -152,13 +159,13 @@ def _columns(columns: Sequence[dict[str, Any]]) -> Markup:
     rows = [
         (
             column["name"],
-            column["role"],
+            _(column["role"]),
             count(column["missing"]),
-            *([column.get("reason") or ""] if has_reasons else []),
+            *([say(column.get("reason") or "")] if has_reasons else []),
         )
         for column in columns[:MAX_LISTED_COLUMNS]
     ]
-    more = f"And {len(columns) - len(rows)} more columns. " if len(columns) > len(rows) else ""
-    hint = note(more, "Set other roles with ", tag("code", "%lepton preprocess --roles column=role"), ".")
-    head = ("column", "role", "missing", *(["why"] if has_reasons else []))
-    return join([tag("h4", "Columns"), table(head, rows, "Columns"), hint])
+    more = _(f"And {len(columns) - len(rows)} more columns. ") if len(columns) > len(rows) else ""
+    hint = note(more, _("Set other roles with "), tag("code", "%lepton preprocess --roles column=role"), ".")
+    head = (*heads("column", "role", "missing"), *([_("why")] if has_reasons else []))
+    return join([tag("h4", _("Columns")), table(head, rows, _("Columns")), hint])

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
+from lepton_lab.words import _
+
 ROOT = "lepton mathjax_ignore tex2jax_ignore"
 """Classes around every display. The last two tell MathJax (3 and 2) to leave the data alone: a label such as
 `$\\href{javascript:...}{x}$` is a text, and no formula with a link in it."""
@@ -78,7 +80,7 @@ _TONES = {
 
 def state_chip(state: Any) -> Markup:
     """A state as a small label; the word says it, the colour only helps."""
-    return chip(str(state), _TONES.get(str(state), ""))
+    return chip(_(str(state)), _TONES.get(str(state), ""))
 
 
 def chip(text: str, tone: str = "") -> Markup:

@@ -9,17 +9,18 @@ from lepton_lab.session.answers import megabytes
 from lepton_lab.session.texts import count, moment, score, seconds
 from lepton_lab.widgets.html import Markup, card, facts, join, note, state_chip, table, tag
 from lepton_lab.widgets.picture import spark_svg
+from lepton_lab.words import _, heads, say
 
 
 def runs_card(runs: RunList) -> Markup:
     """Runs as a table with their course."""
     if not len(runs):
-        return card("Runs", note("No runs yet. Try: ", tag("code", "%lepton train --data digits --model cnn")))
+        return card(_("Runs"), note(_("No runs yet. Try: "), tag("code", "%lepton train --data digits --model cnn")))
     rows = [
         (
             run_name(s),
             state_chip(s.state),
-            f"{s.epoch or 0:.0f} of {s.epochs or 0}",
+            _(f"{s.epoch or 0:.0f} of {s.epochs or 0}"),
             score(s.val_metric),
             score(s.test_metric),
             seconds(s.elapsed_seconds),
@@ -29,15 +30,16 @@ def runs_card(runs: RunList) -> Markup:
         )
         for s in runs.summaries
     ]
-    head = ("run", "state", "epoch", "validation", "test", "trained", "started", *(["disk"] if runs.sizes else []), "")
-    return card("Runs", table(head, rows, "Runs"), *_messages(runs.summaries), aside=f"{len(rows)} shown")
+    names = heads("run", "state", "epoch", "validation", "test", "trained", "started")
+    head = (*names, *([_("disk")] if runs.sizes else []), "")
+    return card(_("Runs"), table(head, rows, _("Runs")), *_messages(runs.summaries), aside=_(f"{len(rows)} shown"))
 
 
 def run_name(summary: Any) -> Markup:
     """A run's title and name, with its tags and its pin."""
     name = tag("b", summary.title) if summary.title else summary.run_id
     under = [summary.run_id] if summary.title else []
-    under += ["pinned"] if summary.pinned else []
+    under += [_("pinned")] if summary.pinned else []
     under += [f"#{each}" for each in summary.tags]
     return join([name, tag("div", " · ".join(under), cls="lepton-under")]) if under else join([name])
 
@@ -45,34 +47,34 @@ def run_name(summary: Any) -> Markup:
 def endpoints_card(endpoints: EndpointList) -> Markup:
     """Endpoints as a table."""
     if not len(endpoints):
-        return card("Endpoints", note("No endpoints yet. Try: ", tag("code", "%lepton deploy --name digits")))
+        return card(_("Endpoints"), note(_("No endpoints yet. Try: "), tag("code", "%lepton deploy --name digits")))
     rows = [
         (
             s.name,
             state_chip(s.state),
-            f"version {s.version}",
+            _(f"version {s.version}"),
             count(s.requests),
             "-" if s.p95_ms is None else f"{s.p95_ms:.1f} ms",
             tag("code", s.url or "-"),
         )
         for s in endpoints.summaries
     ]
-    head = ("endpoint", "state", "", "requests", "p95", "address")
-    return card("Endpoints", table(head, rows, "Endpoints"), *_messages(endpoints.summaries))
+    head = heads("endpoint", "state", "", "requests", "p95", "address")
+    return card(_("Endpoints"), table(head, rows, _("Endpoints")), *_messages(endpoints.summaries))
 
 
 def status_card(status: Status) -> Markup:
     """What is loaded, running and online."""
     loaded = facts(
         [
-            ("dataset", status.dataset or "none yet"),
-            ("model", status.model or "none yet"),
-            ("store", tag("code", status.store)),
+            (_("dataset"), status.dataset or _("none yet")),
+            (_("model"), status.model or _("none yet")),
+            (_("store"), tag("code", status.store)),
         ]
     )
-    return join([card("Session", loaded), runs_card(status.runs), endpoints_card(status.endpoints)])
+    return join([card(_("Session"), loaded), runs_card(status.runs), endpoints_card(status.endpoints)])
 
 
 def _messages(summaries: list[Any]) -> list[Markup]:
     failed = [s for s in summaries if str(s.state) == "failed" and s.message]
-    return [note(f"{getattr(s, 'run_id', None) or s.name}: {s.message}", tone="bad") for s in failed[:5]]
+    return [note(f"{getattr(s, 'run_id', None) or s.name}: {say(s.message)}", tone="bad") for s in failed[:5]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 from lepton_lab.session.texts import metric, score
+from lepton_lab.words import N_, _
 
 if TYPE_CHECKING:
     from lepton_lab.runs import Curve, RunSummary
@@ -17,7 +18,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 30, 28
 _MAX_POINTS = 400
 _COLOURS = {"train": "var(--l-train,#0072B2)", "val": "var(--l-val,#D55E00)"}
 _PLAIN = {"train": "#0072B2", "val": "#D55E00"}
-_WORDS = {"train": "training", "val": "validation"}
+_WORDS = {"train": N_("training"), "val": N_("validation")}
 _SHARES = frozenset({"accuracy", "f1", "map50", "hit_rate"})
 """Figures that lie between 0 and 1."""
 
@@ -45,8 +46,8 @@ def curve_svg(curve: Curve, summary: RunSummary, *, themed: bool = False) -> str
     title = metric(summary.metric) if themed else f"{summary.run_id}: {metric(summary.metric)}"
     parts.append(_legend(title, colours, text))
     if not xs:
-        parts.append(_text(WIDTH / 2, HEIGHT / 2, "no points yet", text, anchor="middle"))
-    said = escape(f"{_named(summary.metric)} of {summary.run_id} by epoch", {'"': "&quot;"})
+        parts.append(_text(WIDTH / 2, HEIGHT / 2, _("no points yet"), text, anchor="middle"))
+    said = escape(_(f"{_named(summary.metric)} of {summary.run_id} by epoch"), {'"': "&quot;"})
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" aria-label="{said}" font-family="system-ui,sans-serif" font-size="11">{"".join(parts)}</svg>'
@@ -159,7 +160,7 @@ def _legend(title: str, colours: dict[str, str], text: str) -> str:
     for index, (kind, word) in enumerate(_WORDS.items()):
         x = WIDTH - _RIGHT - 190 + index * 100
         parts.append(f'<line x1="{x}" x2="{x + 18}" y1="12" y2="12" stroke="{colours[kind]}" stroke-width="2.4"/>')
-        parts.append(_text(x + 24, 16, word, text))
+        parts.append(_text(x + 24, 16, _(word), text))
     return "".join(parts)
 
 

@@ -9,17 +9,18 @@ from lepton_lab.session import Report
 from lepton_lab.session.report import report_tables
 from lepton_lab.session.texts import count, metric, score
 from lepton_lab.widgets.html import Markup, card, figures, join, page, png, table, tag
+from lepton_lab.words import N_, _, heads
 
 _FIGURES = {
-    "precision_macro": "precision",
-    "recall_macro": "recall",
+    "precision_macro": N_("precision"),
+    "recall_macro": N_("recall"),
     "f1_macro": "F1",
-    "f1_weighted": "F1, weighted",
-    "subset_accuracy": "all labels right",
+    "f1_weighted": N_("F1, weighted"),
+    "subset_accuracy": N_("all labels right"),
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R²",
-    "bits_per_token": "bits per token",
+    "bits_per_token": N_("bits per token"),
     "ndcg": "NDCG @10",
     "map": "mAP",
 }
@@ -38,19 +39,19 @@ _LIGHTEST, _DARKEST = (238, 243, 248), (0, 114, 178)
 def report_html(report: Report) -> Markup:
     """The report as cards."""
     values = report.values
-    shown = [(f"test {metric(report.metric)}", score(report.score))]
+    shown = [(_(f"test {metric(report.metric)}"), score(report.score))]
     shown += [
-        (said, score(values[name])) for name, said in _FIGURES.items() if name in values and name != report.metric
+        (_(said), score(values[name])) for name, said in _FIGURES.items() if name in values and name != report.metric
     ]
     tables = [table(head, rows, title) for title, head, rows in report_tables(report)]
-    mistakes = [tag("h4", "Worst mistakes"), mistakes_html(report)] if report.confusion else worst_html(report)
+    mistakes = [tag("h4", _("Worst mistakes")), mistakes_html(report)] if report.confusion else worst_html(report)
     return card(
-        f"Evaluation of {report.run_id}",
-        figures([*shown, ("test loss", f"{values['loss']:.3f}")]),
+        _(f"Evaluation of {report.run_id}"),
+        figures([*shown, (_("test loss"), f"{values['loss']:.3f}")]),
         *tables,
         *mistakes,
         *sample_html(report),
-        aside=f"{report.dataset.name}, {count(values['rows'])} test rows",
+        aside=_(f"{report.dataset.name}, {count(values['rows'])} test rows"),
     )
 
 
@@ -62,8 +63,8 @@ def worst_html(report: Report) -> list[Markup]:
     rows = [
         (count(item["row"]), _numbers(item["truth"]), _numbers(item["prediction"]), _apart(item)) for item in worst[:12]
     ]
-    head = ("test row", "truth", "prediction", "off by")
-    return [tag("h4", "Rows that are furthest off"), table(head, rows, "Rows that are furthest off")]
+    head = heads("test row", "truth", "prediction", "off by")
+    return [tag("h4", _("Rows that are furthest off")), table(head, rows, _("Rows that are furthest off"))]
 
 
 def sample_html(report: Report) -> list[Markup]:
@@ -71,7 +72,7 @@ def sample_html(report: Report) -> list[Markup]:
     if not report.sample:
         return []
     said = tag("pre", tag("em", report.sample["prompt"]), report.sample["text"], style="white-space:pre-wrap")
-    return [tag("h4", "What it writes"), said]
+    return [tag("h4", _("What it writes")), said]
 
 
 def _apart(item: dict[str, Any]) -> str:
@@ -89,7 +90,7 @@ def mistakes_html(report: Report) -> Markup:
     """Pictures (or values) of the rows that were predicted wrong, each as "truth → prediction"."""
     items = mistakes_with_pictures(report, limit=12)
     if not items:
-        return tag("p", "None: every test row was predicted right.", cls="lepton-note")
+        return tag("p", _("None: every test row was predicted right."), cls="lepton-note")
     wide = any(item.get("text") for item in items)
     return tag("div", *map(_mistake, items), cls="lepton-samples lepton-wide" if wide else "lepton-samples")
 
@@ -111,18 +112,21 @@ def mistakes_with_pictures(report: Report, limit: int = 24) -> list[dict[str, An
 def _mistake(item: dict[str, Any]) -> Markup:
     said = f"{item['truth']} → {item['prediction']}"
     picture = (
-        png(base64.b64decode(item["image"].partition(",")[2]), f"test row {item['row']}: {said}")
+        png(base64.b64decode(item["image"].partition(",")[2]), _(f"test row {item['row']}: {said}"))
         if "image" in item
         else Markup("")
     )
-    small = tag("small", f"row {item['row']}, {item['confidence']:.2f}")
+    small = tag("small", _(f"row {item['row']}, {item['confidence']:.2f}"))
     text = tag("q", item["text"]) if item.get("text") else Markup("")
     return tag("figure", picture, text, tag("figcaption", said, title=said), small, cls="lepton-sample lepton-wrong")
 
 
 def confusion_bundle(report: Report) -> dict[str, Any]:
     """The confusion matrix as MIME bundle: a Plotly figure, and a plain table for pages without Plotly."""
-    bundle: dict[str, Any] = {PLOTLY: confusion_figure(report), "text/plain": "Confusion matrix (truth by prediction)"}
+    bundle: dict[str, Any] = {
+        PLOTLY: confusion_figure(report),
+        "text/plain": _("Confusion matrix (truth by prediction)"),
+    }
     bundle["text/html"] = confusion_html(report)
     return bundle
 
@@ -142,7 +146,9 @@ def confusion_figure(report: Report) -> dict[str, Any]:
         "customdata": report.confusion,
         "text": [[str(cell) if cell else "" for cell in row] for row in report.confusion] if small else None,
         "texttemplate": "%{text}" if small else None,
-        "hovertemplate": "truth %{y}<br>predicted %{x}<br>%{customdata} rows, %{z:.1%} of the truth<extra></extra>",
+        "hovertemplate": "<br>".join(
+            [_("truth") + " %{y}", _("prediction") + " %{x}", _("rows") + " %{customdata}, %{z:.1%}<extra></extra>"]
+        ),
         "colorscale": [[0, f"rgb{_LIGHTEST}"], [1, f"rgb{_DARKEST}"]],
         "zmin": 0,
         "zmax": 1,
@@ -153,9 +159,9 @@ def confusion_figure(report: Report) -> dict[str, Any]:
     axis = {"type": "category", "showgrid": False, "zeroline": False, "automargin": True, "ticks": ""}
     side = min(720, 180 + 28 * len(names))
     layout = {
-        "title": {"text": "Confusion matrix", "x": 0, "xanchor": "left", "font": {"size": 13}},
-        "xaxis": {**axis, "title": {"text": "prediction"}, "side": "bottom"},
-        "yaxis": {**axis, "title": {"text": "truth"}, "autorange": "reversed", "scaleanchor": "x"},
+        "title": {"text": _("Confusion matrix"), "x": 0, "xanchor": "left", "font": {"size": 13}},
+        "xaxis": {**axis, "title": {"text": _("prediction")}, "side": "bottom"},
+        "yaxis": {**axis, "title": {"text": _("truth")}, "autorange": "reversed", "scaleanchor": "x"},
         "width": side + 60,
         "height": side,
         "margin": {"l": 60, "r": 16, "t": 40, "b": 48},
@@ -183,15 +189,15 @@ def confusion_html(report: Report) -> Markup:
     if len(names) > MAX_MATRIX:
         pairs = _most_confused(report)
         return card(
-            "Confusion matrix",
-            table(("truth", "prediction", "rows"), pairs),
-            aside=f"most confused of {len(names)} classes",
+            _("Confusion matrix"),
+            table(heads("truth", "prediction", "rows"), pairs),
+            aside=_(f"most confused of {len(names)} classes"),
         )
     rows = []
     for name, row in zip(names, report.confusion, strict=True):
         total = max(1, sum(row))
         rows.append(tag("tr", tag("th", name, scope="row"), *(_cell(cell, cell / total) for cell in row)))
-    head = tag("tr", tag("th", "truth \\ prediction"), *(tag("th", name, scope="col") for name in names))
+    head = tag("tr", tag("th", _("truth \\ prediction")), *(tag("th", name, scope="col") for name in names))
     matrix = tag("table", tag("thead", head), tag("tbody", *rows), aria_label="Confusion matrix")
     section = tag("section", tag("div", matrix, cls="lepton-scroll lepton-matrix"), cls="lepton-card")
     return page(join([section]))

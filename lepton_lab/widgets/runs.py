@@ -14,6 +14,7 @@ from lepton_lab.session.texts import metric, score, seconds
 from lepton_lab.widgets.html import Markup, card, code, figures, note, state_chip
 from lepton_lab.widgets.picture import curve_svg
 from lepton_lab.widgets.static_files import NotBuilt
+from lepton_lab.words import _, say
 
 RUN_MIME = "application/vnd.lepton.run+json"
 WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
@@ -43,24 +44,24 @@ def run_html(run: Run) -> Markup:
     """The still form of a run, as a saved notebook shows it without a kernel."""
     summary, curve = run.summary, run.curve
     tops = [
-        (f"validation {metric(summary.metric)}", score(summary.val_metric)),
-        (f"training {metric(summary.metric)}", score(summary.train_metric)),
-        ("epoch", f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
-        ("trained", seconds(summary.elapsed_seconds)),
+        (_(f"validation {metric(summary.metric)}"), score(summary.val_metric)),
+        (_(f"training {metric(summary.metric)}"), score(summary.train_metric)),
+        (_("epoch"), f"{summary.epoch or 0:.0f} / {summary.epochs or 0}"),
+        (_("trained"), seconds(summary.elapsed_seconds)),
     ]
     if summary.test_metric is not None:
-        tops.insert(0, (f"test {metric(summary.metric)}", score(summary.test_metric)))
+        tops.insert(0, (_(f"test {metric(summary.metric)}"), score(summary.test_metric)))
     parts: list[Any] = [figures(tops), Markup(curve_svg(curve, summary, themed=True))]
     if str(summary.state) == "failed":
-        parts.append(note(summary.message or summary.reason or "", tone="bad"))
+        parts.append(note(say(summary.message or summary.reason or ""), tone="bad"))
     parts.append(note("A still picture of the run. To see it live again, in any notebook of this store:"))
     parts.append(code(f"%lepton run {run.id}"))
     return card(
         run.id,
         *parts,
         chip=state_chip(summary.state),
-        aside=f"{summary.model} on {summary.dataset}",
-        label=f"Run {run.id}",
+        aside=_(f"{summary.model} on {summary.dataset}"),
+        label=_(f"Run {run.id}"),
     )
 
 
@@ -84,7 +85,7 @@ def _live(run: Run) -> Any:
     try:
         return CurveWidget(run)
     except NotBuilt as error:
-        print(f"{error} Until then there is a still picture.", file=sys.stderr)
+        print(say(f"{error} Until then there is a still picture."), file=sys.stderr)
         return None
 
 

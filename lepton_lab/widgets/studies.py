@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.session.study import (
-    STUDIES_HEAD,
     Study,
     StudyList,
     option_names,
     ranked,
     sentence,
+    studies_head,
     study_cells,
     trial_cells,
     trial_head,
@@ -19,6 +19,7 @@ from lepton_lab.session.study import (
 from lepton_lab.tuning.record import ACTIVE, Table
 from lepton_lab.widgets.following import display_following
 from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
+from lepton_lab.words import _, heads
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _SHOWN_TRIALS = 30
@@ -36,13 +37,13 @@ def study_html(study: Study) -> Markup:
     if found.importances:
         parts.append(_importance_table(found))
     rows = ranked(found)
-    parts.append(table(trial_head(found), [_cells(found, trial) for trial in rows[:_SHOWN_TRIALS]], "Trials"))
+    parts.append(table(trial_head(found), [_cells(found, trial) for trial in rows[:_SHOWN_TRIALS]], _("Trials")))
     if len(rows) > _SHOWN_TRIALS:
-        parts.append(note(f"The best {_SHOWN_TRIALS} of {len(rows)} trials."))
+        parts.append(note(_(f"The best {_SHOWN_TRIALS} of {len(rows)} trials.")))
     best = found.best_trial
     if best is not None and found.state not in ACTIVE:
         parts.append(code(f"%lepton evaluate {best.run_id}\n%lepton deploy {best.run_id} --name best"))
-    return card(f"Study {found.study}", *parts, chip=state_chip(found.state))
+    return card(_(f"Study {found.study}"), *parts, chip=state_chip(found.state))
 
 
 def _cells(found: Table, trial: Any) -> tuple[Any, ...]:
@@ -52,18 +53,18 @@ def _cells(found: Table, trial: Any) -> tuple[Any, ...]:
 
 def _importance_table(found: Table) -> Markup:
     rows = [(name, bar(share), f"{share:.0%}") for name, share in found.importances.items()]
-    return table(("option", "how much of the difference it makes", ""), rows, "Importance of the options")
+    return table((*heads("option", "how much of the difference it makes"), ""), rows, _("Importance of the options"))
 
 
 def studies_html(studies: StudyList) -> Markup:
     """The studies as a table."""
     if not len(studies):
-        return card("Studies", note("No studies yet. Try: ", tag("code", "%lepton tune --trials 20")))
+        return card(_("Studies"), note(_("No studies yet. Try: "), tag("code", "%lepton tune --trials 20")))
     rows = []
     for study in studies.studies:
         name, state, *rest = study_cells(study.table)
         rows.append((name, state_chip(state), *rest))
-    return card("Studies", table(STUDIES_HEAD, rows, "Studies"))
+    return card(_("Studies"), table(studies_head(), rows, _("Studies")))
 
 
 def parallel_figure(found: Table) -> dict[str, Any]:
@@ -121,4 +122,4 @@ def display_study(study: Study) -> None:
     display_following(f"study-{study.name}", look)
     found = study.table
     if found.state not in ACTIVE and len([trial for trial in found.trials if trial.value is not None]) > 1:
-        display({PLOTLY: parallel_figure(found), "text/plain": "Trials as lines between their options"}, raw=True)
+        display({PLOTLY: parallel_figure(found), "text/plain": _("Trials as lines between their options")}, raw=True)

@@ -15,7 +15,7 @@ the code that raises it needs no second wording, and a record written in English
 
 from lepton_lab.words.catalogue import Catalogue, catalogue
 from lepton_lab.words.choice import LANGUAGES, choose, config_path, keep, language, language_of, speaking
-from lepton_lab.words.saying import N_, _, say
+from lepton_lab.words.saying import N_, _, heads, say
 from lepton_lab.words.width import columns, left, right, wrap
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "choose",
     "columns",
     "config_path",
+    "heads",
     "keep",
     "language",
     "language_of",

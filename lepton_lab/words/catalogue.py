@@ -28,10 +28,15 @@ class Catalogue:
         found = [template_of(message) for message in self.messages if is_template(message)]
         return sorted(found, key=lambda template: -template.weight)
 
-    def recognise(self, sentence: str) -> tuple[Template, dict[str, str]] | None:
-        """The message that a sentence was made from, and its values; None for a sentence that is none of ours."""
+    def recognise(self, sentence: str, *, ours: bool = False) -> tuple[Template, dict[str, str]] | None:
+        """The message that a sentence was made from, and its values; None for a sentence that is none of ours.
+
+        Args:
+            sentence: The whole sentence.
+            ours: Whether it is known to be ours: a message with hardly a word of its own counts then, too.
+        """
         for template in self.templates:
-            values = template.values_of(sentence)
+            values = template.values_of(sentence) if ours or template.is_telling else None
             if values is not None:
                 return template, values
         return None

@@ -23,19 +23,34 @@ def N_(text: str) -> str:
 
 def say(sentence: str) -> str:
     """A sentence in the reader's language; what the catalogue does not know stays as it is."""
+    return _in_language(sentence, ours=False)
+
+
+def _(text: str) -> str:
+    """The text in the reader's language, marked for the catalogue."""
+    return _in_language(text, ours=True)
+
+
+def _in_language(text: str, *, ours: bool) -> str:
     known = catalogue(language())
-    if known is None or not sentence or len(sentence) > _MOST:
-        return sentence
-    return _said(known, sentence)
+    if known is None or not text or len(text) > _MOST:
+        return text
+    return _said(known, text, ours)
 
 
-_ = say
-"""The text in the reader's language, marked for the catalogue."""
+def heads(*names: str) -> tuple[str, ...]:
+    """The heads of a table's columns in the reader's language, each marked for the catalogue."""
+    return tuple(map(_, names))
 
 
 @lru_cache(maxsize=2_000)
-def _said(known: Catalogue, sentence: str) -> str:
-    whole = _whole(known, sentence)
+def _said(known: Catalogue, sentence: str, ours: bool = False) -> str:
+    body = sentence.strip()
+    if body != sentence:
+        before = sentence[: len(sentence) - len(sentence.lstrip())]
+        behind = sentence[len(before) + len(body) :]
+        return f"{before}{_said(known, body, ours)}{behind}" if body else sentence
+    whole = _whole(known, sentence, ours)
     if whole is not None:
         return whole
     lines = sentence.split("\n")
@@ -53,11 +68,11 @@ def _said(known: Catalogue, sentence: str) -> str:
     ).rstrip()
 
 
-def _whole(known: Catalogue, sentence: str) -> str | None:
+def _whole(known: Catalogue, sentence: str, ours: bool = False) -> str | None:
     """A text that is one message, with or without values; None where it is none."""
     if sentence in known.messages:
         return known.messages[sentence]
-    found = known.recognise(sentence)
+    found = known.recognise(sentence, ours=ours)
     if found is None:
         return None
     template, values = found

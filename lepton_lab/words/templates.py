@@ -15,10 +15,11 @@ _CHINESE_END, _CHINESE_START = (
     re.compile("[\u3000-\u9fff\uff00-\uff60] ?$"),
     re.compile(" ?[\u3000-\u9fff\uff00-\uff60]"),
 )
+_IDEOGRAPH, _LATIN = re.compile("[\u4e00-\u9fff]"), re.compile("[A-Za-z0-9-]")
 _MORE = r"((?:(?<!,)[ .;].*?)?)"
 """A value that follows another one without a word between: something more to say, or nothing."""
-_LEAST_WORDS = 3
-"""Letters that a message must have of its own to be told from others."""
+_LEAST_LETTERS, _ENOUGH_LETTERS = 2, 5
+"""Letters that a message must have of its own to be recognised: in a text that is ours for sure, and in any text."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Template:
     def weight(self) -> int:
         """How much of it is its own: the longest match is the right one."""
         return sum(map(len, self.pieces))
+
+    @cached_property
+    def is_telling(self) -> bool:
+        """Whether it has enough words of its own to be recognised in a sentence of unknown origin."""
+        return _letters("".join(self.pieces)) >= _ENOUGH_LETTERS
 
     @cached_property
     def anchor(self) -> str:
@@ -66,7 +72,11 @@ def template_of(message: str) -> Template:
 def is_template(message: str) -> bool:
     """Whether a message has values, and enough words of its own to be recognised by."""
     own = _FIELD.sub("", message)
-    return own != message and sum(map(str.isalpha, own)) >= _LEAST_WORDS
+    return own != message and _letters(own) >= _LEAST_LETTERS
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def fields_of(message: str) -> list[str]:
@@ -75,12 +85,18 @@ def fields_of(message: str) -> list[str]:
 
 
 def fill(message: str, values: dict[str, str]) -> str:
-    """The message with its values; between two Chinese characters there is no blank."""
+    """The message with its values: no blank between two Chinese characters, one between such a character and others."""
     said = ""
     for index, part in enumerate(_FIELD.split(message)):
         text = values[part] if index % 2 else plain(part)
-        closes = index and _CHINESE_END.search(said) and _CHINESE_START.match(text)
-        said = said.rstrip(" ") + text.lstrip(" ") if closes else said + text
+        if _CHINESE_END.search(said) and _CHINESE_START.match(text):
+            said = said.rstrip(" ") + text.lstrip(" ")
+        elif (_IDEOGRAPH.match(said[-1:]) and _LATIN.match(text)) or (
+            _LATIN.match(said[-1:]) and _IDEOGRAPH.match(text)
+        ):
+            said += " " + text
+        else:
+            said += text
     return said
 
 

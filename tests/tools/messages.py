@@ -18,7 +18,7 @@ from lepton_lab.words.catalogue import entries
 PACKAGE = Path(__file__).parents[2] / "lepton_lab"
 CATALOGUE = PACKAGE / "words" / "locale" / "zh_CN" / "LC_MESSAGES" / "lepton_lab.po"
 
-MARKS = {"_", "say", "N_"}
+MARKS = {"_", "say", "N_", "progress", "_progress"}
 HELPS = {"option": (1, "help"), "Option": (2, "help"), "Positional": (1, "help"), "Verb": (1, "help")}
 _RAISED = re.compile(
     r"(Error|Failed|Busy|Taken|Refused|NotBuilt|Cancelled|NonFiniteLoss|NotTrainable|Remark|__init__)$|^_?refused$"
@@ -117,7 +117,14 @@ def messages_of(source: str, *, prose: bool = True) -> Iterator[tuple[str, int]]
             if isinstance(node, ast.Call):
                 for text in _said_by(node):
                     yield from _messages(text, texts, deep=True)
-            elif prose and function is tree and id(node) not in silent and _is_text(node):
+            elif isinstance(node, ast.Assign):
+                for text in _reasons(node):
+                    yield from _messages(text, texts, deep=True)
+            elif isinstance(node, ast.Dict):
+                for key, text in zip(node.keys, node.values, strict=True):
+                    if isinstance(key, ast.Constant) and key.value == "task_reason":
+                        yield from _messages(text, texts, deep=True)
+            if prose and function is tree and id(node) not in silent and _is_text(node):
                 message = _message(node)
                 if message and _reads_like_a_sentence(message):
                     yield message, node.lineno
@@ -130,15 +137,35 @@ def _said_by(call: ast.Call) -> list[ast.expr]:
     given = {keyword.arg: keyword.value for keyword in call.keywords}
     if name in MARKS:
         return call.args[:1]
+    if name == "_said":
+        return call.args[:1]
+    if name == "heads":
+        return list(call.args)
+    if name == "fill_arrays":
+        return call.args[3:4]
     if name in HELPS:
         place, word = HELPS[name]
         text = given.get(word) or (call.args[place] if len(call.args) > place else None)
         return [each for each in (text, given.get("unit")) if each is not None]
     if name == "UnknownName":
         return call.args[:1]
+    if name == "Column" and "reason" in given:
+        return [given["reason"]]
     if _RAISED.search(name):
         return [each for each in call.args if " " in (_message(each) or " ")]
     return []
+
+
+def _reasons(node: ast.Assign) -> list[ast.expr]:
+    """What is set as the reason of a column or a task, which stands on the card of a dataset."""
+    target, value = node.targets[0], node.value
+    pairs = (
+        zip(target.elts, value.elts, strict=False)
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+        else [(target, value)]
+    )
+    named = [text for name, text in pairs if (getattr(name, "attr", "") or getattr(name, "id", "")) == "reason"]
+    return [text for text in named if " " in (_message(text) or " ")]
 
 
 def _messages(node: ast.expr, texts: dict[str, list[ast.expr]], *, deep: bool) -> Iterator[tuple[str, int]]:
