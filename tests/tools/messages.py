@@ -198,8 +198,7 @@ def _inside(node: ast.expr, texts: dict[str, list[ast.expr]]) -> Iterator[tuple[
                         yield from _messages(branch, {}, deep=False)
         if isinstance(value, ast.Name):
             for text in texts.get(value.id, []):
-                if " " in (_message(text) or " "):
-                    yield from _messages(text, {}, deep=False)
+                yield from (each for each in _messages(text, {}, deep=False) if " " in each[0])
 
 
 def _values(node: ast.expr) -> list[ast.expr]:
