@@ -18,7 +18,7 @@ from lepton_lab.words.catalogue import entries
 PACKAGE = Path(__file__).parents[2] / "lepton_lab"
 CATALOGUE = PACKAGE / "words" / "locale" / "zh_CN" / "LC_MESSAGES" / "lepton_lab.po"
 
-MARKS = {"_", "say", "N_", "progress", "_progress"}
+MARKS, TOLD = {"_", "say", "N_"}, {"progress", "_progress"}
 HELPS = {"option": (1, "help"), "Option": (2, "help"), "Positional": (1, "help"), "Verb": (1, "help")}
 _RAISED = re.compile(
     r"(Error|Failed|Busy|Taken|Refused|NotBuilt|Cancelled|NonFiniteLoss|NotTrainable|Remark|__init__)$|^_?refused$"
@@ -135,7 +135,7 @@ def _said_by(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call that a person reads."""
     name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
     given = {keyword.arg: keyword.value for keyword in call.keywords}
-    if name in MARKS:
+    if (name in MARKS and isinstance(call.func, ast.Name)) or name in TOLD:
         return call.args[:1]
     if name == "_said":
         return call.args[:1]
