@@ -46,14 +46,14 @@ def check_devices(devices: int, device: str, env: Mapping[str, str] = os.environ
     """
     if devices == 1:
         return
-    gpus = [] if device == "cpu" else _gpus(env)
-    if gpus and devices > len(gpus):
-        there = f"{len(gpus)} GPU is" if len(gpus) == 1 else f"{len(gpus)} GPUs are"
-        raise RunError(f"devices is {devices}, but {there} here; give at most {len(gpus)}, or device=cpu.")
+    gpus = 0 if device == "cpu" else len(_gpus(env))
+    if gpus and devices > gpus:
+        raise RunError(
+            f"devices is {devices}; expected at most {gpus}, the number of this machine's GPUs, or device=cpu."
+        )
     cores = _num_cores()
     if not gpus and devices > cores:
-        there = "1 core is" if cores == 1 else f"{cores} cores are"
-        raise RunError(f"devices is {devices}, but {there} here for its processes; give at most {cores}.")
+        raise RunError(f"devices is {devices}; expected at most {cores}, the number of this machine's cores.")
 
 
 def each_slot(slots: str) -> list[str]:

@@ -109,8 +109,10 @@ class Agent(LocalElasticAgent):
         result: RunResult = super()._monitor_workers(worker_group)
         if result.is_failed():
             rank, failure = next(iter(result.failures.items()))
-            how = f"was killed by {failure.signal_name()}" if failure.exitcode < 0 else "ended by itself"
-            self.what_happened = f"Process {rank + 1} of {worker_group.spec.local_world_size} {how}."
+            number, size, name = rank + 1, worker_group.spec.local_world_size, failure.signal_name()
+            self.what_happened = f"Process {number} of {size} ended by itself."
+            if failure.exitcode < 0:
+                self.what_happened = f"Process {number} of {size} was killed by {name}."
         return result
 
     def _restart_workers(self, worker_group: WorkerGroup) -> None:

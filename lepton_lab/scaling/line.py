@@ -31,7 +31,7 @@ class Line:
         Raises:
             StoreError: It could not be written.
         """
-        return int(self.say("event", {"type": event_type, "fields": fields}))
+        return int(self.report("event", {"type": event_type, "fields": fields}))
 
     def flush(self) -> None:
         """Has all that was written made durable.
@@ -39,9 +39,9 @@ class Line:
         Raises:
             StoreError: That was not possible.
         """
-        self.say("flush", {})
+        self.report("flush", {})
 
-    def say(self, kind: str, said: dict[str, Any]) -> Any:
+    def report(self, kind: str, said: dict[str, Any]) -> Any:
         """Says something and returns the answer."""
         self._connection.send((kind, said))
         answer, trouble = self._connection.recv()

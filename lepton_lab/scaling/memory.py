@@ -75,19 +75,31 @@ class SharedMemory:
 
     def sum(self, numbers: Tensor) -> Tensor:
         """As `Team.sum`."""
+        slot = self._exchanged(numbers)
+        if slot is None:
+            return self._base.sum(numbers)
+        total = slot[0] + slot[1]
+        for other in range(2, self.size):
+            total += slot[other]
+        return total.view(numbers.shape)
+
+    def stack(self, numbers: Tensor) -> Tensor:
+        """As `Team.stack`."""
+        slot = self._exchanged(numbers)
+        return self._base.stack(numbers) if slot is None else slot
+
+    def _exchanged(self, numbers: Tensor) -> Tensor | None:
+        """Every rank's numbers (R, N), until the exchange after the next; None where they do not fit."""
         count = numbers.numel()
         slots = self._slots.get(numbers.dtype)
         if slots is None or numbers.device.type != "cpu" or count > slots[0].shape[1]:
-            return self._base.sum(numbers)
+            return None
         self._number += 1
         slot = slots[self._number % 2]
         slot[self.rank, :count].copy_(numbers.reshape(-1))
         self._numbers[self._places[self.rank]] = self._number
         self._await()
-        total = slot[0, :count] + slot[1, :count]
-        for other in range(2, self.size):
-            total += slot[other, :count]
-        return total.view(numbers.shape)
+        return slot[:, :count]
 
     def _await(self) -> None:
         numbers, number = self._numbers, self._number

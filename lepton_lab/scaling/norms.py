@@ -2,9 +2,10 @@
 
 torch's own `SyncBatchNorm` works on GPUs alone. Statistics of each rank's own rows would be another network, with a
 curve of its own for each number of processes; so mean and variance are those of all rows, and a run is the same
-however many processes it has. That costs two small sums for each norm in a step.
+however many processes it has. That costs two small sums for each norm in a step, and small tensors cost by the
+operation, so there are few.
 
-Shape suffixes: N rows, C channels; the rows of a norm are all its values of a channel.
+Shape suffixes: R ranks, C channels; the rows of a norm are all its values of a channel.
 """
 
 from __future__ import annotations
@@ -31,17 +32,8 @@ def _forward(norm: _BatchNorm, team: Team, window: Window, values: Tensor) -> Te
     if not norm.training or window.share.is_whole:
         return type(norm).forward(norm, values)
     norm._check_input_dim(values)
-    answer, mean_C, variance_C, count = _WholeNorm.apply(values, norm.weight, norm.bias, team, norm.eps)  # type: ignore[no-untyped-call]
-    if norm.track_running_stats and norm.running_mean is not None and norm.running_var is not None:
-        with torch.no_grad():
-            assert norm.num_batches_tracked is not None
-            norm.num_batches_tracked.add_(1)
-            share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
-            unbiased_C = variance_C * (count / (count - 1).clamp(min=1))
-            norm.running_mean.lerp_(mean_C.to(norm.running_mean.dtype), share)
-            norm.running_var.lerp_(unbiased_C.to(norm.running_var.dtype), share)
-    result: Tensor = answer
-    return result
+    answer: Tensor = _WholeNorm.apply(values, norm.weight, norm.bias, norm, team, window)  # type: ignore[no-untyped-call]
+    return answer
 
 
 class _WholeNorm(torch.autograd.Function):
@@ -49,39 +41,54 @@ class _WholeNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, weight_C: Tensor | None, bias_C: Tensor | None, team: Team, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        ctx: Any,
+        values: Tensor,
+        weight_C: Tensor | None,
+        bias_C: Tensor | None,
+        norm: _BatchNorm,
+        team: Team,
+        window: Window,
+    ) -> Tensor:
         num_channels = values.shape[1]
-        own = values.numel() // num_channels
-        own_mean_C, own_variance_C = torch.batch_norm_update_stats(values, None, None, 0.0)
-        mean, variance = own_mean_C.double(), own_variance_C.double()
-        sums = torch.cat([mean * own, (variance + mean**2) * own, mean.new_tensor([own])])
-        total = team.sum(sums)
-        count = total[-1]
-        whole_mean = total[:num_channels] / count
-        whole_variance = (total[num_channels:-1] / count - whole_mean**2).clamp(min=0)
-        mean_C, variance_C = whole_mean.to(own_mean_C.dtype), whole_variance.to(own_mean_C.dtype)
-        answer = functional.batch_norm(values, mean_C, variance_C, weight_C, bias_C, False, 0.0, eps)
-        ctx.save_for_backward(values, weight_C, mean_C, variance_C, count)
-        ctx.team, ctx.eps = team, eps
-        ctx.mark_non_differentiable(whole_mean, whole_variance, count)
-        return answer, whole_mean, whole_variance, count
+        count = values.numel() // num_channels * window.share.num_rows // (window.share.stop - window.share.start)
+        # The running figures given here are not moved; they are what makes the statistics of bfloat16 float32.
+        unmoved = torch.zeros(num_channels, device=values.device)
+        own_mean_C, own_variance_C = torch.batch_norm_update_stats(values, unmoved, unmoved, 0.0)
+        means_RC, variances_RC = team.stack(torch.cat([own_mean_C, own_variance_C])).split(num_channels, 1)
+        parts_R1 = window.parts(values.device)
+        mean_C = (parts_R1 * means_RC).sum(0)  # no product of matrices, which autocast would round
+        apart_RC = means_RC - mean_C
+        variance_C = (parts_R1 * torch.addcmul(variances_RC, apart_RC, apart_RC)).sum(0)
+        _move(norm, mean_C, variance_C, count)
+        ctx.save_for_backward(values, weight_C, mean_C, variance_C)
+        ctx.team, ctx.eps, ctx.count = team, norm.eps, count
+        return functional.batch_norm(values, mean_C, variance_C, weight_C, bias_C, False, 0.0, norm.eps)
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor, *others: Any) -> tuple[Tensor, Tensor | None, Tensor | None, None, None]:
-        values, weight_C, mean_C, variance_C, count = ctx.saved_tensors
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        values, weight_C, mean_C, variance_C = ctx.saved_tensors
         scale_C = torch.ones_like(mean_C) if weight_C is None else weight_C
         slope_in, slope_weight_C, slope_bias_C = torch.ops.aten.native_batch_norm_backward(
-            slope, values, scale_C, mean_C, variance_C, None, None,
-            False, ctx.eps, [True, True, True],
-        )  # fmt: skip
-        total = ctx.team.sum(torch.cat([slope_weight_C, slope_bias_C]).double()) / count
-        mean_weight_C, mean_bias_C = total.to(mean_C.dtype).chunk(2)
-        spread_C = scale_C * torch.rsqrt(variance_C + ctx.eps)
-        # What each value moves the mean and the variance by: an affine map of the normalised values.
-        through = functional.batch_norm(
-            values, mean_C, variance_C, spread_C * mean_weight_C, spread_C * mean_bias_C, False, 0.0, ctx.eps
+            slopes[0], values, scale_C, mean_C, variance_C, None, None, False, ctx.eps, [True, True, True]
         )
+        both_2C = ctx.team.sum(torch.cat([slope_weight_C, slope_bias_C])).view(2, -1)
+        spread_C = scale_C * torch.rsqrt(variance_C + ctx.eps) / ctx.count
+        # What each value moves mean and variance by: an affine map of the normalised values.
+        through_weight_C, through_bias_C = (both_2C * spread_C).unbind()
+        through = functional.batch_norm(
+            values, mean_C, variance_C, through_weight_C, through_bias_C, False, 0.0, ctx.eps
+        )
+        slope_in.sub_(through)
         if weight_C is None:
-            return slope_in.sub_(through), None, None, None, None
-        return slope_in.sub_(through), slope_weight_C, slope_bias_C, None, None
+            slope_weight_C = slope_bias_C = None
+        return slope_in, slope_weight_C, slope_bias_C, None, None, None
+
+
+def _move(norm: _BatchNorm, mean_C: Tensor, variance_C: Tensor, count: int) -> None:
+    """Moves the running figures, as a norm of torch does."""
+    if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+        return
+    norm.num_batches_tracked.add_(1)
+    share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
+    norm.running_mean.lerp_(mean_C, share)
+    norm.running_var.mul_(1 - share).add_(variance_C, alpha=share * count / max(1, count - 1))

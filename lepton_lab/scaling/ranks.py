@@ -100,11 +100,11 @@ def _train(job: Job, team: Collective, events: Events) -> None:
         ).run()
     except NotWorthIt as found:
         if isinstance(events, Line):
-            events.say("not worth it", {"reason": found.comparison.reason})
+            events.report("not worth it", found.comparison.to_dict())
         return
     if isinstance(events, Line):
         ended = {"state": outcome.state, "step": outcome.step, "epoch": outcome.epoch, "metric": outcome.metric}
-        events.say("ended", {**ended, "best_val_metric": outcome.best_val_metric, "seconds": outcome.seconds})
+        events.report("ended", {**ended, "best_val_metric": outcome.best_val_metric, "seconds": outcome.seconds})
 
 
 def _tell_failure(job: Job, events: Events, error: Exception) -> None:
@@ -114,7 +114,7 @@ def _tell_failure(job: Job, events: Events, error: Exception) -> None:
     if isinstance(events, Line):
         batch_size, own_network = job.train_spec.batch_size, job.model_spec.source is not None
         failed = as_run_failed(error, batch_size=batch_size, own_network=own_network)
-        events.say("failed", {"message": str(failed), "reason": failed.reason})
+        events.report("failed", {"message": str(failed), "reason": failed.reason})
     threading.Event().wait(LAST_WORD_SECONDS)
     os._exit(1)
 

@@ -24,6 +24,10 @@ class Team(Protocol):
         """The sum of a tensor over all ranks, in a tensor of its own; the same bits in each rank."""
         ...
 
+    def stack(self, numbers: Tensor) -> Tensor:
+        """Every rank's numbers (N,), in the order of the ranks: (R, N). To be read before the next exchange."""
+        ...
+
     def tell(self, value: Any) -> Any:
         """Rank 0's value, which pickle can say, in each rank."""
         ...
@@ -64,6 +68,12 @@ class Collective:
         total = numbers.clone()
         dist.all_reduce(total)
         return total
+
+    def stack(self, numbers: Tensor) -> Tensor:
+        """As `Team.stack`."""
+        parts = [torch.empty_like(numbers) for _ in range(self.size)]
+        dist.all_gather(parts, numbers)
+        return torch.stack(parts)
 
     def tell(self, value: Any) -> Any:
         """As `Team.tell`."""
@@ -109,6 +119,16 @@ class Window:
     def __init__(self, team: Team) -> None:
         self._team = team
         self.share = Share(0, 0, 0)
+        self._parts: dict[tuple[int, torch.device], Tensor] = {}
+
+    def parts(self, device: torch.device) -> Tensor:
+        """Each rank's part of the rows of the batch (R, 1), which add up to 1."""
+        known = self._parts.get((self.share.num_rows, device))
+        if known is None:
+            num_rows, size = self.share.num_rows, self._team.size
+            bounds = torch.tensor([rank * num_rows // size for rank in range(size + 1)])
+            known = self._parts[num_rows, device] = (bounds.diff()[:, None] / num_rows).to(device)
+        return known
 
     def turn_to(self, num_rows: int) -> Share:
         """This rank's share of a batch: nearly equal shares, all rows where there are too few to share."""

@@ -20,7 +20,7 @@ from lepton_lab.runs.events import EventWriter
 from lepton_lab.scaling.agent import Agent
 from lepton_lab.scaling.line import Listener
 from lepton_lab.scaling.ranks import Job
-from lepton_lab.scaling.trial import known_comparison
+from lepton_lab.scaling.trial import Comparison, known_comparison
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.checkpoints import read
 from lepton_lab.training.outcome import Outcome
@@ -99,7 +99,7 @@ def train_together(
         _run(agent, listener)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _result(run_dir, dataset, model_spec, events, listener, agent)
+    return _result(run_dir, dataset, model_spec, devices, events, listener, agent)
 
 
 def _check_task(dataset: PreparedDataset, devices: int) -> None:
@@ -134,6 +134,7 @@ def _result(
     run_dir: Path,
     dataset: PreparedDataset,
     model_spec: ModelSpec,
+    devices: int,
     events: EventWriter,
     listener: Listener,
     agent: Agent,
@@ -142,8 +143,13 @@ def _result(
         failed = listener.said["failed"]
         raise RunFailed(failed["message"], failed["reason"])
     if "not worth it" in listener.said:
-        reason = listener.said["not worth it"]["reason"]
-        events.append("WarningRaised", message=f"The run trains in one process, because {reason}.")
+        found = Comparison(**listener.said["not worth it"])
+        shared, alone = f"{1e3 * found.shared_seconds:.3g}", f"{1e3 * found.alone_seconds:.3g}"
+        events.append(
+            "WarningRaised",
+            message=f"The run trains in one process, because a step took {shared} ms in {devices} processes and "
+            f"{alone} ms in one, in a trial of some steps.",
+        )
         return None
     if "ended" not in listener.said:
         again = events.fold.attempt_restarts
