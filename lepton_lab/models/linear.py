@@ -16,6 +16,10 @@ from torch.nn.functional import avg_pool1d, pad
 from lepton_lab.models.forecast import forecast_columns, units
 from lepton_lab.specs import LinearOptions, Problem
 
+LEAST_SPREAD = 0.1
+"""In units of the labels, of which the training part's deviation is 1: windows that move less count as if they moved so
+much, as a still one would outweigh all others."""
+
 
 class Linear(nn.Module):
     """Moving average and rest of each series, each mapped from L to H steps; all series share the maps.
@@ -54,4 +58,14 @@ class Linear(nn.Module):
         trend_BGL = avg_pool1d(pad(known_BGL, (before, self.average - 1 - before), "replicate"), self.average, 1)
         ahead_BGH = self.trend(trend_BGL) + self.rest(known_BGL - trend_BGL)
         forecasts_BHG: Tensor = (ahead_BGH + last_BG1).transpose(1, 2)
-        return forecasts_BHG
+        return self._weighed(forecasts_BHG, known_BGL) if self.training else forecasts_BHG
+
+    def _weighed(self, forecasts_BHG: Tensor, known_BGL: Tensor) -> Tensor:
+        """The same forecasts, whose errors pull at the weights in units of how much each window moves.
+
+        Restless windows have the largest errors, and calm ones as much to teach.
+        """
+        spread_BG = known_BGL.std(2, correction=0).clamp(min=LEAST_SPREAD)
+        pull_B1G = spread_BG.square().reciprocal()[:, None, :]
+        fixed_BHG = forecasts_BHG.detach()
+        return fixed_BHG + (forecasts_BHG - fixed_BHG) * (pull_B1G / pull_B1G.mean())

@@ -42,6 +42,20 @@ def test_the_untrained_baseline_says_that_the_last_value_goes_on() -> None:
     torch.testing.assert_close(network("linear", "series")(windows), windows[:, -1:].expand(2, 8, 3))
 
 
+def test_calm_windows_teach_the_baseline_as_much_as_restless_ones() -> None:
+    windows, wanted = torch.randn(2, 36, 3), torch.randn(2, 8, 3)
+    windows[1], wanted[1] = windows[0] * 10, wanted[0] * 10
+    module = network("linear", "series")
+    pulls = []
+    for row in range(2):
+        said = module.train()(windows)
+        torch.testing.assert_close(said, module.eval()(windows))  # what is said is the same in training
+        module.zero_grad()
+        (said - wanted)[row].square().sum().backward()
+        pulls.append(module.rest.weight.grad.clone())
+    torch.testing.assert_close(*pulls)
+
+
 @pytest.mark.parametrize("normalize", ["minmax", "none", "standard"])
 def test_windows_of_another_scale_are_forecast_in_the_units_of_the_labels(normalize: str, tmp_path: Path) -> None:
     values = 50 + 10 * np.sin(np.arange(300) / 7)
