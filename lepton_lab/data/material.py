@@ -136,6 +136,7 @@ class Material(ABC):
             () if self.task in ("rating", "ranking") else (len(self.classes),),
             has_lengths=preparation.has_lengths,
             vocabulary=preparation.vocabulary,
+            letter_groups=preparation.letter_groups,
             cardinalities=preparation.cardinalities,
             classes=tuple(self.classes),
             extra=preparation.extra,

@@ -49,6 +49,11 @@ class Preparation(ABC):
         return 0
 
     @property
+    def letter_groups(self) -> int:
+        """Groups of letters, with padding, whose numbers stand beside each token; 0 where none do."""
+        return 0
+
+    @property
     def cardinalities(self) -> tuple[int, ...]:
         """Values of each category column that is to be embedded; these stand last in a row."""
         return ()

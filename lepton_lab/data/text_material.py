@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from lepton_lab.data.forms import save_part, save_series, text_rows
+from lepton_lab.data.letter_groups import MOST_TOKENS, LetterGroups
 from lepton_lab.data.material import Material, Remark
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.rows import Ragged, Windows
 from lepton_lab.data.text_preparation import LanguagePreparation, TextPreparation, cut
 from lepton_lab.data.tokens import choose_level, fit_tokenizer
-from lepton_lab.errors import DataError
+from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec, Problem
 
 _MAX_LENGTH = 512
@@ -55,6 +56,7 @@ class TextMaterial(Material):
         level = choose_level(trained, spec.tokenizer)
         tokenizer = fit_tokenizer(trained, level, spec.vocabulary_size)
         tokens = tokenizer.encode(self.texts)
+        groups = _choose_letter_groups(spec, level, int(tokens.lengths[train_rows].sum()))
         length = spec.max_length or _choose_length(tokens.lengths[train_rows])
         if num_cut := int((tokens.lengths > length).sum()):
             message = (
@@ -62,8 +64,9 @@ class TextMaterial(Material):
                 "max_length sets another length."
             )
             self.remarks.append(Remark("texts_cut", "note", message))
-        self._tokens = cut(tokens, length)
-        return TextPreparation(tokenizer, length, self.fields)
+        tokens = cut(tokens, length)
+        self._tokens = tokens if groups is None else groups.beside(tokens, self.texts, tokenizer)
+        return TextPreparation(tokenizer, length, self.fields, groups)
 
     def write(self, path: Path, rows: np.ndarray) -> None:
         if self._tokens is None:
@@ -72,6 +75,14 @@ class TextMaterial(Material):
 
     def describe(self) -> dict[str, Any]:
         return {**({"columns": self.columns} if self.columns else {}), **self.details}
+
+
+def _choose_letter_groups(spec: DataSpec, level: str, num_tokens: int) -> LetterGroups | None:
+    """How to look into the words of a training part of so many tokens."""
+    if spec.letter_groups == "on" and level != "words":
+        raise SpecError(f"data: letter_groups are of words, and tokens are {level} here; leave letter_groups out.")
+    fits = level == "words" and num_tokens <= MOST_TOKENS
+    return LetterGroups() if spec.letter_groups == "on" or (spec.letter_groups == "auto" and fits) else None
 
 
 def _choose_length(lengths: np.ndarray) -> int:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from lepton_lab.data.letter_groups import LetterGroups
 from lepton_lab.data.preparation import Preparation, RaggedPreparation
 from lepton_lab.data.rows import Ragged
 from lepton_lab.data.tokens import Tokenizer
@@ -26,24 +27,31 @@ class TextPreparation(RaggedPreparation):
         tokenizer: What a token is.
         max_length: Tokens after which a text is cut.
         fields: Names of the texts' columns; a row may be a dict with them. Several are joined by a line break.
+        groups: How words are looked into; then a token is its number and those of its groups of letters. None: a
+            token is its number alone.
     """
 
     kind: ClassVar[str] = "text"
     tokenizer: Tokenizer
     max_length: int
     fields: tuple[str, ...] = ("text",)
+    groups: LetterGroups | None = None
 
     @property
     def vocabulary(self) -> int:
         return self.tokenizer.size
 
     @property
+    def letter_groups(self) -> int:
+        return 0 if self.groups is None else self.groups.num_different + 1
+
+    @property
     def stored_shape(self) -> tuple[int, ...]:
-        return ()
+        return () if self.groups is None else (1 + self.groups.most,)
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        return (self.max_length,)
+        return (self.max_length, *self.stored_shape)
 
     def _scale(self, stored: np.ndarray) -> np.ndarray:
         return np.array(stored, np.int64)
@@ -53,17 +61,27 @@ class TextPreparation(RaggedPreparation):
 
     def encode(self, texts: Sequence[str]) -> Ragged:
         """Tokens of texts, int32, cut to `max_length`."""
-        return cut(self.tokenizer.encode(texts), self.max_length)
+        tokens = cut(self.tokenizer.encode(texts), self.max_length)
+        return tokens if self.groups is None else self.groups.beside(tokens, texts, self.tokenizer)
 
     def _fields(self) -> dict[str, Any]:
-        return {"tokenizer": self.tokenizer.to_dict(), "max_length": self.max_length, "fields": list(self.fields)}
+        return {
+            "tokenizer": self.tokenizer.to_dict(),
+            "max_length": self.max_length,
+            "fields": list(self.fields),
+            "letter_groups": None if self.groups is None else self.groups.to_dict(),
+        }
 
     @classmethod
     def _from_fields(cls, fields: dict[str, Any]) -> TextPreparation:
         if int(fields["max_length"]) < 1:
             raise ValueError("its longest text has no token")
         names = tuple(str(name) for name in fields["fields"])
-        return cls(Tokenizer.from_dict(fields["tokenizer"]), int(fields["max_length"]), names)
+        tokenizer, groups = Tokenizer.from_dict(fields["tokenizer"]), fields.get("letter_groups")
+        if groups is not None and tokenizer.level != "words":
+            raise ValueError("its tokens are no words, and yet are looked into")
+        read = None if groups is None else LetterGroups.from_dict(groups)
+        return cls(tokenizer, int(fields["max_length"]), names, read)
 
     def raw_item(self, raw: str, stored: np.ndarray) -> Any:
         return json.loads(raw) if len(self.fields) > 1 else raw

@@ -55,6 +55,14 @@ class Tokenizer:
         rows = self._characters(texts) if self.level == "characters" else self._pieces(texts)
         return Ragged.of([row if len(row) else np.array([UNKNOWN], np.int32) for row in rows])
 
+    def words(self, text: str, most: int) -> list[str]:
+        """The first words of a text as `encode` cuts them, at level "words": normalised, in small letters.
+
+        An empty text is one empty word, as it is one token.
+        """
+        pieces = self._engine.pre_tokenizer.pre_tokenize_str(self._engine.normalizer.normalize_str(text))
+        return [word for word, _ in pieces[:most]] or [""]
+
     def decode(self, tokens: np.ndarray) -> str:
         """A text that these tokens could stand for; characters come back as they were."""
         places = [int(token) for token in np.asarray(tokens) if int(token) != PAD]

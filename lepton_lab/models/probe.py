@@ -36,6 +36,10 @@ def _inputs(problem: Problem, num_rows: int, generator: torch.Generator) -> torc
         users = torch.randint(0, max(1, problem.num_users), (num_rows,), generator=generator)
         items = torch.randint(0, max(1, problem.num_items), (num_rows,), generator=generator)
         return torch.stack([users, items], dim=1)
+    if problem.letter_groups:
+        words = torch.randint(min(2, problem.vocabulary - 1), problem.vocabulary, (*shape[:-1], 1), generator=generator)
+        inside = torch.randint(problem.letter_groups, (*shape[:-1], shape[-1] - 1), generator=generator)
+        return torch.cat([words, inside], dim=-1)
     if problem.vocabulary:
         return torch.randint(min(2, problem.vocabulary - 1), problem.vocabulary, shape, generator=generator)
     inputs = torch.randn(shape, generator=generator)

@@ -10,6 +10,10 @@ from torch import Tensor, nn
 
 from lepton_lab.specs import Problem
 
+GROUPS_LEFT_OUT = 0.5
+"""Share of a word's groups of letters that training leaves out at random: rare ones tell single rows apart, which a
+network would learn by heart."""
+
 
 class Steps(nn.Module):
     """Rows as steps (B, T, F): tokens are embedded, pictures read row by row, sounds frame by frame.
@@ -26,6 +30,9 @@ class Steps(nn.Module):
         shape = problem.input_shape
         if problem.vocabulary:
             self.embedding = nn.Embedding(problem.vocabulary, embedding, padding_idx=0)
+            if problem.letter_groups:
+                self.letters = nn.Embedding(problem.letter_groups, embedding, padding_idx=0)
+                nn.init.zeros_(self.letters.weight)  # a group that training never saw says nothing
             self.dropout = nn.Dropout(dropout)
             self.num_features, self.num_steps = embedding, shape[0]
         elif self.modality == "image":
@@ -38,7 +45,7 @@ class Steps(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Steps (B, T, F) of rows in the form that their modality has."""
         if hasattr(self, "embedding"):
-            embedded_BTF: Tensor = self.dropout(self.embedding(inputs))
+            embedded_BTF: Tensor = self.dropout(self._words(inputs))
             return embedded_BTF
         if self.modality == "image":
             return inputs.permute(0, 2, 1, 3).flatten(2)
@@ -46,11 +53,23 @@ class Steps(nn.Module):
             return inputs.permute(0, 3, 1, 2).flatten(2)
         return inputs
 
+    def _words(self, inputs: Tensor) -> Tensor:
+        """A vector for each token; where words are looked into, what the letters in them say is added."""
+        if not hasattr(self, "letters"):
+            words_BTF: Tensor = self.embedding(inputs)
+            return words_BTF
+        groups_BTG = inputs[:, :, 1:]
+        if self.training:
+            groups_BTG = groups_BTG * (torch.rand(groups_BTG.shape, device=inputs.device) >= GROUPS_LEFT_OUT)
+        num_BT1 = (groups_BTG > 0).sum(2, keepdim=True).clamp(min=1).to(self.letters.weight.dtype)
+        looked_BTF: Tensor = self.embedding(inputs[:, :, 0]) + self.letters(groups_BTG).sum(2) * num_BT1.rsqrt()
+        return looked_BTF
+
 
 TEXT_STEPS = 2_500
 """Updates in which a network learns a few thousand texts, before it learns them by heart."""
 
-DROPOUT = {"text": 0.5, "other": 0.1}
+DROPOUT = {"text": 0.3, "other": 0.1}
 """Words tell more of a row than single moments of a signal do, so a network learns them by heart sooner."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from lepton_lab.errors import UnknownName
 from lepton_lab.models.audio import AudioCnn, Crnn
@@ -80,11 +81,26 @@ def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True) -> nn.
     return module
 
 
+def _without_letters(_: nn.Module, rows: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Tokens (B, T) of tokens with their groups of letters (B, T, 1 + G), whatever else comes with them."""
+    return rows[0][..., 0], *rows[1:]
+
+
+def _tokens_alone(problem: Problem) -> Problem:
+    """The problem as a network of one's own meets it: texts are tokens (B, T), whatever is known of their letters."""
+    if not problem.letter_groups:
+        return problem
+    return replace(problem, input_shape=problem.input_shape[:1], letter_groups=0)
+
+
 def _fresh(spec: ModelSpec, problem: Problem) -> nn.Module:
     if spec.source is not None:
+        problem, has_letters = _tokens_alone(problem), problem.letter_groups > 0
         module = build_custom(spec, problem)
         check(module, problem, name=spec.class_name or spec.name)
         settle(module, problem)
+        if has_letters:
+            module.register_forward_pre_hook(_without_letters)
         return module
     if spec.name not in NETWORKS:
         raise UnknownName("model", spec.name, NETWORKS)

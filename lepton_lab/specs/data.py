@@ -158,6 +158,12 @@ class DataSpec(Spec):
     vocabulary_size: int | None = option(
         None, "Texts: the most tokens told apart (default: 20,000 words, 8,000 pieces of bpe)", ge=16, le=500_000
     )
+    letter_groups: Literal["auto", "on", "off"] = option(
+        "auto",
+        "Texts: look into words, at groups of three to five letters, so that unknown ones tell something "
+        "(auto: where words are tokens, up to a million of them)",
+        advanced=True,
+    )
     max_length: int | None = option(
         None, "Texts: tokens of a row after which it is cut (default: told from the data)", ge=2, le=65_536
     )

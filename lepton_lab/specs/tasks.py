@@ -60,6 +60,8 @@ class Problem:
         has_lengths: Rows have lengths of their own: the network is called with `(inputs, lengths)`, lengths int64
             (B,), and rows are padded with zeros (token 0).
         vocabulary: Tokens, numbered from 0 (padding) and 1 (unknown); 0 where rows are no tokens. Inputs are int64.
+        letter_groups: Texts whose words are looked into: groups of letters, numbered from 0 (padding); a row is then
+            (T, 1 + G), each token beside the numbers of its groups. Networks of one's own get the tokens alone.
         cardinalities: Tables: values of each category column that is to be embedded. These columns stand last in a
             row, as whole numbers below their cardinality.
         num_users: Interactions: users; inputs are int64 (B, 2) of user and item.
@@ -74,6 +76,7 @@ class Problem:
     output_shape: tuple[int, ...]
     has_lengths: bool = False
     vocabulary: int = 0
+    letter_groups: int = 0
     cardinalities: tuple[int, ...] = ()
     num_users: int = 0
     num_items: int = 0

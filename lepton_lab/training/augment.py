@@ -265,7 +265,11 @@ def noisy(batch: Batch, chance: Generator) -> Batch:
 
 
 def left_out(batch: Batch, chance: Generator, share: float) -> Batch:
-    """Makes some tokens unknown; padding stays."""
-    tokens_BT = batch.inputs[0]
+    """Makes some tokens unknown; padding stays, and so do the groups of letters beside a token."""
+    rows = batch.inputs[0]
+    tokens_BT = rows if rows.ndim == 2 else rows[:, :, 0]
     is_out = torch.rand(tokens_BT.shape, generator=chance, device=chance.device) < share
-    return Batch((tokens_BT.masked_fill(is_out & (tokens_BT > UNKNOWN), UNKNOWN), *batch.inputs[1:]), batch.labels)
+    tokens_BT = tokens_BT.masked_fill(is_out & (tokens_BT > UNKNOWN), UNKNOWN)
+    if rows.ndim == 3:
+        tokens_BT = torch.cat([tokens_BT[:, :, None], rows[:, :, 1:]], dim=2)
+    return Batch((tokens_BT, *batch.inputs[1:]), batch.labels)

@@ -95,9 +95,9 @@ def test_an_item_that_is_no_text_is_named():
     with pytest.raises(DataError, match="Item 1 is a int; expected a text"):
         preparation.from_raw(["one", 5])
     inputs, lengths = preparation.from_raw([{"text": "two three"}, "one"])
-    assert inputs.shape == (2, 2) and lengths.tolist() == [2, 1] and inputs[1, 1] == 0
+    assert inputs.shape == (2, 2, 24) and lengths.tolist() == [2, 1] and not inputs[1, 1].any()
     empty, none = preparation.from_raw([])
-    assert empty.shape == (0, 1) and none.shape == (0,)
+    assert empty.shape == (0, 1, 24) and none.shape == (0,)
     assert [tensor["name"] for tensor in preparation.signature()] == ["input", "lengths"]
 
 

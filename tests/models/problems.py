@@ -27,6 +27,9 @@ PROBLEMS: dict[str, Problem] = {
     "sequences": Problem("classification", "sequence", (18, 3), (4,)),
     "uneven sequences": Problem("classification", "sequence", (18, 3), (4,), has_lengths=True),
     "texts": Problem("classification", "text", (15,), (4,), has_lengths=True, vocabulary=60),
+    "texts with letters": Problem(
+        "classification", "text", (15, 6), (4,), has_lengths=True, vocabulary=60, letter_groups=40
+    ),
     "a corpus": Problem("language", "text", (12,), (12, 30), vocabulary=30),
     "a table": Problem("classification", "table", (5,), (4,), cardinalities=(3, 6)),
     "numbers of a table": Problem("regression", "table", (4,), (2,)),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lepton_lab.data import load
@@ -137,3 +138,34 @@ def test_boxes_are_shares_of_the_picture(tmp_path):
     assert answer["label"] == "1 cat" and len(answer["boxes"]) == 1
     box = answer["boxes"][0]
     assert [box[edge] for edge in ("left", "top", "right", "bottom")] == pytest.approx([0, 0, 0.5, 0.25])
+
+
+OWN = """
+from torch import nn
+
+class Bag(nn.Module):
+    def __init__(self, vocabulary, num_classes):
+        super().__init__()
+        self.words, self.head = nn.Embedding(vocabulary, 8), nn.Linear(8, num_classes)
+
+    def forward(self, tokens, lengths):
+        return self.head(self.words(tokens).mean(1))
+"""
+
+
+@pytest.mark.parametrize("spec", [ModelSpec(name="rnn"), ModelSpec(name="bag", source=OWN, class_name="Bag")])
+def test_words_that_training_never_saw_are_answered_alike_online(spec, tmp_path):
+    rng = np.random.default_rng(0)
+    lines = [f"{' '.join(rng.choice(WORDS, 9))},{'yes' if i % 2 else 'no'}" for i in range(60)]
+    (tmp_path / "films.csv").write_text("text,liked\n" + "\n".join(lines))
+    dataset = load(DataSpec(name=str(tmp_path / "films.csv")), Store(tmp_path / "store").prepare())
+    assert dataset.problem.letter_groups
+    network = build(spec, dataset.problem).eval()
+    with torch.no_grad():
+        network.get_parameter("steps.letters.weight" if spec.name == "rnn" else "words.weight").normal_()
+    about = export_bundle(network, dataset, {"run_id": "r", "model": "m"}, tmp_path / "bundle")
+    assert about["verification"]["largest_difference"] < 1e-5 and about["verification"]["agreement_fraction"] == 1
+    bundle = bundles.load(tmp_path / "bundle")
+    scores = Engine(bundle, threads=1).run(bundle.preparation.from_raw(["coldest", "xyz"]))
+    said = np.abs(scores[0] - scores[1]).max()
+    assert said > 1e-4 if spec.name == "rnn" else said == 0.0  # one's own network gets the tokens alone: both unknown

@@ -65,6 +65,8 @@ export const CHINESE_SPECS: Words = {
   'help.data.tokenizer': '文本：一个词元是什么（自动：词；单个词或一篇长文本时用字符）',
   'field.data.vocabulary_size': '词表大小',
   'help.data.vocabulary_size': '文本：最多区分多少个词元（默认：20,000 个词，bpe 为 8,000 个片段）',
+  'field.data.letter_groups': '字母组',
+  'help.data.letter_groups': '文本：读取词内三到五个字母的组，使未见过的词也有信息（自动：以词为词元且不超过一百万个词时）',
   'field.data.max_length': '最大长度',
   'help.data.max_length': '文本：一行超过多少词元后截断（默认由数据判断）',
   'field.data.window': '窗口',
