@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
 
 from lepton_lab.specs import Problem
 
@@ -62,8 +63,17 @@ class Steps(nn.Module):
         if self.training:
             groups_BTG = groups_BTG * (torch.rand(groups_BTG.shape, device=inputs.device) >= GROUPS_LEFT_OUT)
         num_BT1 = (groups_BTG > 0).sum(2, keepdim=True).clamp(min=1).to(self.letters.weight.dtype)
-        looked_BTF: Tensor = self.embedding(inputs[:, :, 0]) + self.letters(groups_BTG).sum(2) * num_BT1.rsqrt()
+        looked_BTF: Tensor = self.embedding(inputs[:, :, 0]) + self._sum_of_groups(groups_BTG) * num_BT1.rsqrt()
         return looked_BTF
+
+    def _sum_of_groups(self, groups_BTG: Tensor) -> Tensor:
+        """Sum (B, T, F) of the vectors of each word's groups."""
+        if not self.training:
+            sums_BTF: Tensor = self.letters(groups_BTG).sum(2)  # what ONNX has operators for
+            return sums_BTF
+        # In one go: no vector of each single group is kept for the gradient, which takes a third of the time.
+        sums_NF = embedding_bag(groups_BTG.flatten(0, 1), self.letters.weight, mode="sum", padding_idx=0)
+        return sums_NF.unflatten(0, groups_BTG.shape[:2])
 
 
 TEXT_STEPS = 2_500
