@@ -24,7 +24,7 @@ describe('strings', () => {
 
   it('are all used', () => {
     const code = sources();
-    const made = /^(time|state|mark|metric|step|problem|chart\.label|panel\.kind|compare\.part)\./;
+    const made = /^(time|state|mark|metric|step|problem|chart\.label|panel\.kind|endpoint_change|compare\.part)\./;
     const unused = Object.keys(STRINGS.en).filter(key => !made.test(key) && !code.includes(`'${key}'`));
     expect(unused).toEqual([]);
   });

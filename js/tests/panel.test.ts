@@ -16,7 +16,18 @@ function open() {
   const note = (name: string) => (value?: string) => {
     done.push([name, value]);
   };
-  const names = ['openCurve', 'stopRun', 'resumeRun', 'stopEndpoint', 'copyUrl', 'newRun', 'retry', 'more', 'compare'];
+  const names = [
+    'openCurve',
+    'openEndpoint',
+    'stopRun',
+    'resumeRun',
+    'stopEndpoint',
+    'copyUrl',
+    'newRun',
+    'retry',
+    'more',
+    'compare'
+  ];
   const actions = Object.fromEntries(names.map(name => [name, note(name)])) as unknown as PanelActions;
   const view = new PanelView(en, actions);
   const press = (label: string): void => {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lepton_lab.jupyter import kept_rest, rest, sockets
+from lepton_lab.jupyter import endpoints_rest, kept_rest, rest, sockets
 from lepton_lab.jupyter.hub import StoreHub
 
 BASE = r"/lepton-lab/api"
@@ -34,7 +34,11 @@ def routes(hub: StoreHub) -> list[tuple[str, type, dict[str, Any]]]:
         rf"{BASE}/space": kept_rest.SpaceHandler,
         rf"{BASE}/monitor": kept_rest.MonitorHandler,
         rf"{BASE}/endpoints": rest.EndpointsHandler,
+        rf"{BASE}/endpoints/{NAME}": endpoints_rest.EndpointHandler,
         rf"{BASE}/endpoints/{NAME}/stop": rest.EndpointStopHandler,
+        rf"{BASE}/endpoints/{NAME}/start": endpoints_rest.EndpointStartHandler,
+        rf"{BASE}/endpoints/{NAME}/version": endpoints_rest.EndpointVersionHandler,
+        rf"{BASE}/endpoints/{NAME}/revoke": endpoints_rest.EndpointRevokeHandler,
         rf"{BASE}/ws": sockets.BoardSocket,
         rf"{BASE}/runs/{NAME}/ws": sockets.RunSocket,
     }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from pathlib import Path
 
 from lepton_lab.errors import EndpointError, UnknownName
+from lepton_lab.runs.endpoint_care import revoke_key
 from lepton_lab.runs.endpoints import KeyRecord, edit_record, endpoint_names, load_record
 from lepton_lab.runs.paths import Store
 from lepton_lab.serving.keys import make_key
 from lepton_lab.serving.usage import Usage, read_usage
+
+__all__ = ["existing_folder", "new_key", "owner_key", "revoke_key", "usage_of"]
 
 
 def existing_folder(store: Store, name: str) -> Path:
@@ -46,19 +47,6 @@ def new_key(
     return kept, key
 
 
-def revoke_key(store: Store, name: str, key_id: str) -> None:
-    """Ends a key; the next request with it is refused.
-
-    Raises:
-        UnknownName: If the endpoint has no key of this id.
-    """
-    with edit_record(store, name) as record:
-        if key_id not in [key.id for key in record.keys]:
-            raise UnknownName("key", key_id, [key.id for key in record.keys])
-        record.keys = [_revoked(key) if key.id == key_id else key for key in record.keys]
-        record.note("key", record.active_version, f"{key_id} revoked")
-
-
 def owner_key(store: Store, name: str) -> str:
     """The owner's own key, for faces on this machine.
 
@@ -79,10 +67,3 @@ def usage_of(store: Store, name: str) -> dict[str, Usage]:
     """What each key of an endpoint has asked for, by key id; keys that were never used are listed, too."""
     totals = read_usage(existing_folder(store, name) / "usage.jsonl")
     return {key.id: totals.get(key.id, Usage()) for key in load_record(store, name).keys}
-
-
-def _revoked(key: KeyRecord) -> KeyRecord:
-    """The same key, ended now; one that was ended before stays as it is."""
-    if key.revoked is not None:
-        return key
-    return replace(key, revoked=time.time())

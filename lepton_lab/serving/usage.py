@@ -1,37 +1,21 @@
 """Usage per key: counted in memory, appended to `usage.jsonl` about once a second, folded by day at start.
 
-Each line is `{"time", "key_id", "requests", "rows", "compute_seconds"}` with the amounts since the line before.
+What a line is, and how lines are read, stands in `lepton_lab.runs.usage`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lepton_lab.runs.atomic import write_bytes
+from lepton_lab.runs.usage import Usage, read_usage, usage_entries
+
+__all__ = ["Usage", "UsageMeter", "compact", "read_usage"]
 
 DAY_SECONDS = 86_400
-
-
-@dataclass
-class Usage:
-    """What one key has asked for."""
-
-    requests: int = 0
-    rows: int = 0
-    compute_seconds: float = 0.0
-
-    def add(self, requests: int, rows: int, compute_seconds: float) -> None:
-        """Counts more."""
-        self.requests += requests
-        self.rows += rows
-        self.compute_seconds += compute_seconds
 
 
 class UsageMeter:
@@ -64,19 +48,10 @@ class UsageMeter:
         self._pending.clear()
 
 
-def read_usage(path: Path) -> dict[str, Usage]:
-    """Totals by key id; a torn or foreign line is left out."""
-    totals: dict[str, Usage] = {}
-    for entry in _entries(path):
-        usage = totals.setdefault(entry["key_id"], Usage())
-        usage.add(entry["requests"], entry["rows"], entry["compute_seconds"])
-    return totals
-
-
 def compact(path: Path) -> None:
     """Folds the file into one line a key and day, so that it stays small for years."""
     days: dict[tuple[int, str], tuple[float, Usage]] = {}
-    for entry in _entries(path):
+    for entry in usage_entries(path):
         day = (int(entry["time"] // DAY_SECONDS), entry["key_id"])
         usage = days.setdefault(day, (0.0, Usage()))[1]
         usage.add(entry["requests"], entry["rows"], entry["compute_seconds"])
@@ -89,18 +64,3 @@ def _line(at: float, key_id: str, usage: Usage) -> str:
     """One line of the file."""
     amounts = {"requests": usage.requests, "rows": usage.rows, "compute_seconds": round(usage.compute_seconds, 6)}
     return json.dumps({"time": at, "key_id": key_id, **amounts}) + "\n"
-
-
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
-    """The readable lines."""
-    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        for line in file:
-            with contextlib.suppress(ValueError, KeyError, TypeError):
-                entry = json.loads(line)
-                yield {
-                    "time": float(entry["time"]),
-                    "key_id": str(entry["key_id"]),
-                    "requests": int(entry["requests"]),
-                    "rows": int(entry["rows"]),
-                    "compute_seconds": float(entry["compute_seconds"]),
-                }

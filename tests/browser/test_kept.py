@@ -84,6 +84,10 @@ def test_runs_are_found_labelled_put_in_order_and_deleted(panel):
     choose(panel, "waits-too", "Start next")
     expect(row_of(panel, "waits-too")).to_contain_text("next")
     expect(row_of(panel, "waits")).to_contain_text("1 before it")
+    row_of(panel, "waits").locator(".lp-row-main").press("Alt+ArrowUp")
+    expect(row_of(panel, "waits")).to_contain_text("next")
+    row_of(panel, "waits-too").locator(".lp-row-main").drag_to(row_of(panel, "waits").locator(".lp-row-main"))
+    expect(row_of(panel, "waits-too")).to_contain_text("next")
     expect(panel.locator(".lp-meter", has_text="Memory")).to_be_visible()
     panel.watched.shoot("lab-kept-panel-light")
 

@@ -48,6 +48,9 @@ def test_the_panel_follows_runs_and_endpoints(notebook):
     expect(panel.locator(".lp-devices")).to_contain_text("shown")
     notebook.watched.shoot("lab-panel-running-light")
 
+    row.locator(".lp-row-main").drag_to(page.locator(".jp-Notebook-footer, .jp-Notebook .jp-Cell").last)
+    assert notebook.find_cell('lepton.run("shown")') > 0
+
     notebook.shut_kernel_down()
     row.hover()
     row.get_by_role("button", name="Open curve").click()

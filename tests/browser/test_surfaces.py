@@ -155,6 +155,13 @@ def test_no_payload_runs_in_the_panel_and_its_tabs_and_all_can_use_them(lab, hun
     assert shown(compare) >= 45
     both_themes(page, found, "compare", ".lp-compare-tab")
     page.shoot("evil-compare")
+    panel.locator(".lp-row-main", has_text="http://").click()
+    tab = page.page.locator(".lp-endpoint:visible")
+    expect(tab.locator(".lp-chip")).to_have_text("ready")
+    for text in ("answers", "Keys and usage", "Log of the server", "deployed"):
+        expect(tab).to_contain_text(text)
+    both_themes(page, found, "endpoint", ".lp-endpoint-tab")
+    page.shoot("evil-endpoint-tab")
     assert {name: each for name, each in found.items() if each} == {}
 
 

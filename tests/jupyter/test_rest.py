@@ -9,6 +9,7 @@ import pytest
 from tornado.httpclient import HTTPClientError
 
 from lepton_lab.runs.control import pending_commands
+from lepton_lab.runs.endpoints import EndpointRecord, KeyRecord, VersionRecord, save_record, stop_endpoint
 from lepton_lab.runs.events import EventLog
 
 API = ("lepton-lab", "api")
@@ -143,3 +144,48 @@ async def test_an_unknown_endpoint_cannot_be_stopped(jp_fetch):
     code, answer = await refused(jp_fetch, "endpoints", "nobody", "stop", method="POST", body="{}")
     assert code == 404
     assert "nobody" in answer["message"]
+
+
+def make_endpoint(store) -> None:
+    """The record of an endpoint with two versions and a key that was used, as its server leaves it when it stops."""
+    folder = store.endpoint_dir("digits")
+    folder.mkdir(parents=True)
+    key = KeyRecord("k1", "lpt_abcd", "0" * 64, 1.0)
+    versions = [VersionRecord(number, "0" * 64, f"run-{number}", float(number)) for number in (1, 2)]
+    save_record(store, EndpointRecord("digits", "stopped", 2, "127.0.0.1", 8700, versions=versions, keys=[key]))
+    (folder / "server.log").write_text("first line\nlast line\n")
+    (folder / "usage.jsonl").write_text(
+        '{"time": 1, "key_id": "k1", "requests": 3, "rows": 30, "compute_seconds": 0.5}\ntorn\n'
+    )
+
+
+async def test_all_about_an_endpoint_is_told_and_no_key_is_part_of_it(store, get_json):
+    make_endpoint(store)
+    told = await get_json("endpoints", "digits")
+    assert told["summary"]["state"] == "stopped" and told["active_version"] == 2
+    assert [each["version"] for each in told["versions"]] == [2, 1]
+    (key,) = told["keys"]
+    assert key["usage"] == {"requests": 3, "rows": 30, "compute_seconds": 0.5} and key["valid"]
+    assert "sha256" not in key and "0" * 64 not in json.dumps(told["keys"])
+    assert told["log"].endswith("last line\n") and told["drift"] is None
+
+
+async def test_an_endpoint_goes_back_to_a_version_comes_back_and_loses_a_key(store, jp_fetch):
+    make_endpoint(store)
+
+    async def post(deed, **body):
+        said = await jp_fetch(*API, "endpoints", "digits", deed, method="POST", body=json.dumps(body))
+        return json.loads(said.body)
+
+    told = await post("version", version=1)
+    assert told["active_version"] == 1 and told["desired"] == "running"
+    assert told["history"][0]["what"] == "rollback"
+    stop_endpoint(store, "digits")
+    assert (await post("start"))["desired"] == "running"
+    (key,) = (await post("revoke", key_id="k1"))["keys"]
+    assert not key["valid"]
+    for deed, body, word in (("version", {"version": 9}, "no version 9"), ("version", {"version": "1"}, "the number")):
+        code, answer = await refused(jp_fetch, "endpoints", "digits", deed, method="POST", body=json.dumps(body))
+        assert code in (400, 502) and word in answer["message"]
+    code, answer = await refused(jp_fetch, "endpoints", "digits", "revoke", method="POST", body='{"key_id": "other"}')
+    assert code == 404

@@ -4,6 +4,7 @@ export const Commands = {
   showRuns: 'lepton-lab:show-runs',
   quickstart: 'lepton-lab:quickstart',
   openCurve: 'lepton-lab:open-curve',
+  openEndpoint: 'lepton-lab:open-endpoint',
   compare: 'lepton-lab:compare',
   openDashboard: 'lepton-lab:open-dashboard',
   freeSpace: 'lepton-lab:free-space'

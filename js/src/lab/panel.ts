@@ -17,6 +17,7 @@ import { Commands } from './commands';
 import { CompareTab } from './compare-tab';
 import { CurveTab } from './curve-tab';
 import { addDashboard } from './dashboard';
+import { EndpointTab } from './endpoint-tab';
 import { leptonIcon } from './icons';
 import { labLocale } from './locale';
 import { openQuickstart, openStudio } from './notebooks';
@@ -56,6 +57,7 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
     Commands.openStudio,
     Commands.showRuns,
     Commands.compare,
+    Commands.openEndpoint,
     Commands.freeSpace,
     Commands.quickstart,
     Commands.openDashboard
@@ -119,6 +121,7 @@ function addCommands(parts: RunParts, sidebar: Sidebar): void {
   });
   addCurveCommand(parts);
   addCompareCommand(parts);
+  addEndpointCommand(parts);
 }
 
 /** What the commands for single runs need. */
@@ -190,6 +193,36 @@ function addCompareCommand({ app, locale, board, actions, restorer }: RunParts):
       command: Commands.compare,
       args: tab => ({ run_ids: tab.run_ids }),
       name: () => 'compare'
+    });
+  }
+}
+
+/** Opens all about an endpoint as a tab; without a name the panel shows which there are. */
+function addEndpointCommand({ app, server, locale, board, actions, restorer }: RunParts): void {
+  const tracker = new WidgetTracker<EndpointTab>({ namespace: 'lepton-lab-endpoints' });
+  const openRun = (run_id: string): void => actions.attempt(app.commands.execute(Commands.openCurve, { run_id }));
+  app.commands.addCommand(Commands.openEndpoint, {
+    label: locale.t('command.open_endpoint'),
+    icon: leptonIcon,
+    execute: async args => {
+      const { endpoints } = board.state;
+      const name = String(args.name ?? (endpoints.length === 1 ? endpoints[0]?.name : '') ?? '');
+      if (!name) {
+        return app.commands.execute(Commands.showRuns);
+      }
+      let tab = tracker.find(each => each.endpoint === name);
+      if (!tab) {
+        tab = new EndpointTab(server, board, locale, name, openRun);
+        await tracker.add(tab);
+      }
+      show(app, tab);
+    }
+  });
+  if (restorer) {
+    void restorer.restore(tracker, {
+      command: Commands.openEndpoint,
+      args: tab => ({ name: tab.endpoint }),
+      name: tab => tab.endpoint
     });
   }
 }

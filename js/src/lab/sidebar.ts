@@ -1,4 +1,4 @@
-import { Clipboard, Dialog, Notification, showDialog } from '@jupyterlab/apputils';
+import { Clipboard, Notification } from '@jupyterlab/apputils';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
@@ -6,10 +6,13 @@ import { Widget } from '@lumino/widgets';
 import type { Locale } from '../i18n';
 import type { KeptRuns } from '../kept';
 import { PanelView } from '../panel/panel';
+import { EndpointClient } from '../panel/endpoint-details';
 import { postCommand, type Server } from '../server';
 import { messageOf } from '../view/controls';
 import type { BoardModel } from './board-model';
 import { Commands } from './commands';
+import { dragRows } from './dragging';
+import { confirmStop, ifConfirmed } from './endpoint-tab';
 import { leptonIcon } from './icons';
 import { Poll } from './poll';
 import type { RunMenu } from './run-menu';
@@ -41,9 +44,11 @@ export class Sidebar extends Widget {
     };
     this._view = new PanelView(locale, {
       openCurve: run_id => attempt(commands.execute(Commands.openCurve, { run_id })),
+      openEndpoint: name => attempt(commands.execute(Commands.openEndpoint, { name })),
       stopRun: run_id => attempt(postCommand(server, run_id, 'stop')),
       resumeRun: run_id => attempt(postCommand(server, run_id, 'resume')),
-      stopEndpoint: name => attempt(stopEndpoint(server, name, locale)),
+      stopEndpoint: name =>
+        attempt(ifConfirmed(confirmStop(locale, name), () => new EndpointClient(server, name).stop())),
       copyUrl: url => Clipboard.copyToSystem(url),
       newRun: () => attempt(commands.execute(Commands.quickstart)),
       retry: () => attempt(board.refresh()),
@@ -51,6 +56,13 @@ export class Sidebar extends Widget {
       compare: () => attempt(commands.execute(Commands.compare, {}))
     });
     this.node.append(this._view.element);
+    const placeOf = (run_id: string): number =>
+      board.state.runs.find(run => run.run_id === run_id)?.queue_position ?? 1;
+    const place = (run_id: string, to: number): void => attempt(kept.queue(run_id, { place: Math.max(1, to) }));
+    dragRows(this.node, {
+      reorder: (run_id, onto) => place(run_id, placeOf(onto)),
+      step: (run_id, by) => place(run_id, placeOf(run_id) + by)
+    });
     const draw = (): void => this._view.update(board.state, board.online);
     board.subscribe(draw);
     draw();
@@ -83,16 +95,5 @@ export class Sidebar extends Widget {
       this._view.dispose();
       super.dispose();
     }
-  }
-}
-
-async function stopEndpoint(server: Server, name: string, locale: Locale): Promise<void> {
-  const answer = await showDialog({
-    title: locale.t('panel.confirm_stop', { name }),
-    body: locale.t('panel.stop_endpoint_note'),
-    buttons: [Dialog.cancelButton(), Dialog.warnButton({ label: locale.t('panel.stop_endpoint') })]
-  });
-  if (answer.button.accept) {
-    await server.request('POST', `endpoints/${encodeURIComponent(name)}/stop`, {});
   }
 }

@@ -9,6 +9,7 @@ import { endpointText, progressOf, runText } from './texts';
 /** What a person can do from the panel. Each may fail; the host shows the sentence. */
 export interface PanelActions {
   openCurve(run_id: string): void;
+  openEndpoint(name: string): void;
   stopRun(run_id: string): void;
   resumeRun(run_id: string): void;
   stopEndpoint(name: string): void;
@@ -42,6 +43,7 @@ export class RunRow {
   private readonly _curve = h('span', { class: 'lp-row-curve' });
   private readonly _stop: HTMLButtonElement;
   private readonly _resume: HTMLButtonElement;
+  private readonly _open: HTMLButtonElement;
   private _run: RunSummary;
   private _drawn = '';
 
@@ -68,7 +70,8 @@ export class RunRow {
     setAttribute(buttons, 'role', 'group');
     setAttribute(buttons, 'aria-label', locale.t('panel.actions', { name: run_id }));
     const dot = h('i', { class: 'lp-dot', 'aria-hidden': 'true' });
-    this.element = h('li', { class: 'lp-row' }, dot, open, this._curve, buttons);
+    this.element = h('li', { class: 'lp-row', 'data-run': run_id }, dot, open, this._curve, buttons);
+    this._open = open;
     this.update(run);
   }
 
@@ -82,6 +85,7 @@ export class RunRow {
     }
     this._drawn = drawn;
     setAttribute(this.element, 'data-state', run.state);
+    setAttribute(this._open, 'aria-keyshortcuts', run.state === 'queued' && 'Alt+ArrowUp Alt+ArrowDown');
     setText(this._name, run.title || run.name || run.run_id);
     setAttribute(this.element, 'title', [run.title ? run.run_id : '', run.note].filter(Boolean).join('\n') || null);
     this._pin.hidden = !run.pinned;
@@ -116,7 +120,8 @@ export class EndpointRow {
     this._locale = locale;
     this._endpoint = endpoint;
     const { name } = endpoint;
-    const main = h('div', { class: 'lp-row-main' }, h('b', {}, name), this._text, this._url);
+    const main = button('', () => actions.openEndpoint(name), { class: 'lp-row-main' });
+    main.append(h('b', {}, name), this._text, this._url);
     const copy = action('copy', locale.t('panel.copy_url'), () => actions.copyUrl(`${this._endpoint.url}/predict`));
     this._stop = action('stop', locale.t('panel.stop_endpoint'), () => actions.stopEndpoint(name));
     const buttons = h('span', { class: 'lp-row-actions lp-shown' }, copy, this._stop);

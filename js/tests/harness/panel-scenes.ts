@@ -42,6 +42,7 @@ function panel(host: HTMLElement, locale: Locale, state: BoardState, online = tr
   const nothing = (): void => undefined;
   const view = new PanelView(locale, {
     openCurve: nothing,
+    openEndpoint: nothing,
     stopRun: nothing,
     resumeRun: nothing,
     stopEndpoint: nothing,
