@@ -73,7 +73,7 @@ class Steps(nn.Module):
             return sums_BTF
         # In one go: no vector of each single group is kept for the gradient, which takes a third of the time.
         sums_NF = embedding_bag(groups_BTG.flatten(0, 1), self.letters.weight, mode="sum", padding_idx=0)
-        return sums_NF.unflatten(0, groups_BTG.shape[:2])
+        return sums_NF.view(*groups_BTG.shape[:2], -1)
 
 
 TEXT_STEPS = 2_500
