@@ -86,6 +86,10 @@ class EndpointRecord:
         shadow_version: A version that gets a copy of each request and whose answers nobody sees; 0 for none.
         sleep_after_seconds: Without a request for so long the models leave the memory, until the next one; None: never.
         tls: Whether it answers over TLS, with the certificate in its folder.
+        cluster: Address of the Ray cluster that its network runs on; None for this machine.
+        replicas: Fewest copies of the network on the cluster.
+        max_replicas: Most copies.
+        replica_cpus: Cores that the cluster sets aside for each.
         history: What was done to it, the oldest first.
     """
 
@@ -103,6 +107,10 @@ class EndpointRecord:
     shadow_version: int = 0
     sleep_after_seconds: float | None = None
     tls: bool = False
+    cluster: str | None = None
+    replicas: int = 1
+    max_replicas: int = 1
+    replica_cpus: float = 1.0
     versions: list[VersionRecord] = field(default_factory=list)
     keys: list[KeyRecord] = field(default_factory=list)
     history: list[Change] = field(default_factory=list)

@@ -47,23 +47,24 @@ class Batcher:
         executor: A single thread that runs the engine; versions share it.
         max_batch: Most requests that go together.
         metrics: Told of every batch.
+        lanes: Batches that may be on their way at the same time; the executor has as many threads.
     """
 
-    def __init__(self, engine: Engine, executor: Executor, *, max_batch: int, metrics: Metrics) -> None:
+    def __init__(self, engine: Engine, executor: Executor, *, max_batch: int, metrics: Metrics, lanes: int = 1) -> None:
         self._engine = engine
         self._executor = executor
         self._max_batch = max_batch
         self._metrics = metrics
         self._waiting: deque[_Job] = deque()
-        self._busy = False
+        self._free = lanes
 
     def submit(self, inputs: Inputs) -> asyncio.Future[Answer]:
         """Queues the prepared rows of one request; the future gives their scores."""
         loop = asyncio.get_running_loop()
         job = _Job(inputs, loop.create_future())
         self._waiting.append(job)
-        if not self._busy:
-            self._busy = True
+        if self._free:
+            self._free -= 1
             loop.call_soon(self._start, loop)
         return job.answer
 
@@ -71,7 +72,7 @@ class Batcher:
         """Sends the next batch off, or rests."""
         jobs = self._take()
         if not jobs:
-            self._busy = False
+            self._free += 1
             return
         self._executor.submit(self._run, jobs, loop)
 

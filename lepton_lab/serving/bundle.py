@@ -85,6 +85,25 @@ def load(folder: Path) -> Bundle:
     return Bundle(manifest, files, _preparation(manifest), _model(files))
 
 
+def verified(manifest: bytes, files: dict[str, bytes]) -> Bundle:
+    """A bundle that came as bytes, from another host for example.
+
+    Args:
+        manifest: `bundle.json`.
+        files: Content by file name.
+
+    Raises:
+        ServingError: If a file is missing, unlisted, or not what the manifest says.
+    """
+    listed = Manifest.from_json(manifest)
+    if set(files) != set(listed.files):
+        raise ServingError(f"The bundle lists {sorted(listed.files)} and came with {sorted(files)}; send it again.")
+    for name, entry in listed.files.items():
+        if _sha256(files[name]) != entry.sha256:
+            raise ServingError(f"{name} is not what the bundle says (its SHA-256 is another); send it again.")
+    return Bundle(listed, dict(files), _preparation(listed), _model(files))
+
+
 def write(folder: Path, manifest: Manifest, files: dict[str, bytes]) -> Bundle:
     """Seals a manifest over its files and publishes the folder.
 

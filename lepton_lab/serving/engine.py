@@ -64,6 +64,9 @@ class Engine:
         for num_rows in (1, 32, 1):
             self.run(self.blank(num_rows))
 
+    def close(self) -> None:
+        """Lets go of what is not in this process; here there is nothing."""
+
     def blank(self, num_rows: int) -> Inputs:
         """Rows of zeros, as the network takes them; those without a fixed length are `WARM_STEPS` long."""
         rows = self.inputs[0]

@@ -13,6 +13,7 @@ import logging
 import os
 import random
 import time
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ class Served:
     decoder: Decoder
     batcher: Batcher
     drift: Drift
+    engine: Engine
 
 
 class RecordWatch:
@@ -109,7 +111,8 @@ class Host:
         self.problem: tuple[int, str] | None = None
         """The version that could not be taken into service, and why."""
         self.decoding = ThreadPoolExecutor(2, thread_name_prefix="decode")
-        self._computing = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._computing, self._lanes = ThreadPoolExecutor(1, thread_name_prefix="compute"), 1
+        self._placement = placement(self.watch.record)
         self.last_request = time.monotonic()
         self._active: Served | None = None
         self._others: dict[int, Served] = {}
@@ -190,10 +193,12 @@ class Host:
         record = self.watch.record
         if self.watch.gone:
             return
-        wanted = record.active_version
-        if wanted != self.version and not (self.problem and self.problem[0] == wanted):
+        wanted, moved = record.active_version, not self.asleep and placement(record) != self._placement
+        if (wanted != self.version or moved) and not (self.problem and self.problem[0] == wanted):
+            self._placement = placement(record)
             try:
-                self._active = self._others.get(wanted) or await self._loading(record, wanted)
+                kept = None if moved else self._others.get(wanted)
+                self._active = kept or await self._loading(record, wanted)
                 self.metrics.swaps += 1
                 self.problem = None
             except LeptonError as error:
@@ -243,9 +248,12 @@ class Host:
         self.last_request = time.monotonic()
 
     def close(self) -> None:
-        """Ends the threads once what they do is done."""
+        """Ends the threads once what they do is done, and takes off a cluster what runs there."""
         self.decoding.shutdown()
         self._computing.shutdown()
+        for served in (self._active, *self._others.values()):
+            if served is not None:
+                served.engine.close()
 
     def _load(self, record: EndpointRecord, number: int) -> Served:
         """Verifies, loads and warms up a version."""
@@ -253,12 +261,33 @@ class Host:
         bundle = load_bundle(self.folder / "versions" / str(version.version))
         if bundle.sha256 != version.bundle_sha256:
             raise ServingError(f"Version {version.version} is not the bundle that was deployed; deploy it again.")
-        engine = Engine(bundle, record.threads)
+        engine = self._open(bundle, record)
         engine.warm_up()
         if bundle.example is not None:
             with contextlib.suppress(LeptonError):  # only to have the decoder loaded before the first request
                 bundle.preparation.from_raw([bundle.example[0]])
-        batcher = Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics)
+        batcher = Batcher(engine, self._computing, max_batch=record.max_batch, metrics=self.metrics, lanes=self._lanes)
         drift = Drift(bundle.manifest.reference, bundle.manifest.classes, columns_of(bundle))
         decoder = Decoder(bundle.manifest.inputs, bundle.manifest.output.name)
-        return Served(version, bundle, decoder, batcher, drift)
+        served = Served(version, bundle, decoder, batcher, drift, engine)
+        weakref.finalize(served, engine.close).atexit = False  # when its last request is answered
+        return served
+
+    def _open(self, bundle: Bundle, record: EndpointRecord) -> Engine:
+        """The network on this machine, or on the cluster that the record names."""
+        if record.cluster is None:
+            lanes, engine = 1, Engine(bundle, record.threads)
+        else:
+            from lepton_lab.serving.remote import RemoteEngine
+
+            lanes, engine = max(record.replicas, record.max_replicas) + 1, RemoteEngine(bundle, record, self.folder)
+        if lanes != self._lanes:
+            self._computing, self._lanes = ThreadPoolExecutor(lanes, thread_name_prefix="compute"), lanes
+        return engine
+
+
+def placement(record: EndpointRecord) -> tuple[str | None, int, int, float]:
+    """Where an endpoint's network runs, and how many copies of it."""
+    if record.cluster is None:
+        return (None, 1, 1, 1.0)
+    return (record.cluster, record.replicas, record.max_replicas, record.replica_cpus)

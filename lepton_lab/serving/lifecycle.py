@@ -268,7 +268,9 @@ def _publish(folder: Path, bundle: Bundle, version: int) -> None:
 def _limits(record: EndpointRecord, spec: DeploySpec) -> None:
     """Takes the spec's limits over."""
     record.max_batch, record.max_queue, record.threads = spec.max_batch, spec.max_queue, spec.threads
-    record.processes = spec.processes or auto_processes()
+    record.processes = spec.processes or (1 if spec.cluster else auto_processes())
+    record.cluster, record.replica_cpus = spec.cluster, spec.replica_cpus
+    record.replicas, record.max_replicas = spec.replicas, spec.max_replicas or spec.replicas
     record.sleep_after_seconds = spec.sleep_after_seconds
 
 

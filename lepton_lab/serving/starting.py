@@ -15,6 +15,8 @@ from lepton_lab.runs.process import alive, read_identity
 from lepton_lab.serving.ports import PortTaken, require_free
 
 READY_SECONDS = 30.0
+CLUSTER_READY_SECONDS = 150.0
+"""A cluster may have to start its hosts' processes first."""
 Starter = Callable[[Store], None]
 """Sees to it that endpoints whose record says "running" have a server; the supervisor does."""
 
@@ -31,14 +33,15 @@ def start_and_wait(store: Store, name: str, start: Starter) -> EndpointSummary:
     if not has_server(store, name):
         (folder / "process.json").unlink(missing_ok=True)
     start(store)
-    deadline = time.monotonic() + READY_SECONDS
+    patience = CLUSTER_READY_SECONDS if record.cluster else READY_SECONDS
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         process = read_identity(folder / "process.json") or {}
         if process.get("ready") and process.get("version") == record.active_version and alive(process):
             return summarize(store, name)
         _raise_failure(process, record, folder)
         time.sleep(0.005)
-    raise EndpointError(f"The endpoint {name!r} did not get ready within {READY_SECONDS:g} s.{_last_line(folder)}")
+    raise EndpointError(f"The endpoint {name!r} did not get ready within {patience:g} s.{_last_line(folder)}")
 
 
 def _raise_failure(process: dict[str, Any], record: EndpointRecord, folder: Path) -> None:

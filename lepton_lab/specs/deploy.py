@@ -48,6 +48,37 @@ class DeploySpec(Spec):
         None, "Processes that answer side by side (default: one for every two cores)", advanced=True, ge=1, le=64
     )
 
+    cluster: str | None = option(
+        None,
+        "Run the network on a Ray cluster: auto, or HOST:PORT of its head (default: on this machine)",
+        advanced=True,
+    )
+    replicas: int = option(1, "Fewest copies of the network on the cluster", advanced=True, ge=1, le=1024)
+    max_replicas: int | None = option(
+        None, "Most copies, when there is much to do (default: as many as replicas)", advanced=True, ge=1, le=1024
+    )
+    replica_cpus: float = option(1.0, "Cores that the cluster sets aside for each copy", advanced=True, gt=0, le=1024)
+
+    @field_validator("cluster")
+    @classmethod
+    def _is_an_address(cls, cluster: str | None) -> str | None:
+        if cluster is not None and not re.fullmatch(r"auto|[A-Za-z0-9.-]{1,253}:\d{1,5}", cluster):
+            raise ValueError(
+                f"cluster is {cluster!r}; expected auto, or HOST:PORT of the cluster's head (6379 as it comes). An "
+                "address with ray:// is for Ray's client, through which an endpoint cannot reach its replicas."
+            )
+        return cluster
+
+    @model_validator(mode="after")
+    def _replicas_fit(self) -> Self:
+        if self.cluster is None and (self.replicas > 1 or self.max_replicas is not None):
+            raise ValueError("replicas and max_replicas are for a cluster; add cluster=auto, or use processes.")
+        if self.cluster is not None and (self.processes or 1) > 1:
+            raise ValueError("On a cluster the copies of the network do the work; use replicas instead of processes.")
+        if self.max_replicas is not None and self.max_replicas < self.replicas:
+            raise ValueError(f"max_replicas is {self.max_replicas}, below replicas ({self.replicas}).")
+        return self
+
     @field_validator("host")
     @classmethod
     def _is_plain(cls, host: str) -> str:

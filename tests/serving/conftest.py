@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 from lepton_lab.data import PreparedDataset, from_arrays, load
 from lepton_lab.runs.endpoints import EndpointRecord, VersionRecord, save_record
 from lepton_lab.runs.paths import Store
+from lepton_lab.runs.process import alive, read_identity, terminate
 from lepton_lab.serving import bundle as bundles
+from lepton_lab.serving import lifecycle
 from lepton_lab.serving.app import build_app
 from lepton_lab.serving.export import export_bundle
 from lepton_lab.serving.gate import Gate
@@ -201,3 +204,21 @@ def served_table(store: Store, table_folder: Path) -> Iterator[Served]:
     here = serve_here(store, table_folder, name="people")
     yield here
     here.host.close()
+
+
+def _gone(process, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while alive(process) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(process)
+
+
+@pytest.fixture
+def supervised(store: Store) -> Iterator[Store]:
+    yield store
+    for summary in lifecycle.list_endpoints(store):
+        lifecycle.stop_endpoint(store, summary.name)
+    supervisor = read_identity(store.supervisor_json)
+    if supervisor:
+        terminate(supervisor)
+        assert _gone(supervisor, 10)

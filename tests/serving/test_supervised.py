@@ -6,36 +6,16 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from lepton_lab.runs.paths import Store
-from lepton_lab.runs.process import alive, read_identity, terminate
+from lepton_lab.runs.process import alive, read_identity
 from lepton_lab.serving import lifecycle
 from lepton_lab.serving.client import Client
 from lepton_lab.specs import DeploySpec
 
 PICTURE = [[0.0] * 8] * 8
-
-
-def _gone(process, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while alive(process) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return not alive(process)
-
-
-@pytest.fixture
-def supervised(store: Store) -> Iterator[Store]:
-    yield store
-    for summary in lifecycle.list_endpoints(store):
-        lifecycle.stop_endpoint(store, summary.name)
-    supervisor = read_identity(store.supervisor_json)
-    if supervisor:
-        terminate(supervisor)
-        assert _gone(supervisor, 10)
 
 
 def test_a_killed_server_is_back_soon_and_a_stopped_one_stays_away(supervised, run_of, bundle_folder):

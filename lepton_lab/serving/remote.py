@@ -1,0 +1,178 @@
+"""An endpoint's network on a Ray cluster: the server keeps the door, Ray Serve runs the copies.
+
+The endpoint's process is the same as on one machine, with its keys, usage, versions, drift and deadlines; only the
+batches go to replicas on other hosts. A network's answer depends on its input alone, so a batch whose replica dies is
+given to another one, and no request fails. Each version is a Serve application of its own, named by the bundle's hash
+and what it was given: a server that is started again finds it, and while versions are swapped both answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import platform
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lepton_lab.errors import EndpointError, MissingExtra, ServingError
+from lepton_lab.runs.endpoints import EndpointRecord
+from lepton_lab.serving.bundle import Bundle
+from lepton_lab.serving.engine import Engine, Inputs, ValuesRefused
+from lepton_lab.serving.replica import Replica
+
+log = logging.getLogger("lepton_lab.serving")
+
+KNOCK_SECONDS = 5.0
+START_SECONDS = 90.0
+ANSWER_SECONDS = 30.0
+"""How long a batch may be on its way, other replicas included."""
+NAMESPACE = "lepton"
+PREFIX = "lepton"
+_connecting = threading.Lock()
+
+
+class RemoteEngine(Engine):
+    """The replicas of one version; called as an `Engine` is.
+
+    Args:
+        bundle: The verified bundle.
+        record: What is wanted: the cluster, how many replicas and what each takes.
+        folder: The endpoint's folder, which tells endpoints of the same name in different stores apart.
+
+    Raises:
+        MissingExtra: If Ray is not installed.
+        ServingError: If the cluster does not answer, or has no room for a single replica.
+    """
+
+    def __init__(self, bundle: Bundle, record: EndpointRecord, folder: Path) -> None:
+        self.inputs = bundle.manifest.inputs
+        self.output_name = bundle.manifest.output.name
+        self._serve = connect(record.cluster or "auto")
+        asked = repr((record.replicas, record.max_replicas, record.replica_cpus, record.threads))
+        short = hashlib.sha256(asked.encode()).hexdigest()[:4]
+        self._name = f"{application_prefix(folder)}{bundle.sha256[:12]}-{short}"
+        self._handle = self._application(bundle, record)
+
+    def run(self, inputs: Inputs) -> np.ndarray:
+        """The network's answers; a batch whose replica dies goes to another one."""
+        from ray.exceptions import RayActorError, RayTaskError
+
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                answer: np.ndarray = self._handle.run.remote(inputs).result(timeout_s=deadline - time.monotonic())
+                return answer
+            except RayTaskError as error:
+                if isinstance(error.cause, ValuesRefused):
+                    raise error.cause from None
+                raise ServingError(f"A replica could not answer: {error.cause}") from None
+            except RayActorError:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("a replica of %s has gone; its batch goes to another one", self._name)
+
+    def close(self) -> None:
+        """Takes the version off the cluster."""
+        try:
+            self._serve.delete(self._name, _blocking=False)
+        except Exception as error:  # whatever a cluster that is going away raises
+            log.warning("%s could not be taken off the cluster: %s", self._name, error)
+
+    def _application(self, bundle: Bundle, record: EndpointRecord) -> Any:
+        """The handle of the version's application, started where it is not there."""
+        serve = self._serve
+        found = serve.status().applications.get(self._name)
+        if found is not None and found.status == "RUNNING":  # of a server before this one
+            return serve.get_app_handle(self._name)
+        deployment = serve.deployment(
+            name="network",
+            autoscaling_config={
+                "min_replicas": record.replicas,
+                "max_replicas": max(record.replicas, record.max_replicas),
+                "target_ongoing_requests": 1,
+                "upscale_delay_s": 5,
+            },
+            max_ongoing_requests=2,
+            ray_actor_options={"num_cpus": record.replica_cpus},
+            health_check_period_s=2,
+        )(Replica)
+        asked = deployment.bind(bundle.manifest.to_json(), bundle.files, record.threads)
+        return self._started(lambda: serve.run(asked, name=self._name, route_prefix=None))
+
+    def _started(self, run: Callable[[], Any]) -> Any:
+        """What `run` gives, which waits without an end where the cluster has no room."""
+        outcome: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(run())
+            except Exception as error:  # Ray's own, of no common base
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, name="lepton-cluster", daemon=True).start()
+        try:
+            return outcome.result(START_SECONDS)
+        except TimeoutError:
+            self.close()
+            raise ServingError(
+                f"No replica was ready within {START_SECONDS:g} s. The cluster has no room for one (replica_cpus), or "
+                "its hosts lack lepton_lab with the extra 'serve'."
+            ) from None
+        except Exception as error:
+            raise ServingError(f"The cluster could not start a replica: {str(error)[:300]}") from None
+
+
+def application_prefix(folder: Path) -> str:
+    """How the names of an endpoint's applications begin."""
+    place = f"{platform.node()}:{folder.resolve()}"
+    return f"{PREFIX}-{folder.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}-"
+
+
+def connect(address: str) -> Any:
+    """Ray Serve on a cluster, with this process as one of its drivers.
+
+    Args:
+        address: "auto" for the cluster that this host belongs to, or HOST:PORT of its head.
+
+    Raises:
+        MissingExtra: If Ray is not installed.
+        EndpointError: If nothing answers there.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "1.0")
+    try:
+        import ray
+        from ray import serve
+    except ImportError:
+        raise MissingExtra("ray", "ray", "Serving on a cluster") from None
+    with _connecting:
+        if not ray.is_initialized():
+            try:
+                _knock(address)
+                ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+            except Exception as error:  # Ray's own, of no common base
+                raise EndpointError(
+                    f"No Ray cluster answers at {address!r} ({str(error).splitlines()[0][:200]}). Start one with "
+                    "`ray start --head`, or give HOST:PORT of its head; with token authentication its token must be "
+                    "on this host, too."
+                ) from None
+    return serve
+
+
+def _knock(address: str) -> None:
+    """Whether anybody listens there: Ray itself would try for a minute and then end the process.
+
+    Raises:
+        OSError: If nobody does.
+    """
+    if address != "auto":
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
