@@ -40,10 +40,11 @@ describe('strings', () => {
 });
 
 describe('words for the specs', () => {
-  const { schemas } = fixture;
+  const { schemas, choices } = fixture;
   const sections = {
     data: [schemas.data],
     train: [schemas.train],
+    tune: [schemas.tune],
     deploy: [schemas.deploy],
     model: Object.values(schemas.model)
   };
@@ -53,12 +54,14 @@ describe('words for the specs', () => {
     const missing = Object.entries(sections).flatMap(([section, all]) =>
       all
         .flatMap(schema => Object.keys(schema.properties))
-        .flatMap(name =>
-          notShown.includes(`field.${section}.${name}`) ? [] : [`field.${section}.${name}`, `help.${section}.${name}`]
-        )
-        .filter(key => !(key in WORDS.zh))
+        .map(name => `field.${section}.${name}`)
+        .filter(key => !notShown.includes(key) && !(key in WORDS.zh))
     );
     expect(missing).toEqual([]);
+    const helps = Object.values(sections)
+      .flat()
+      .flatMap(schema => Object.values(schema.properties) as { description: string }[]);
+    expect(helps.map(each => each.description).filter(help => !(help in choices.help.zh))).toEqual([]);
   });
 
   it('name every choice in Chinese', () => {

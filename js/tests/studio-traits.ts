@@ -10,11 +10,12 @@ export function studioTraits(values: Partial<StudioTraits> = {}): StudioTraits {
     locale: '',
     schemas,
     choices,
-    values: { data: { name: 'digits' }, model: { name: 'cnn', options: {} }, train: {}, deploy: {} },
+    values: { data: { name: 'digits' }, model: { name: 'cnn', options: {} }, train: {}, tune: {}, deploy: {} },
     lines: {
       data: { magic: '%lepton data digits', python: 'data = lepton.load_data("digits")' },
       model: { magic: '%lepton model cnn', python: 'model = lepton.select_model("cnn", data)' },
       train: { magic: '%lepton train --epochs 16', python: 'run = model.train(epochs=16)' },
+      tune: { magic: '%lepton tune', python: 'study = model.tune()' },
       evaluate: { magic: '%lepton evaluate', python: 'report = run.evaluate()' },
       deploy: { magic: '%lepton deploy --name digits', python: 'endpoint = run.deploy(name="digits")' },
       predict: { magic: '%lepton predict digits --row 0', python: 'lepton.endpoint("digits").predict(row=0)' }
@@ -26,6 +27,8 @@ export function studioTraits(values: Partial<StudioTraits> = {}): StudioTraits {
     report: null,
     endpoint: null,
     prediction: null,
+    row_fields: [],
+    study: null,
     explanation: null,
     compression: null,
     only: '',

@@ -148,7 +148,7 @@ describe('StudioView', () => {
     model.set('loading', true);
     await frame();
     expect(cancel?.hidden).toBe(false);
-    expect(view.element.querySelector('.lp-busy')?.textContent).toBe('正在解码图片: 12%');
+    expect(view.element.querySelector('.lp-busy')?.textContent).toBe('Decoding pictures: 12%');
     press('取消加载');
     expect(model.sent.at(-1)).toEqual({ type: 'cancel_loading' });
   });

@@ -141,7 +141,8 @@ def _told(held: pl.Series, name: str, classes: Sequence[str] | None) -> tuple[st
     if not (values == np.rint(values)).all():
         return "regression", f"the target {name!r} holds decimal numbers"
     span = f"{len(values):,} different whole numbers"
-    span += f" from {values[0]:g} to {values[-1]:g}" if len(values) else ""
+    if len(values):
+        span = f"{len(values):,} different whole numbers from {values[0]:g} to {values[-1]:g}"
     task = "classification" if _are_class_numbers(values, len(held), name) else "regression"
     return task, f"the target {name!r} holds {span}"
 

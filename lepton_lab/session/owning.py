@@ -149,16 +149,16 @@ class Owned:
         """Code that asks the endpoint, in python, curl or javascript; it reads the key from the environment."""
         from lepton_lab.serving.clients import client_code
 
-        return client_code(self.record.url(), self._bundle(), language)
+        return client_code(self.record.url(), self.bundle(), language)
 
     def write_dockerfile(self, folder: str | Path) -> Path:
         """A folder to build an image of this endpoint's active version from."""
         from lepton_lab import __version__
         from lepton_lab.serving.clients import write_dockerfile
 
-        return write_dockerfile(self._bundle(), Path(folder).expanduser(), __version__)
+        return write_dockerfile(self.bundle(), Path(folder).expanduser(), __version__)
 
-    def _bundle(self) -> Any:
+    def bundle(self) -> Any:
         from lepton_lab.serving.bundle import load
 
         folder = self._session.store.endpoint_dir(self.name)

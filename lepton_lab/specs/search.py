@@ -26,7 +26,7 @@ AUTO_SGD = "learning_rate=1e-2..1 weight_decay=1e-5..1e-2"
 LOG_FROM = 100
 """A range whose ends are so many times apart is searched by orders of magnitude."""
 MAX_CHOICES = 100
-_FIXED = ("name", "threads", "priority", "gpu_fraction", "max_restarts", "tensorboard", "device", "devices")
+NOT_SEARCHED = ("name", "threads", "priority", "gpu_fraction", "max_restarts", "tensorboard", "device", "devices")
 """Options of training that say where a run works, not how well; they are not searched."""
 
 
@@ -188,9 +188,9 @@ def _field(name: str) -> Any:
         return found[0].annotation if found else Any
     if name.startswith("data_") and name.removeprefix("data_") in DataSpec.model_fields:
         return DataSpec.model_fields[name.removeprefix("data_")].annotation
-    if name in TrainSpec.model_fields and name not in _FIXED:
+    if name in TrainSpec.model_fields and name not in NOT_SEARCHED:
         return TrainSpec.model_fields[name].annotation
-    known = [each for each in TrainSpec.model_fields if each not in _FIXED]
+    known = [each for each in TrainSpec.model_fields if each not in NOT_SEARCHED]
     known += [f"model_{each}" for spec in MODEL_OPTIONS.values() for each in spec.model_fields]
     raise UnknownName("option of tune", name, ["model", *known, *(f"data_{each}" for each in DataSpec.model_fields)])
 

@@ -8,7 +8,7 @@ from lepton_lab.errors import LeptonError
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.session import Session
 from lepton_lab.widgets.studio import Studio
-from lepton_lab.widgets.studio_steps import report_of
+from lepton_lab.widgets.studio_steps import report_of, row_fields
 
 
 class ModelCard(Studio):
@@ -35,7 +35,8 @@ class ModelCard(Studio):
         self._run = run
         self.summary, self.run_id = run.summary.to_dict(), run.id
         self.endpoint = {**summary.to_dict(), "key_shown_once": None}
-        self.card = self._session.dataset_of(run).to_dict()
+        self.row_fields = row_fields(self._about)
+        self.card = self._card_said(self._session.dataset_of(run).to_dict())
         try:
             self.report = report_of(run)
         except LeptonError:

@@ -24,18 +24,22 @@ from lepton_lab.widgets import studio_values as forms
 from lepton_lab.widgets.curve import perform, sample_picture
 from lepton_lab.widgets.frames import FramePusher
 from lepton_lab.widgets.static_files import module_source, style_source
+from lepton_lab.widgets.studio_search import Searching
+from lepton_lab.widgets.studio_words import Spoken
 from lepton_lab.widgets.uploads import Upload
+from lepton_lab.words import N_
 
 SYNC = {"sync": True}
 
 
-class Studio(anywidget.AnyWidget):
+class Studio(Searching, Spoken, anywidget.AnyWidget):
     """Pick a dataset, set up a network, train, evaluate, deploy, try it.
 
     Messages of the page, each `{"type": ...}`: `hello`; `set` with `section`, `values` (the whole section);
     `load_data`; `cancel_loading`; `upload` with `name`, `total`, `offset` and a buffer; `select_model`; `sketch`;
-    `train`; `command` with `command`, `value`; `evaluate`; `explain` with `row`; `compress`; `deploy`; `stop_endpoint`;
-    `predict` with `row`, `image` (base64), `text` or `values`. The kernel answers in the traits, and with curve frames.
+    `train`; `tune`; `stop_study`; `take_best`; `command` with `command`, `value`; `evaluate`; `explain` with `row`;
+    `compress`; `deploy`; `stop_endpoint`; `predict` with `row`, `image` (base64), `text` or `values`; `language` with
+    `language`, the page's. The kernel answers in the traits, and with curve frames.
     """
 
     _esm = traitlets.Unicode().tag(**SYNC)
@@ -50,11 +54,11 @@ class Studio(anywidget.AnyWidget):
     locale = traitlets.Unicode("").tag(**SYNC)
     """Language of the form (str): "en", "zh_CN"; empty: the page's."""
     schemas = traitlets.Dict().tag(**SYNC)
-    """JSON schemas (dict): data, train, deploy; under model one for each network."""
+    """JSON schemas (dict): data, train, tune, deploy; under model one for each network."""
     choices = traitlets.Dict().tag(**SYNC)
     """What pickers offer (dict): datasets, models, and whether paths may be typed."""
     values = traitlets.Dict().tag(**SYNC)
-    """The form (dict): data, model {name, options}, train, deploy; only what differs from the defaults."""
+    """The form (dict): data, model {name, options}, train, tune, deploy; only what differs from the defaults."""
     lines = traitlets.Dict().tag(**SYNC)
     """For each step (and predict) {magic, python} (dict): what the form stands for."""
     card = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
@@ -71,6 +75,10 @@ class Studio(anywidget.AnyWidget):
     """The endpoint (dict or None): name, url, key_shown_once (str or None), state, version."""
     prediction = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """The last answer (dict or None): label, confidence, scores, truth, correct, row, milliseconds, picture."""
+    row_fields = traitlets.List().tag(**SYNC)
+    """What the endpoint asks of a table's row (list of dict): name, kind, choices, example; empty for other rows."""
+    study = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
+    """The search in sight (dict or None): the table of `tuning.record.Table`, best_run, sentence."""
     explanation = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
     """What the answer to a test row rests on (dict or None): row, kind, label, score, effects, names, picture."""
     compression = traitlets.Dict(default_value=None, allow_none=True).tag(**SYNC)
@@ -131,6 +139,8 @@ class Studio(anywidget.AnyWidget):
         elif kind == "sketch":
             # Beside the jobs: the first drawing waits for an import of torch, and nobody who trains should.
             threading.Thread(target=self._guarded, args=("model", self._sketch), daemon=True).start()
+        elif kind == "language":
+            self._speak(str(content.get("language")))
         elif kind == "cancel_loading":
             self._session.cancel_loading()
         elif kind == "command":
@@ -147,6 +157,12 @@ class Studio(anywidget.AnyWidget):
         if self.card is None and self._session.dataset is not None:
             self._jobs.submit(self._work, "data", "", self._show_loaded)
 
+    def _speak(self, language: str) -> None:
+        """Says in the page's language what stands there already."""
+        self._page_language = language
+        if self.card is not None and self._session.dataset is not None:
+            self.card = self._card_said(self._session.dataset.to_dict())
+
     def _take_piece(self, content: dict[str, Any], buffers: Any) -> None:
         """A piece of a file that the page sends; the whole file is loaded at once."""
         if self._public:
@@ -158,7 +174,7 @@ class Studio(anywidget.AnyWidget):
         if self._upload.add(content.get("offset"), bytes(buffers[0])):
             path, self._upload = self._upload.path, None
             self._set("data", {"name": str(path)})
-            self._jobs.submit(self._work, "data", "Loading the data", self._load_data)
+            self._jobs.submit(self._work, "data", N_("Loading the data"), self._load_data)
 
     def _set(self, section: Any, values: Any) -> None:
         self.values = {**self.values, section: forms.checked(section, values, public=self._public)}
@@ -183,13 +199,14 @@ class Studio(anywidget.AnyWidget):
             dataset = self._session.load_data(**steps.data_arguments(self.values["data"]))
         finally:
             self.loading = False
-        self.card = dataset.to_dict()
+        self.card = self._card_said(dataset.to_dict())
         self._select_model()
 
     def _told(self, what: str, fraction: float | None) -> None:
         """Shows how far the loading of data is."""
         if what:
-            self.busy = what if fraction is None else f"{what}: {fraction:.0%}"
+            said = self._say(what)
+            self.busy = said if fraction is None else f"{said}: {fraction:.0%}"
 
     def _select_model(self, content: dict[str, Any] | None = None) -> None:
         model = steps.select(self._session, self.values["model"])
@@ -210,11 +227,14 @@ class Studio(anywidget.AnyWidget):
     def _compress(self, content: dict[str, Any]) -> None:
         self._follow_variants(self._require_run(finished=True).compress(wait=False))
 
-    def _train(self, content: dict[str, Any]) -> None:
+    def _ready_model(self) -> None:
         if self._session.dataset is None:
             self._load_data()
         elif self.model_summary is None:
             self._select_model()
+
+    def _train(self, content: dict[str, Any]) -> None:
+        self._ready_model()
         run = self._session.current_model().train(wait=False, **self.values["train"])
         self.report = self.explanation = self.compression = None
         self._follow(run)
@@ -225,6 +245,7 @@ class Studio(anywidget.AnyWidget):
     def _deploy(self, content: dict[str, Any]) -> None:
         endpoint = self._require_run(finished=True).deploy(**self.values["deploy"])
         self.prediction = None
+        self.row_fields = steps.row_fields(endpoint)
         self.endpoint = {**endpoint.summary.to_dict(), "key_shown_once": endpoint.key}
 
     def _stop_endpoint(self, content: dict[str, Any]) -> None:
@@ -238,15 +259,18 @@ class Studio(anywidget.AnyWidget):
             self._write_lines()
 
     _SLOW: dict[str, tuple[str, str, Callable[[Any, dict[str, Any]], None]]] = {
-        "load_data": ("data", "Loading the data", _load_data),
-        "select_model": ("model", "Setting up the network", _select_model),
-        "train": ("train", "Starting the run", _train),
-        "evaluate": ("evaluate", "Reading the report", _evaluate),
-        "explain": ("evaluate", "Looking for what the answer rests on", _explain),
-        "compress": ("deploy", "Starting the compression", _compress),
-        "deploy": ("deploy", "Starting the endpoint", _deploy),
-        "stop_endpoint": ("deploy", "Stopping the endpoint", _stop_endpoint),
-        "predict": ("deploy", "Asking the endpoint", _predict),
+        "load_data": ("data", N_("Loading the data"), _load_data),
+        "select_model": ("model", N_("Setting up the network"), _select_model),
+        "train": ("train", N_("Starting the run"), _train),
+        "tune": ("train", N_("Starting the search"), Searching._tune),
+        "stop_study": ("train", N_("Stopping the search"), Searching._stop_study),
+        "take_best": ("train", N_("Reading the report"), Searching._take_best),
+        "evaluate": ("evaluate", N_("Reading the report"), _evaluate),
+        "explain": ("evaluate", N_("Looking for what the answer rests on"), _explain),
+        "compress": ("deploy", N_("Starting the compression"), _compress),
+        "deploy": ("deploy", N_("Starting the endpoint"), _deploy),
+        "stop_endpoint": ("deploy", N_("Stopping the endpoint"), _stop_endpoint),
+        "predict": ("deploy", N_("Asking the endpoint"), _predict),
     }
 
     # --- the run in sight -----------------------------------------------------------------------------------------
@@ -259,9 +283,10 @@ class Studio(anywidget.AnyWidget):
         if run is not None:
             self.step = "train"
             self._follow(run)
+        self._take_over_study()
 
     def _show_loaded(self) -> None:
-        self.card = self._session.current_dataset().to_dict()
+        self.card = self._card_said(self._session.current_dataset().to_dict())
         self._select_model()
 
     def _follow(self, run: Run) -> None:
@@ -290,13 +315,13 @@ class Studio(anywidget.AnyWidget):
             self._follow_variants(run.compression)
 
     def _follow_variants(self, compression: Compression) -> None:
-        self.compression = compression.table.to_dict()
+        self.compression = self._variants_said(compression.table.to_dict())
         if compression.state in ACTIVE:
             threading.Thread(target=self._watch_variants, args=(compression,), daemon=True).start()
 
     def _watch_variants(self, compression: Compression) -> None:
-        compression.wait(watch=lambda table: self.set_trait("compression", table.to_dict()))
-        self.compression = compression.table.to_dict()
+        compression.wait(watch=lambda table: self.set_trait("compression", self._variants_said(table.to_dict())))
+        self.compression = self._variants_said(compression.table.to_dict())
 
     def _require_run(self, *, finished: bool = False) -> Run:
         if self._run is None:
@@ -317,7 +342,7 @@ class Studio(anywidget.AnyWidget):
     # --- errors ---------------------------------------------------------------------------------------------------
 
     def _work(self, step: str, doing: str, do: Callable[[], None]) -> None:
-        self.busy = doing
+        self.busy = self._say(doing)
         try:
             self._guarded(step, do)
         finally:
@@ -328,10 +353,10 @@ class Studio(anywidget.AnyWidget):
             self.error = None
             do()
         except LeptonError as error:
-            self.error = {"step": step if step in forms.STEPS else "data", "message": str(error)}
+            self.error = {"step": step if step in forms.STEPS else "data", "message": self._say(str(error))}
         except Exception as error:
             self.error = {
                 "step": step,
-                "message": f"Something broke inside lepton_lab: {type(error).__name__}: {error}",
+                "message": self._say(N_(f"Something broke inside lepton_lab: {type(error).__name__}: {error}")),
             }
             raise

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from lepton_lab.errors import DataError, RunError, SpecError
-from lepton_lab.session import Model, Prediction, Run, Session
+from lepton_lab.session import Endpoint, Model, Prediction, Run, Session
 from lepton_lab.session.sketch import Sketch
 from lepton_lab.specs import networks_for
 from lepton_lab.widgets.reports import mistakes_with_pictures
@@ -22,7 +22,7 @@ def first_values(session: Session) -> dict[str, Any]:
     if dataset is not None:
         data = {"name": dataset.spec.name, **dataset.spec.given()}
     network = model_values(model) if model is not None else {"name": "cnn", "options": {}}
-    return {"data": data, "model": network, "train": {}, "deploy": {}}
+    return {"data": data, "model": network, "train": {}, "tune": {}, "deploy": {}}
 
 
 def data_arguments(values: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +79,27 @@ def with_sketch(summary: dict[str, Any] | None, sketch: Sketch) -> dict[str, Any
     drawn = sketch.to_dict()
     names = ("num_parameters", "num_flops", "parameter_bytes", "training_bytes", "batch_size", "layers")
     return {**summary, **{name: drawn[name] for name in names if name in drawn}}
+
+
+def row_fields(endpoint: Endpoint) -> list[dict[str, Any]]:
+    """What an endpoint for a table asks of a row: for each column its kind, its choices where they are few, an example.
+
+    Empty for an endpoint that takes pictures, sounds, texts or series.
+    """
+    from lepton_lab.serving.about import choices_of
+
+    bundle = endpoint.bundle()
+    choices, example = choices_of(bundle), bundle.manifest.example
+    row = example if isinstance(example, dict) else {}
+    return [
+        {
+            "name": column.name,
+            "kind": column.kind,
+            "choices": choices.get(column.name, []),
+            "example": row.get(column.name),
+        }
+        for column in getattr(bundle.preparation, "columns", ())
+    ]
 
 
 def explanation(run: Run, row: Any) -> dict[str, Any]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from lepton_lab.errors import SpecError
-from lepton_lab.specs import MODEL_OPTIONS, NETWORK_CARDS, DataSpec, DeploySpec, ModelSpec, Spec, TrainSpec
+from lepton_lab.specs import MODEL_OPTIONS, NETWORK_CARDS, DataSpec, DeploySpec, ModelSpec, Spec, TrainSpec, TuneSpec
+from lepton_lab.specs.search import NOT_SEARCHED
 from lepton_lab.verbs import python_for, write
+from lepton_lab.words import say, speaking
 
-SECTIONS = ("data", "model", "train", "deploy")
+SECTIONS = ("data", "model", "train", "tune", "deploy")
 STEPS = ("data", "model", "train", "evaluate", "deploy")
-_SPECS: dict[str, type[Spec]] = {"data": DataSpec, "train": TrainSpec, "deploy": DeploySpec}
+_SPECS: dict[str, type[Spec]] = {"data": DataSpec, "train": TrainSpec, "tune": TuneSpec, "deploy": DeploySpec}
 _CLOSED_FIELDS = {
     "data": ("mirror", "fingerprint", "connection", "query", "parameters", "label_table"),
     "deploy": ("host", "allow_remote"),
@@ -49,7 +51,17 @@ def choices(*, public: bool) -> dict[str, Any]:
             for name, card in NETWORK_CARDS.items()
         ],
         "paths": not public,
+        "help": {"zh": _helps("zh")},
+        "search": [] if public else [name for name in TrainSpec.model_fields if name not in NOT_SEARCHED],
     }
+
+
+def _helps(language: str) -> dict[str, str]:
+    """Every option's line of help in a language, under the English one."""
+    specs = (*_SPECS.values(), *MODEL_OPTIONS.values())
+    helps = [field.description or "" for spec in specs for field in spec.model_fields.values()]
+    with speaking(language):
+        return {help: say(help) for help in helps if help}
 
 
 def checked(section: Any, values: Any, *, public: bool) -> dict[str, Any]:
@@ -99,11 +111,17 @@ def lines(values: dict[str, Any], *, source: str | None, row: int) -> dict[str, 
         "data": _line("data", {"name": "digits", **values["data"]}),
         "model": _line("model", model, cell=source),
         "train": _line("train", values["train"]),
+        "tune": _line("tune", {**values["tune"], **_fixed(values["train"])}),
         "evaluate": _line("evaluate", {}),
         "deploy": _line("deploy", values["deploy"]),
         "predict": _line("predict", {"endpoint": endpoint, "row": row}),
     }
     return written
+
+
+def _fixed(train: dict[str, Any]) -> dict[str, Any]:
+    """The options of training that all trials have alike; the name is that of one run."""
+    return {name: value for name, value in train.items() if name != "name"}
 
 
 def _line(verb: str, values: dict[str, Any], *, cell: str | None = None) -> dict[str, str]:

@@ -40,6 +40,8 @@ _SHAPING = {
     "total_seconds",
 }
 """Methods that give a value another look, and no name."""
+REASONED = {"_told", "choose"}
+"""Functions that return what they chose with the reason for it."""
 NOT_SAID = {"words", "labextension", "voila"}
 """Folders without messages."""
 NOT_PROSE = {"openapi.py", "clients.py", "page.py", "access.py", "manifest.py", "about.py"}
@@ -113,6 +115,7 @@ def messages_of(source: str, *, prose: bool = True) -> Iterator[tuple[str, int]]
         *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)),
     ]:
         texts = _assigned(function) if function is not tree else {}
+        name = getattr(function, "name", "")
         for node in ast.walk(function):
             if isinstance(node, ast.Call):
                 for text in _said_by(node):
@@ -120,6 +123,9 @@ def messages_of(source: str, *, prose: bool = True) -> Iterator[tuple[str, int]]
             elif isinstance(node, ast.Assign):
                 for text in _reasons(node):
                     yield from _messages(text, texts, deep=True)
+            elif isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple) and name in REASONED:
+                for text in node.value.elts:
+                    yield from (each for each in _messages(text, texts, deep=True) if " " in each[0])
             elif isinstance(node, ast.Dict):
                 for key, text in zip(node.keys, node.values, strict=True):
                     if isinstance(key, ast.Constant) and key.value == "task_reason":

@@ -49,7 +49,7 @@ def wait_for(widget: Studio, trait: str, condition, seconds: float = 60.0):
 
 def test_it_opens_on_digits_with_lines_that_can_be_typed(studio):
     assert studio.values["data"] == {"name": "digits"} and studio.step == "data"
-    assert set(studio.lines) == {"data", "model", "train", "evaluate", "deploy", "predict"}
+    assert set(studio.lines) == {"data", "model", "train", "tune", "evaluate", "deploy", "predict"}
     for line in studio.lines.values():
         parse(line["magic"].removeprefix("%lepton "))
         compile(line["python"], "<studio>", "exec")

@@ -15,6 +15,7 @@ export const WORDS: Record<Language, Words> = { en: ENGLISH_WORDS, zh: CHINESE_W
 /** Words and numbers of one language. */
 export class Locale {
   readonly language: Language;
+  private readonly _learnt: Record<string, string> = {};
 
   constructor(language: Language) {
     this.language = language;
@@ -32,6 +33,16 @@ export class Locale {
     const key = `${prefix}.${name}`;
     const strings: Words = STRINGS[this.language];
     return WORDS[this.language][key] ?? strings[key] ?? fallback;
+  }
+
+  /** Takes in what the kernel's catalogue says for English texts of its own. */
+  learn(texts: Record<string, string> | undefined): void {
+    Object.assign(this._learnt, texts);
+  }
+
+  /** An English text of the kernel in the reader's language, where it is known. */
+  said(text: string): string {
+    return this._learnt[text] ?? text;
   }
 
   /** A count with the language's digit grouping. */

@@ -10,6 +10,7 @@ export class StudioContext {
   constructor(model: WidgetModel<StudioTraits>, locale: Locale) {
     this.model = model;
     this.locale = locale;
+    locale.learn(model.get('choices').help?.[locale.language]);
   }
 
   get<K extends keyof StudioTraits>(name: K): StudioTraits[K] {

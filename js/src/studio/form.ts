@@ -78,7 +78,7 @@ export class SchemaForm {
     const id = `${this._id}-${field.name}`;
     const input = this._input(field, id);
     const label = h('label', { for: id }, this._locale.word(`field.${this._section}`, field.name, plain(field.name)));
-    const help = this._locale.word(`help.${this._section}`, field.name, field.help);
+    const help = this._locale.word(`help.${this._section}`, field.name, this._locale.said(field.help));
     const hint = h('p', { class: 'lp-field-help', id: `${id}-help` }, help);
     const problem = h('p', { class: 'lp-field-problem', role: 'alert' });
     const value = h('span', { class: 'lp-field-value' }, input, field.unit ? h('span', {}, field.unit) : null);

@@ -115,7 +115,7 @@ export class ModelStep implements StepView {
       block(locale.t('model.flow'), networkFlow(summary, locale)),
       ...(options.length > 0 ? [block(locale.t('model.options'), facts(options))] : []),
       ...(summary.layers?.length ? [block(locale.t('model.layers'), this._layers(summary.layers))] : []),
-      ...(parameters ? [] : [h('p', { class: 'lp-hint' }, locale.t('model.checked_later'))])
+      ...(parameters ? [] : [h('p', { class: 'lp-hint' }, locale.t('model.counting'))])
     ];
   }
 

@@ -1,6 +1,5 @@
 import { followTheme } from '../charts/theme';
 import { button, h, setAttribute, setText } from '../dom';
-import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 import { StateChip } from '../view/chip';
 import { icon } from '../view/icons';
@@ -24,6 +23,8 @@ const SHOWN_TRAITS: readonly (keyof StudioTraits)[] = [
   'report',
   'endpoint',
   'prediction',
+  'row_fields',
+  'study',
   'explanation',
   'compression',
   'busy',
@@ -192,13 +193,7 @@ export class StudioView {
     const where = error && error.step !== step ? `${locale.word('step', error.step)}: ` : '';
     setText(this._error, error ? where + error.message : '');
     setAttribute(this._error, 'hidden', !error);
-    setText(this._busy, busyText(busy, locale));
+    setText(this._busy, busy);
     setAttribute(this._busy, 'hidden', !busy);
   }
-}
-
-/** What is being done in the page's language, with the share of it that is done ("Decoding pictures: 12%"). */
-function busyText(busy: string, locale: Locale): string {
-  const [, what = busy, share = ''] = /^(.*?)(: \d+%)?$/.exec(busy) ?? [];
-  return what ? locale.word('busy', what) + share : '';
 }

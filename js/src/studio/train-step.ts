@@ -6,6 +6,8 @@ import type { StepView, StudioContext } from './context';
 import { SchemaForm } from './form';
 import { empty, facts } from './parts';
 import { fieldsOf } from './schema';
+import { StudyView } from './study-view';
+import { TuneForm } from './tune-form';
 
 /** Options of the training, the run's controls, and its live curve. */
 export class TrainStep implements StepView {
@@ -17,6 +19,9 @@ export class TrainStep implements StepView {
   private readonly _controls = h('div', { class: 'lp-run-controls' });
   private readonly _facts = h('div');
   private readonly _thisRun: HTMLElement;
+  private readonly _run = h('div');
+  private readonly _tune: TuneForm;
+  private readonly _study: StudyView;
   private readonly _onSummary: (summary: RunSummary) => void;
   private _live: LiveRun | null = null;
   private _factsDrawn = '';
@@ -29,10 +34,13 @@ export class TrainStep implements StepView {
     this._form = new SchemaForm('train', fields, locale, values => context.set('train', values));
     this._train = button(locale.t('train.start'), () => this._start());
     const actions = h('div', { class: 'lp-actions' }, this._train);
+    this._tune = new TuneForm(context);
+    this._study = new StudyView(context);
     const title = h('h3', {}, locale.t('train.title'));
     const runTitle = h('h3', {}, locale.t('train.this_run'));
     this._thisRun = h('div', { class: 'lp-this-run', hidden: true }, runTitle, this._controls, this._facts);
-    this.options = h('div', {}, title, this._form.element, actions, this._thisRun);
+    this.options = h('div', {}, title, this._form.element, actions, this._thisRun, this._tune.element);
+    this.view.append(this._run, this._study.element);
     this._showEmpty();
   }
 
@@ -46,6 +54,8 @@ export class TrainStep implements StepView {
     this._follow(this._context.get('run_id'));
     this._drawButton();
     this._drawFacts();
+    this._tune.update();
+    this._study.update();
   }
 
   dispose(): void {
@@ -59,7 +69,7 @@ export class TrainStep implements StepView {
   private _showEmpty(): void {
     const { locale } = this._context;
     const start = button(locale.t('train.start'), () => this._start());
-    this.view.replaceChildren(empty(locale.t('train.none'), start));
+    this._run.replaceChildren(empty(locale.t('train.none'), start));
   }
 
   private _follow(run_id: string): void {
@@ -79,7 +89,7 @@ export class TrainStep implements StepView {
     this._live?.dispose();
     this._live = new LiveRun({ summary, transport: new CommTransport(model), locale, header: false });
     this._live.client.subscribe(() => this._changed());
-    this.view.replaceChildren(this._live.view.element);
+    this._run.replaceChildren(this._live.view.element);
     this._controls.replaceChildren(this._live.view.controls);
   }
 

@@ -13,6 +13,7 @@ export interface FormValues {
   data: Values & { name?: string };
   model: { name?: string; options?: Values };
   train: Values;
+  tune: Values;
   deploy: Values;
 }
 
@@ -38,12 +39,17 @@ export interface Choices {
   models: ModelChoice[];
   /** Whether the path of a file or folder may be typed. */
   paths: boolean;
+  /** Options of training that can be searched; none where nobody may search. */
+  search: string[];
+  /** The specs' help by language, under the English text. */
+  help?: Record<string, Record<string, string>>;
 }
 
 export interface Schemas {
   data: JsonSchema;
   model: Record<string, JsonSchema>;
   train: JsonSchema;
+  tune: JsonSchema;
   deploy: JsonSchema;
 }
 
@@ -206,6 +212,39 @@ export interface Compression {
   message?: string | null;
 }
 
+export type RowValue = string | number | null;
+
+/** What an endpoint for a table asks of a row, a column each. */
+export interface RowField {
+  name: string;
+  kind: string;
+  choices: string[];
+  example?: string | number | boolean | null;
+}
+
+export interface StudyTrial {
+  number: number;
+  run_id: string;
+  state: string;
+  values: Record<string, FieldValue>;
+  value: number | null;
+}
+
+/** A search for options; its trials from the best on. */
+export interface Study {
+  study: string;
+  state: string;
+  figure: string;
+  wanted: number;
+  ended: number;
+  trials: StudyTrial[];
+  best: number | null;
+  best_run: string | null;
+  importances: Record<string, number>;
+  sentence: string;
+  message: string | null;
+}
+
 export interface Prediction {
   label: string;
   confidence: number | null;
@@ -230,7 +269,7 @@ export interface StudioTraits {
   schemas: Schemas;
   choices: Choices;
   values: FormValues;
-  lines: Partial<Record<Step | 'predict', CodeLine>>;
+  lines: Partial<Record<Step | 'predict' | 'tune', CodeLine>>;
   card: DataCard | null;
   model_summary: ModelSummary | null;
   run_id: string;
@@ -238,6 +277,8 @@ export interface StudioTraits {
   report: Report | null;
   endpoint: EndpointCard | null;
   prediction: Prediction | null;
+  row_fields: RowField[];
+  study: Study | null;
   explanation: Explanation | null;
   compression: Compression | null;
   /** The one step that is shown where a step stands alone; empty: all. */
@@ -259,6 +300,9 @@ export type StudioMessage =
         | 'cancel_loading'
         | 'select_model'
         | 'train'
+        | 'tune'
+        | 'stop_study'
+        | 'take_best'
         | 'evaluate'
         | 'deploy'
         | 'stop_endpoint'
@@ -267,6 +311,8 @@ export type StudioMessage =
     }
   | { type: 'upload'; name: string; total: number; offset: number }
   | { type: 'explain'; row: number }
+  | { type: 'language'; language: string }
+  | { type: 'predict'; values: Record<string, RowValue> }
   | { type: 'predict'; text: string }
   | { type: 'predict'; row: number }
   | { type: 'predict'; image: string };

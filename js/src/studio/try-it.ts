@@ -1,6 +1,7 @@
 import { button, h, isEmbeddedPicture, on, setText } from '../dom';
 import type { StudioContext } from './context';
 import { bar, figures } from './parts';
+import { RowForm } from './row-form';
 import { decimals } from '../charts/score';
 import type { Prediction } from './traits';
 
@@ -19,6 +20,7 @@ export class TryIt {
   private readonly _text: HTMLTextAreaElement;
   private readonly _write: HTMLElement;
   private readonly _zone: HTMLElement;
+  private readonly _cells: RowForm;
   private _drawn: Prediction | null = null;
 
   constructor(context: StudioContext) {
@@ -49,13 +51,15 @@ export class TryIt {
       }
     );
     this._zone = this._dropZone();
-    const left = h('div', { class: 'lp-try-left' }, form, this._write, this._zone, this._message);
+    this._cells = new RowForm(context);
+    const left = h('div', { class: 'lp-try-left' }, form, this._cells.element, this._write, this._zone, this._message);
     this.element = h('div', { class: 'lp-try' }, left, this._answer);
   }
 
   update(prediction: Prediction | null, ready: boolean): void {
     this._ask.disabled = !ready;
     const modality = this._context.get('card')?.modality ?? 'image';
+    this._cells.update(this._context.get('row_fields'), ready);
     this._write.hidden = modality !== 'text';
     this._zone.hidden = modality !== 'image' && modality !== 'audio';
     if (prediction !== this._drawn) {

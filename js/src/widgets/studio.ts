@@ -16,7 +16,9 @@ function render({ model, el }: RenderContext<StudioTraits>): () => void {
   let studio: StudioView | null = null;
   const show = (): void => {
     studio?.dispose();
-    studio = new StudioView(new StudioContext(model, localeFor(model.get('locale'))));
+    const context = new StudioContext(model, localeFor(model.get('locale')));
+    studio = new StudioView(context);
+    context.send({ type: 'language', language: context.locale.tag });
     el.append(studio.element);
   };
   show();

@@ -146,6 +146,7 @@ const loaded: Partial<StudioTraits> = {
     data: { name: 'fashion-mnist' },
     model: { name: 'cnn', options: {} },
     train: { epochs: 16, learning_rate: 0.024 },
+    tune: {},
     deploy: { name: 'fashion' }
   }
 };

@@ -13,6 +13,8 @@ export const ENGLISH_WORDS: Words = {
   'network_note.cnn': 'convolutions, for pictures',
   'network_note.rnn': 'LSTM or GRU, for sequences',
   'network_note.mlp': 'layers of units, for tables',
+  'trial.running': 'at work',
+  'trial.pruned': 'given up',
   'modality.image': 'pictures',
   'modality.sequence': 'sequences',
   'modality.table': 'table',
