@@ -79,7 +79,7 @@ class Steps(nn.Module):
 TEXT_STEPS = 2_500
 """Updates in which a network learns a few thousand texts, before it learns them by heart."""
 
-DROPOUT = {"text": 0.3, "other": 0.1}
+DROPOUT = {"text": 0.2, "other": 0.1}
 """Words tell more of a row than single moments of a signal do, so a network learns them by heart sooner."""
 
 

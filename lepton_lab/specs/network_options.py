@@ -7,7 +7,7 @@ from typing import Literal
 from lepton_lab.specs.base import Fraction, Spec, option
 
 _LAST_DROPOUT = "Share of features left out at random before the last layer"
-_TEXT_DROPOUT = "Share of features left out at random before the last layer (default: 0.1, for text 0.3)"
+_TEXT_DROPOUT = "Share of features left out at random before the last layer (default: 0.1, for text 0.2)"
 _EMBEDDING_HELP = "Text: width of a token's vector"
 _CATEGORY_HELP = "Width of the vector of a category (a table's category column)"
 _STEPS_HELP = "Steps that each number of a table is described by (0: numbers as they are)"
