@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import affine_grid, grid_sample
 
 from lepton_lab.models.reading import pool
 from lepton_lab.specs import CnnOptions, CrnnOptions, Problem
@@ -16,21 +17,26 @@ from lepton_lab.specs import CnnOptions, CrnnOptions, Problem
 SMALLEST = 4
 """A side of a feature map is not halved below it."""
 
+PITCH_STRETCH = 0.75
+"""How much pitch is stretched, as a share of how much time is: voices differ less in it than in speed."""
+
 
 class HideBands(nn.Module):
-    """While training, moves a spectrogram up or down a little and hides a band of pitch and a stretch of time.
+    """While training, stretches a spectrogram, moves it up or down, and hides a band of pitch and a stretch of time.
 
-    SpecAugment without time warping (Park et al. 2019, https://arxiv.org/abs/1904.08779); the shift stands in for
-    voices of another height. Each row is changed by itself, on the device, from torch's random state.
+    SpecAugment (Park et al. 2019, https://arxiv.org/abs/1904.08779); shift and stretch stand in for voices of another
+    height, length of the vocal tract (Jaitly and Hinton 2013, "Vocal Tract Length Perturbation") and speed. Each row
+    is changed by itself, on the device, from torch's random state.
 
     Args:
         shift: Mel bands that a row is moved by at most.
         share: Largest share of bands, and of frames, that is hidden.
+        stretch: Largest share by which time is stretched or squeezed; pitch by up to three quarters of it.
     """
 
-    def __init__(self, shift: int, share: float) -> None:
+    def __init__(self, shift: int, share: float, stretch: float) -> None:
         super().__init__()
-        self.shift, self.share = shift, share
+        self.shift, self.share, self.stretch = shift, share, stretch
 
     def forward(self, sounds_BCMT: Tensor) -> Tensor:
         """Spectrograms (B, C, M, T) of the same shape; unchanged in evaluation mode."""
@@ -38,12 +44,23 @@ class HideBands(nn.Module):
             return sounds_BCMT
         rows, _, bands, frames = sounds_BCMT.shape
         device = sounds_BCMT.device
+        if self.stretch:
+            sounds_BCMT = self._stretched(sounds_BCMT)
         if self.shift:
             moved_B = torch.randint(-self.shift, self.shift + 1, (rows,), device=device)
             from_BM = (torch.arange(bands, device=device) + moved_B[:, None]).clamp_(0, bands - 1)
             sounds_BCMT = sounds_BCMT.gather(2, from_BM[:, None, :, None].expand_as(sounds_BCMT))
         hidden = self._band(rows, bands, device)[:, None, :, None] | self._band(rows, frames, device)[:, None, None, :]
         return sounds_BCMT.masked_fill(hidden, 0.0)
+
+    def _stretched(self, sounds_BCMT: Tensor) -> Tensor:
+        """Each row with its own length about its middle, and its own height above the lowest band, which stays."""
+        draws_2B = torch.rand(2, len(sounds_BCMT), device=sounds_BCMT.device) * 2 - 1
+        long_B, high_B = 1 + draws_2B[0] * self.stretch, 1 + draws_2B[1] * self.stretch * PITCH_STRETCH
+        nothing_B = torch.zeros_like(long_B)
+        part_B23 = torch.stack([long_B, nothing_B, nothing_B, nothing_B, high_B, high_B - 1], dim=1).view(-1, 2, 3)
+        grid = affine_grid(part_B23, list(sounds_BCMT.shape), align_corners=True).to(sounds_BCMT.dtype)
+        return grid_sample(sounds_BCMT, grid, padding_mode="border", align_corners=True)
 
     def _band(self, rows: int, size: int, device: torch.device) -> Tensor:
         """A stretch of random place and width in each row, bool (rows, size)."""
@@ -96,7 +113,7 @@ class AudioCnn(nn.Module):
 
     def __init__(self, problem: Problem, options: CnnOptions) -> None:
         super().__init__()
-        self.hide = HideBands(options.shift, options.hide)
+        self.hide = HideBands(options.shift, options.hide, options.stretch)
         self.norm = nn.BatchNorm2d(problem.input_shape[0])
         self.blocks, (channels, bands, _) = _blocks(problem, options.channels, options.stages + 1, SMALLEST)
         self.dropout = nn.Dropout(options.dropout)
@@ -123,7 +140,7 @@ class Crnn(nn.Module):
 
     def __init__(self, problem: Problem, options: CrnnOptions) -> None:
         super().__init__()
-        self.hide = HideBands(options.shift, options.hide)
+        self.hide = HideBands(options.shift, options.hide, options.stretch)
         self.norm = nn.BatchNorm2d(problem.input_shape[0])
         frames_kept = max(SMALLEST, problem.input_shape[2] // 4)
         self.blocks, (channels, bands, _) = _blocks(problem, options.channels, options.blocks, frames_kept)

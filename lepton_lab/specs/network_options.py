@@ -23,6 +23,11 @@ class CnnOptions(Spec):
         6, "Sounds: mel bands that a sound moves up or down at random in training", advanced=True, ge=0, le=32
     )
     hide: Fraction = option(0.2, "Sounds: largest share of pitch and of time hidden in training", advanced=True)
+    stretch: Fraction = option(
+        0.2,
+        "Sounds: largest share by which time is stretched or squeezed in training, pitch by three quarters of it",
+        advanced=True,
+    )
 
 
 class ResnetOptions(Spec):
@@ -113,6 +118,9 @@ class CrnnOptions(Spec):
     dropout: Fraction = option(0.2, _LAST_DROPOUT)
     shift: int = option(6, "Mel bands that a sound moves up or down at random in training", advanced=True, ge=0, le=32)
     hide: Fraction = option(0.2, "Largest share of pitch and of time hidden in training", advanced=True)
+    stretch: Fraction = option(
+        0.2, "Largest share by which time is stretched or squeezed in training, pitch by three quarters", advanced=True
+    )
 
 
 class MlpOptions(Spec):

@@ -89,6 +89,8 @@ export const CHINESE_SPECS: Words = {
   'help.model.shift': '声音：训练中随机上下移动的梅尔频带数',
   'field.model.hide': '遮挡比例',
   'help.model.hide': '声音：训练中遮挡的音高和时间的最大比例',
+  'field.model.stretch': '拉伸比例',
+  'help.model.stretch': '声音：训练中随机拉伸或压缩时间的最大比例，音高为其四分之三',
   'field.model.form': '结构',
   'help.model.form': '三个阶段（cifar），或四个阶段并以粗略卷积开头（18）',
   'field.model.width': '宽度',
