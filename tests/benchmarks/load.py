@@ -37,10 +37,7 @@ class Connection(asyncio.Protocol):
         head, gap, _ = self._buffer.partition(b"\r\n\r\n")
         if not gap:
             return
-        lower = bytes(head).lower()
-        start = lower.index(b"content-length:") + 15
-        length = int(lower[start:].split(b"\r\n", 1)[0])
-        if len(self._buffer) < len(head) + 4 + length:
+        if not self._is_whole(bytes(head).lower()):
             return
         self._tally.add(int(head[9:12]), time.perf_counter() - self._sent)
         self._buffer.clear()
@@ -48,6 +45,13 @@ class Connection(asyncio.Protocol):
             self._ask()
         else:
             self._transport.close()
+
+    def _is_whole(self, head: bytes) -> bool:
+        """Whether the body has arrived to its end."""
+        if b"transfer-encoding: chunked" in head:
+            return self._buffer.endswith(b"\r\n0\r\n\r\n")
+        length = head.partition(b"content-length:")[2].partition(b"\r\n")[0]
+        return len(self._buffer) >= len(head) + 4 + int(length)
 
     def connection_lost(self, error: Exception | None) -> None:
         if not self.over.done():

@@ -32,7 +32,7 @@ from lepton_lab.specs import DeploySpec
 from tests.benchmarks.rows import Row, row
 
 ROUNDS = 3
-PEERS = ("fastapi", "litserve", "litserve-batched")
+PEERS = ("fastapi", "litserve", "litserve-batched", "ray", "ray-batched")
 PEER_SECONDS = 60.0
 SWAPS = 100
 SHAPE = (1, 28, 28)

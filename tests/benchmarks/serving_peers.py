@@ -43,13 +43,17 @@ def fastapi_app() -> Any:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=("fastapi", "litserve", "litserve-batched"))
+    parser.add_argument("kind", choices=("fastapi", "litserve", "litserve-batched", "ray", "ray-batched"))
     parser.add_argument("--port", type=int, required=True)
     asked = parser.parse_args()
     if asked.kind == "fastapi":
         import uvicorn
 
         uvicorn.run(fastapi_app(), host="127.0.0.1", port=asked.port, log_level="warning")
+    elif asked.kind.startswith("ray"):
+        from tests.benchmarks.rayserve_peer import serve_forever
+
+        serve_forever(asked.port, asked.kind == "ray-batched")
     else:
         from tests.benchmarks.litserve_peer import server as litserve_server
 
