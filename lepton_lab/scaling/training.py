@@ -160,7 +160,8 @@ class SharedTraining(Training):
         Raises:
             RunFailed: They have not; a network whose steps depend on the process, say.
         """
-        sums = [float(norm) for norm in torch._foreach_norm(self._parts.optimizer.parameters)]
+        with torch.no_grad():
+            sums = [float(norm) for norm in torch._foreach_norm(self._parts.optimizer.parameters)]
         if any(other != sums for other in self._team.gather(sums)):
             raise RunFailed(
                 f"The processes' weights differ after step {self.num_steps}, so the network does not compute the same "

@@ -9,10 +9,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks import data, runs, serving, spine, training, workbench
+from tests.benchmarks import data, runs, scale, serving, spine, training, workbench
 from tests.benchmarks.rows import read, write
 
-ISSUES = {"spine": spine, "kernel": training, "runs": runs, "serve": serving, "data": data, "workbench": workbench}
+ISSUES = {
+    "spine": spine,
+    "kernel": training,
+    "runs": runs,
+    "serve": serving,
+    "data": data,
+    "workbench": workbench,
+    "scale": scale,
+}
 FILE = Path("bench.json")
 
 

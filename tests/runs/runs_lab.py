@@ -47,9 +47,9 @@ class Lab:
     def __init__(self, store):
         self.store = store
 
-    def submit(self, *, epochs=2, max_restarts=2, name=None, priority=0, **options):
+    def submit(self, *, epochs=2, max_restarts=2, name=None, priority=0, devices=1, **options):
         model = ModelSpec(name="toy", source="pass", class_name="Toy", options=options)
-        train = TrainSpec(epochs=epochs, max_restarts=max_restarts, priority=priority)
+        train = TrainSpec(epochs=epochs, max_restarts=max_restarts, priority=priority, devices=devices)
         return submit(self.store, RunSpec(data=DataSpec(name="toys"), model=model, train=train), name=name)
 
     def wait(self, run, *states, seconds=30.0):

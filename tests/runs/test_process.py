@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from lepton_lab.runs.devices import device_slots, free_slot, slot_environment
+from lepton_lab.errors import RunError
+from lepton_lab.runs.devices import check_devices, device_slots, free_slot, free_slots, slot_environment
 from lepton_lab.runs.process import alive, exit_code, identity, read_identity, spawn_detached, terminate, write_identity
 
 WAIT = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()"]
@@ -111,6 +112,26 @@ def test_shares_of_a_gpu_fill_one_before_the_next_is_begun():
     assert free_slot("auto", slots, {"cuda:0": 0.7, "cuda:1": 0.9}, share=0.4) is None
     assert free_slot("auto", slots, {"cuda:0": 0.9}, share=0.1) == "cuda:0"  # 0.9 + 0.1 is a whole one
     assert free_slot("cpu", slots, {"cpu:0": 1.0}, share=0.1) is None  # a CPU slot is given as a whole
+
+
+def test_a_run_of_several_processes_has_a_slot_for_each_or_all_there_are():
+    slots = ["cpu:0", "cpu:1", "cpu:2", "cuda:0", "cuda:1"]
+    assert free_slots("cpu", slots, {}, devices=2) == "cpu:0,cpu:1"
+    assert free_slots("cpu", slots, {"cpu:0": 1.0}, devices=2) == "cpu:1,cpu:2"
+    assert free_slots("cpu", slots, {"cpu:0": 1.0, "cpu:1": 1.0}, devices=2) is None
+    assert free_slots("cpu", ["cpu:0"], {}, devices=2) == "cpu:0"  # a slot is two cores
+    assert free_slots("auto", slots, {"cuda:0": 0.5}, devices=2) is None  # no GPU is shared with another run
+    assert free_slots("auto", slots, {}, devices=2) == "cuda:0,cuda:1"
+    assert slot_environment("cuda:0,cuda:1", {})["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+def test_more_processes_than_devices_are_refused_in_a_sentence():
+    cores = len(os.sched_getaffinity(0))
+    check_devices(cores, "cpu")
+    with pytest.raises(RunError, match=f"devices is {cores + 1}; expected at most {cores}"):
+        check_devices(cores + 1, "cpu")
+    with pytest.raises(RunError, match=r"devices is 3; expected at most 2, the number of this machine's GPUs"):
+        check_devices(3, "auto", {"CUDA_VISIBLE_DEVICES": "0,1"})
 
 
 def test_a_worker_sees_its_own_gpu_alone_and_remembers_the_others():

@@ -16,6 +16,7 @@ from lepton_lab.errors import RunError
 from lepton_lab.runs import ensure_supervisor, list_runs, resume_run, send_command
 from lepton_lab.runs.control import pending_commands
 from lepton_lab.runs.process import alive, read_identity
+from lepton_lab.runs.queue import Queue
 from tests.runs.runs_lab import overlapping, wait_until
 
 
@@ -52,6 +53,17 @@ def test_two_slots_work_side_by_side(lab, monkeypatch):
         send_command(run.dir, "stop", by="test")
     for run in runs:
         lab.wait(run, "stopped")
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one core has no two processes")
+def test_a_run_of_two_processes_takes_two_slots(lab, monkeypatch):
+    monkeypatch.setenv("LEPTON_CPU_SLOTS", "2")
+    wide = lab.submit(epochs=50, step_seconds=0.02, devices=2)
+    lab.wait(wide, "running")
+    narrow = lab.submit(epochs=1)
+    assert [entry.slot for entry in Queue(lab.store).entries()] == ["cpu:0,cpu:1", None]
+    send_command(wide.dir, "stop", by="test")
+    lab.wait(narrow, "finished")
 
 
 def test_a_killed_worker_is_restarted_from_its_checkpoint_without_gap_or_duplicate(lab):

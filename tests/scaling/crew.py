@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import torch
 
+from lepton_lab.errors import RunFailed
 from lepton_lab.runs.control import send_command
 from lepton_lab.runs.events import EventLog, EventWriter
 from lepton_lab.runs.states import ENDED
@@ -75,7 +76,11 @@ def start(run: str, devices: int, options: dict[str, Any], on: list[Any], rows: 
         if devices == 1:
             train(run_dir, dataset, CNN, spec(**options), events=events, control=RunControl(run_dir))
         else:
-            train_together(run_dir, dataset, CNN, spec(devices=devices, **options), events=events, compares=False)
+            options = {"devices": devices, **options}
+            try:
+                train_together(run_dir, dataset, CNN, spec(**options), events=events, compares=False)
+            except RunFailed as failed:
+                writer.append("RunFailed", reason=failed.reason, message=str(failed))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lepton_lab.data import from_arrays
 from lepton_lab.runs.checkpoints import latest_checkpoint
-from lepton_lab.runs.events import read_events
+from lepton_lab.runs.events import EventLog, read_events
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.record import create_run
+from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
 from lepton_lab.training.checkpoints import Saved, read
 from tests.training.training_lab import curve_of
 
@@ -68,6 +72,23 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"run": "changing", "devices": 1, "on": stop},
         {"run": "changing", "devices": 4},
         {"run": "killed", "devices": 2, "options": often, "on": [["CheckpointSaved", 2, ["kill", 1]]]},
+        {
+            "run": "given up",
+            "devices": 2,
+            "options": {**often, "max_restarts": 0},
+            "on": [["EpochEnded", 1, ["kill", 1]]],
+        },
+        {
+            "run": "steered",
+            "devices": 2,
+            "options": {"epochs": 30},
+            "on": [
+                ["EpochEnded", 1, ["set_learning_rate", 0.001]],
+                ["LearningRateChanged", 1, ["pause"]],
+                ["RunPaused", 1, ["resume"]],
+                ["RunResumed", 1, ["stop"]],
+            ],
+        },
         {"run": "first killed", "devices": 2, "options": often, "on": [["CheckpointSaved", 3, ["kill", 0]]]},
     )
     return folder
@@ -97,3 +118,43 @@ def test_a_killed_process_repeats_no_more_than_a_checkpoint_interval(runs: Path,
     saved = [each["step"] for each in events_of(runs / name, "CheckpointSaved") if each["seq"] < again["seq"]]
     assert again["from_step"] == max(saved)
     assert [each["from_step"] for each in events_of(runs / name, "RunStarted")] == [0, max(saved)]
+
+
+def test_processes_that_die_too_often_fail_the_run(runs: Path) -> None:
+    (failed,) = events_of(runs / "given up", "RunFailed")
+    assert failed["reason"] == "worker_died"
+    assert failed["message"].startswith("Process 2 of 2 was killed by ") and "max_restarts" in failed["message"]
+
+
+def test_commands_reach_all_processes_at_the_same_step(runs: Path) -> None:
+    received = [each["command"] for each in events_of(runs / "steered", "CommandReceived")]
+    assert received == ["set_learning_rate", "pause", "resume", "stop"]
+    (changed,) = events_of(runs / "steered", "LearningRateChanged")
+    assert changed["new"] == 0.001
+    (stopped,) = events_of(runs / "steered", "RunStopped")
+    # The processes compare their weights at the end of each epoch; a rate that only one had would have failed the run.
+    assert last(runs / "steered", stopped["step"]).state["step"] == stopped["step"]
+
+
+def test_a_network_that_is_too_small_to_share_says_so_and_trains_in_one_process(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    inputs = generator.normal(size=(200, 4)).astype(np.float32) + labels[:, None]
+    store = Store(tmp_path).prepare()
+    data = from_arrays(inputs, labels, store=store, name="rows")
+    model = ModelSpec(name="mlp", options={"hidden": 8, "members": 1})
+    train = TrainSpec(epochs=2, batch_size=8, devices=2, device="cpu")
+    record = create_run(store, RunSpec(data=data, model=model, train=train))
+    with EventLog.open_writer(record.dir) as events:
+        events.append("RunStarting", pid=0, attempt=1, warm=False)
+    argv = [sys.executable, "-m", "lepton_lab.worker", "--store", str(store.root), "--run", record.run_id]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    (compared,) = events_of(record.dir, "ProcessesCompared")
+    assert compared["devices"] == 2 and compared["used"] == 1
+    assert compared["shared_seconds"] > 0 and compared["alone_seconds"] > 0
+    warned = [each["message"] for each in events_of(record.dir, "WarningRaised")]
+    assert any(each.startswith("The run trains in one process, because a step took ") for each in warned), warned
+    (started,) = events_of(record.dir, "RunStarted")
+    assert "devices" not in started
+    assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()

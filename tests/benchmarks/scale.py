@@ -1,0 +1,84 @@
+"""One run on two processes beside one, and beside plain torchrun when one of them is killed.
+
+Wall time, because two processes are to save that: the figures hold on a machine that does nothing else and has at least
+two cores. Sides take turns, each figure is the median of the turns.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks.rows import Row, row
+
+MATERIAL = Path(os.environ.get("LEPTON_TEST_DATA", "../shared/data"))
+BATCH_SIZES = (64, 256)
+FORMATS = {"float32": "float32", "auto": "the product's choice of number format"}
+
+
+def shared_steps() -> list[Row]:
+    """A step of the Fashion-MNIST `cnn`, with the batch that the product chooses and a larger one."""
+    rows = []
+    for (precision, said), batch_size in itertools.product(FORMATS.items(), BATCH_SIZES):
+        taken = _json("tests.benchmarks.sharing", "steps", str(MATERIAL.resolve()), precision, str(batch_size))
+        both = list(zip(taken["one thread"], taken["two threads"], taken["two ranks"], strict=True))
+        millis = {name: round(1e3 * min(each), 2) for name, each in taken.items()}
+        measure = f"Fashion-MNIST cnn, batch {batch_size}, {said}: two ranks are faster than one with"
+        rows += [
+            row("scale", f"{measure} one thread, times", [one / ranks for one, _, ranks in both], ">= 1.8", **millis),
+            row("scale", f"{measure} two threads, times", [two / ranks for _, two, ranks in both], ">= 1.0"),
+        ]
+    return rows
+
+
+def small_network() -> list[Row]:
+    """A network that is too small to share: the trial finds that out, and the run has the speed of one process."""
+    taken = _json("tests.benchmarks.sharing", "whole", str(MATERIAL.resolve()), "auto", "64")
+    used = [each[2] for each in taken["2"]]
+    speed = [one[0] / two[0] for one, two in zip(taken["1"], taken["2"], strict=True)]
+    trial = [two[1] - two[0] - (one[1] - one[0]) for one, two in zip(taken["1"], taken["2"], strict=True)]
+    return [
+        row("scale", "small MLP, devices=2: speed of training against devices=1", speed, ">= 0.95", processes=used),
+        row("scale", "small MLP, devices=2: seconds until the trial has said so", trial, "report"),
+    ]
+
+
+def restart() -> list[Row]:
+    """From a killed rank to the next step."""
+    taken = {}
+    for side in ("ours", "torchrun"):
+        with tempfile.TemporaryDirectory(prefix="lepton-bench-") as folder:
+            taken[side] = _json("tests.benchmarks.restarting", side, str(MATERIAL.resolve()), folder)
+    ratios = [theirs / mine for mine, theirs in zip(sorted(taken["ours"]), sorted(taken["torchrun"]), strict=True)]
+    seconds = {side: [round(each, 2) for each in found] for side, found in taken.items()}
+    return [row("scale", "killed rank to next step: times faster than torchrun's restart", ratios, ">= 2", **seconds)]
+
+
+def _json(module: str, *arguments: str) -> Any:
+    """What a process prints in its last line."""
+    env = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, "-W", "ignore", "-m", module, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=env)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure() -> Sequence[Row]:
+    """All rows; none where the data is not there."""
+    if not (MATERIAL / "fashion-mnist").exists():
+        print(f"scale is left out: {MATERIAL} is not there (set LEPTON_TEST_DATA)", file=sys.stderr)
+        return []
+    return [*shared_steps(), *small_network(), *restart()]
+
+
+if __name__ == "__main__":
+    from tests.benchmarks.rows import write
+
+    chosen = [globals()[name] for name in sys.argv[1:]] or [measure]
+    sys.exit(0 if write([one for make in chosen for one in make()], Path("bench-scale.json")) else 1)
