@@ -157,7 +157,7 @@ def first_sight(*, preheated: bool, visits: int = 3) -> list[float]:
         try:
             for _ in range(visits):
                 if preheated:
-                    time.sleep(8)  # a pool of one is filled anew behind each visit
+                    time.sleep(10)  # a pool of one is filled anew some seconds behind each visit
                 page = browser.new_page()
                 began = time.monotonic()
                 page.goto(server.url())
