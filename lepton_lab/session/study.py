@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.shown import Shown
-from lepton_lab.session.texts import count, metric, score, seconds, state_word, table
+from lepton_lab.session.texts import clauses, count, metric, score, seconds, state_word, table
 from lepton_lab.session.waiting import wait_for
 from lepton_lab.words import N_, _, heads
 
@@ -162,7 +162,7 @@ def sentence(found: Table) -> str:
     if best is not None:
         parts.append(_(f"best {figure_word(found)} {score(best.value)} by {best.run_id}"))
     took = seconds(found.seconds)
-    return _(", ").join(parts) + _(f" ({took}).")
+    return clauses(parts, took)
 
 
 def figure_word(found: Table) -> str:

@@ -77,13 +77,16 @@ def seconds(value: float | None) -> str:
     """A duration as a person says it: "0.4 s", "41 s", "3 min 20 s", "2 h 5 min"."""
     if value is None:
         return "-"
-    if value < 10:
-        return _(f"{value:.1f} s")
     if value < 60:
-        return _(f"{value:.0f} s")
+        return f"{value:.{1 if value < 10 else 0}f} {'秒' if language() == 'zh' else 's'}"
     if value < 3600:
         return _(f"{int(value) // 60} min {int(value) % 60} s")
     return _(f"{int(value) // 3600} h {int(value) % 3600 // 60} min")
+
+
+def clauses(parts: Sequence[str], aside: str) -> str:
+    """Parts of a sentence as one, with something beside in brackets at its end."""
+    return f"{'，'.join(parts)}（{aside}）。" if language() == "zh" else f"{', '.join(parts)} ({aside})."
 
 
 def count(value: float | None) -> str:

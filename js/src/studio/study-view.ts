@@ -37,7 +37,7 @@ export class StudyView {
     const active = study.state === 'running' || study.state === 'starting';
     this._chip.update(study.state as RunState);
     const title = h('div', { class: 'lp-view-title' }, h('h4', {}, locale.t('tune.study', { name: study.study })));
-    title.append(this._chip.element, ...this._buttons(study, active));
+    title.append(this._chip.element, h('span', { class: 'lp-study-buttons' }, ...this._buttons(study, active)));
     const progress = h('progress', {
       max: Math.max(1, study.wanted),
       value: study.ended,

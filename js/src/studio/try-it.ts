@@ -166,7 +166,7 @@ export class TryIt {
   private _verdict(prediction: Prediction): string {
     const { locale } = this._context;
     if (prediction.truth === null || prediction.truth === undefined) {
-      return prediction.label;
+      return typeof prediction.value === 'number' ? '' : prediction.label;
     }
     if (prediction.correct === null || prediction.correct === undefined) {
       return typeof prediction.value === 'number' ? '' : prediction.label;

@@ -88,7 +88,7 @@ export const CHINESE_WORDS: Words = {
   'field.tune.minutes': '时间上限',
   'field.tune.sampler_seed': '搜索种子',
   'field.tune.study': '搜索名称',
-  'value.asha': '逐次减半（ASHA）',
+  'value.asha': '逐次减半',
   'value.median': '中位数',
   'value.tpe': 'TPE',
   'value.random': '随机',

@@ -13,6 +13,8 @@ export const ENGLISH_WORDS: Words = {
   'network_note.cnn': 'convolutions, for pictures',
   'network_note.rnn': 'LSTM or GRU, for sequences',
   'network_note.mlp': 'layers of units, for tables',
+  'value.asha': 'ASHA',
+  'value.tpe': 'TPE',
   'trial.running': 'at work',
   'trial.pruned': 'given up',
   'modality.image': 'pictures',
