@@ -31,6 +31,9 @@ from lepton_lab.training.threads import num_free_cores
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
+MEETING = ".ranks-"
+"""How the folder is called in which ranks meet."""
+
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -73,7 +76,9 @@ def train_together(
         return None
     device = _device(train_spec)
     forks = device == "cpu" and data_can_be_inherited()
-    folder = Path(tempfile.mkdtemp(prefix=".ranks-", dir=run_dir))
+    for left_behind in run_dir.glob(f"{MEETING}*"):  # by a worker that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=MEETING, dir=run_dir))
     job = Job(
         run_dir=run_dir,
         model_spec=model_spec,
