@@ -18,7 +18,7 @@ import torch
 from lepton_lab.data import PreparedDataset, load
 from lepton_lab.runs.paths import Store
 from lepton_lab.scaling.line import Line, Silence
-from lepton_lab.scaling.team import Collective
+from lepton_lab.scaling.team import Collective, MateLost
 from lepton_lab.scaling.training import NotWorthIt, SharedTraining
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.commands import RunControl
@@ -28,6 +28,9 @@ from lepton_lab.training.setup import Placed
 
 LAST_WORD_SECONDS = 10.0
 """How long a rank that cannot go on leaves it to rank 0, which most likely cannot either, to say why."""
+
+LOST_SECONDS = 1.0
+"""How long a rank that has lost another one leaves it to the agent to find that one first."""
 
 PR_SET_PDEATHSIG = 1
 
@@ -111,11 +114,11 @@ def _tell_failure(job: Job, events: Events, error: Exception) -> None:
     """Rank 0 says why the run cannot go on, and all ranks are ended for it; another rank's failure is its death."""
     traceback.print_exc()
     sys.stderr.flush()
-    if isinstance(events, Line):
+    if isinstance(events, Line) and not isinstance(error, MateLost):
         batch_size, own_network = job.train_spec.batch_size, job.model_spec.source is not None
         failed = as_run_failed(error, batch_size=batch_size, own_network=own_network)
         events.report("failed", {"message": str(failed), "reason": failed.reason})
-    threading.Event().wait(LAST_WORD_SECONDS)
+    threading.Event().wait(LOST_SECONDS if isinstance(error, MateLost) else LAST_WORD_SECONDS)
     os._exit(1)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +14,18 @@ from torch import Tensor
 
 PATIENCE = timedelta(days=365)
 """A run may be paused for long. A rank that has died is seen by the agent, not by who waits for it."""
+
+
+class MateLost(Exception):
+    """Another rank is gone; the agent sees that too and has all of them begin again."""
+
+
+@contextmanager
+def _exchange() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # what gloo and NCCL raise when a connection breaks
+        raise MateLost(str(error)) from error
 
 
 class Team(Protocol):
@@ -46,7 +60,7 @@ class Team(Protocol):
 
 
 class Collective:
-    """A team over torch.distributed: gloo on the CPU, NCCL between GPUs.
+    """A team over torch.distributed: gloo on the CPU, NCCL between GPUs. All methods raise MateLost.
 
     Args:
         rank: This process's number.
@@ -59,41 +73,48 @@ class Collective:
         self.rank, self.size = rank, size
         store = dist.FileStore(str(meeting), size)
         backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
-        # Words never go over NCCL, which would want them on a GPU.
-        self._words = dist.group.WORLD if device == "cpu" else dist.new_group(backend="gloo", timeout=PATIENCE)
+        with _exchange():
+            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+            # Words never go over NCCL, which would want them on a GPU.
+            self._words = dist.group.WORLD if device == "cpu" else dist.new_group(backend="gloo", timeout=PATIENCE)
 
     def sum(self, numbers: Tensor) -> Tensor:
         """As `Team.sum`."""
         total = numbers.clone()
-        dist.all_reduce(total)
+        with _exchange():
+            dist.all_reduce(total)
         return total
 
     def stack(self, numbers: Tensor) -> Tensor:
         """As `Team.stack`."""
         parts = [torch.empty_like(numbers) for _ in range(self.size)]
-        dist.all_gather(parts, numbers)
+        with _exchange():
+            dist.all_gather(parts, numbers)
         return torch.stack(parts)
 
     def tell(self, value: Any) -> Any:
         """As `Team.tell`."""
         values = [value]
-        dist.broadcast_object_list(values, src=0, group=self._words, device=torch.device("cpu"))
+        with _exchange():
+            dist.broadcast_object_list(values, src=0, group=self._words, device=torch.device("cpu"))
         return values[0]
 
     def gather(self, value: Any) -> list[Any]:
         """As `Team.gather`."""
         values = [None] * self.size
-        dist.all_gather_object(values, value, group=self._words)
+        with _exchange():
+            dist.all_gather_object(values, value, group=self._words)
         return values
 
     def wait(self) -> None:
         """As `Team.wait`."""
-        dist.all_reduce(torch.zeros(1), group=self._words)
+        with _exchange():
+            dist.all_reduce(torch.zeros(1), group=self._words)
 
     def leave(self) -> None:
         """As `Team.leave`."""
-        dist.destroy_process_group()
+        with _exchange():
+            dist.destroy_process_group()
 
 
 class Share(NamedTuple):

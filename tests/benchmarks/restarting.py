@@ -50,7 +50,7 @@ class Killing:
         number = self._events.append(event_type, **fields)
         self._seen = 0 if event_type == "RunStarted" else self._seen + (event_type == "MetricsRecorded")
         if event_type == "MetricsRecorded" and self._seen == 6 and len(self.killed) < NUM_KILLS:
-            rank = sorted(psutil.Process().children(), key=lambda child: child.create_time())[1]
+            rank = sorted(psutil.Process().children(), key=lambda child: (child.create_time(), child.pid))[1]
             self.killed.append(time.time())
             os.kill(rank.pid, signal.SIGKILL)
         return number

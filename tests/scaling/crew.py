@@ -57,7 +57,7 @@ class Watched:
 
     def _do(self, command: str, value: Any = None) -> None:
         if command == "kill":
-            ranks = sorted(psutil.Process().children(), key=lambda child: child.create_time())
+            ranks = sorted(psutil.Process().children(), key=lambda child: (child.create_time(), child.pid))
             os.kill(ranks[value].pid, signal.SIGKILL)
         else:
             send_command(self._events.run_dir, command, value, by="test")

@@ -71,7 +71,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"run": "changing", "devices": 2, "on": stop},
         {"run": "changing", "devices": 1, "on": stop},
         {"run": "changing", "devices": 4},
-        {"run": "killed", "devices": 2, "options": often, "on": [["CheckpointSaved", 2, ["kill", 1]]]},
+        {"run": "killed", "devices": 2, "options": often, "on": [["EpochEnded", 2, ["kill", 1]]]},
         {
             "run": "given up",
             "devices": 2,
