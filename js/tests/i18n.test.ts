@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { type Key, Locale, languageOf, STRINGS, WORDS } from '../src/i18n';
+import { inLanguage } from '../src/lab/settings-words';
+import settings from '../schema/panel.json';
 import fixture from './fixtures/schemas.json';
 
 const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
@@ -24,18 +26,28 @@ describe('strings', () => {
 
   it('are all used', () => {
     const code = sources();
-    const made = /^(time|state|mark|metric|step|problem|chart\.label|panel\.kind|endpoint_change|compare\.part)\./;
+    const made =
+      /^(settings|time|state|mark|metric|step|problem|chart\.label|panel\.kind|endpoint_change|compare\.part)\./;
     const unused = Object.keys(STRINGS.en).filter(key => !made.test(key) && !code.includes(`'${key}'`));
     expect(unused).toEqual([]);
   });
 
   it('leave no English word in Chinese', () => {
     const allowed =
-      /^(URL|Lepton|F1|Python|p95|v\{version\}|digits|PNG|SVG|CSV|MB|mAP|lepton_lab|clip_norm|label|target|NaN)$/;
+      /^(URL|Lepton|F1|Python|p95|v\{version\}|digits|PNG|SVG|CSV|MB|mAP|Voila|lepton_lab|clip_norm|label|target|NaN)$/;
     for (const [key, text] of Object.entries(STRINGS.zh)) {
       const words = text.replace(/\{\w+\}/g, '').match(/[A-Za-z_]{3,}/g) ?? [];
       expect([key, words.filter(word => !allowed.test(word))]).toEqual([key, []]);
     }
+  });
+});
+
+describe('the settings', () => {
+  it('are in the catalogue as their schema has them, and are said in Chinese', () => {
+    const described = { ...settings, 'jupyter.lab.shortcuts': [] };
+    expect(inLanguage(described, new Locale('en'))).toEqual(described);
+    const titles = Object.values(inLanguage(described, new Locale('zh')).properties).flatMap(Object.values);
+    expect(titles.filter(text => typeof text === 'string' && /^[A-Z]/.test(text))).toEqual([]);
   });
 });
 

@@ -12,6 +12,7 @@ from tornado import web
 
 from lepton_lab.errors import LeptonError, ServingError, SpecError, StoreError, UnknownName
 from lepton_lab.jupyter.hub import StoreHub
+from lepton_lab.words import say, speaking
 
 RESOURCE = "lepton_lab"
 
@@ -76,7 +77,9 @@ class LeptonHandler(APIHandler):
         message, reason = "The server could not answer; its log says why.", "error"
         if isinstance(error, LeptonError):
             status_code = status_of(error)
-            message, reason = str(error), getattr(error, "reason", type(error).__name__)
+            with speaking(self.request.headers.get("Accept-Language")):
+                message = say(str(error))
+            reason = getattr(error, "reason", type(error).__name__)
         elif isinstance(error, web.HTTPError):
             message, reason = error.log_message or error.reason or f"HTTP {status_code}", "http"
         self.set_status(status_code)

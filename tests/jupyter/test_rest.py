@@ -105,6 +105,12 @@ async def test_a_wrong_command_is_refused_with_a_sentence(jp_fetch, run, body, s
     assert not pending_commands(run.dir)
 
 
+async def test_a_refusal_is_in_the_language_that_the_page_asks_for(jp_fetch, run):
+    asked = {"body": '{"command": "set_learning_rate", "value": -1}', "headers": {"Accept-Language": "zh-CN"}}
+    _, answer = await refused(jp_fetch, "runs", run.run_id, "commands", method="POST", **asked)
+    assert answer["message"] == "不允许学习率 -1；请给出大于 0、至多 100 的数。"
+
+
 async def test_a_run_that_ended_takes_no_command(jp_fetch, run):
     with EventLog.open_writer(run.dir) as writer:
         writer.append("RunStarted", steps_per_epoch=10, steps_total=20, from_step=0)

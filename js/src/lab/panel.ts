@@ -25,6 +25,7 @@ import { watchEndings } from './notifier';
 import { RunActions } from './run-actions';
 import { RunMenu } from './run-menu';
 import { LabServer } from './server';
+import { SETTINGS, sayInSettings } from './settings-words';
 import { Sidebar } from './sidebar';
 import { StatusItem } from './status-item';
 
@@ -44,7 +45,7 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
   ]);
   statusBar = bar;
   const locale = labLocale(translator);
-  const server = new LabServer(app.serviceManager.serverSettings);
+  const server = new LabServer(app.serviceManager.serverSettings, locale.tag);
   const board = new BoardModel(server);
   const openCurve = (run_id: string): void => actions.attempt(app.commands.execute(Commands.openCurve, { run_id }));
   const actions: RunActions = new RunActions(server, locale, openCurve);
@@ -76,6 +77,9 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
     category: locale.t('command.category'),
     rank: 2
   });
+  if (registry) {
+    sayInSettings(registry, locale);
+  }
   const settings = await settingsOf(registry);
   tellEndings(app, board, locale, () => settings?.composite.notifyEndings !== false);
   addDashboard(app, locale, () => String(settings?.composite.dashboardTemplate ?? 'lepton'));
@@ -92,7 +96,7 @@ export async function addPanel(app: JupyterFrontEnd): Promise<void> {
 
 /** The person's settings; none where the application has no place for them, or they cannot be read. */
 async function settingsOf(registry: ISettingRegistry | null): Promise<ISettingRegistry.ISettings | null> {
-  return registry ? await registry.load('lepton-lab:panel').catch(() => null) : null;
+  return registry ? await registry.load(SETTINGS).catch(() => null) : null;
 }
 
 function addCommands(parts: RunParts, sidebar: Sidebar): void {

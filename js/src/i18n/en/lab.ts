@@ -217,5 +217,14 @@ export const lab = {
   'status.title': 'Lepton: {running} running, {queued} queued. Click to show the runs.',
   'status.devices': '{busy} of {total} devices busy',
   'command.open_dashboard': 'Open as Dashboard',
-  'launcher.quickstart': 'Quickstart'
+  'launcher.quickstart': 'Quickstart',
+  'settings.title': 'Lepton',
+  'settings.description': 'Training runs, endpoints and the studio.',
+  'settings.notifyEndings.title': 'Say when a run has ended',
+  'settings.notifyEndings.description': 'A notification when a run has finished or failed.',
+  'settings.showStatus.title': 'Status bar',
+  'settings.showStatus.description':
+    'Show running runs and busy devices in the status bar; takes effect when the page is loaded again.',
+  'settings.dashboardTemplate.title': 'Dashboard template',
+  'settings.dashboardTemplate.description': 'The Voila template that a notebook is opened with as a dashboard.'
 };

@@ -212,5 +212,13 @@ export const lab = {
   'status.title': 'Lepton：{running} 个运行中，{queued} 个排队。点击显示运行。',
   'status.devices': '{total} 台设备中 {busy} 台忙',
   'command.open_dashboard': '作为仪表板打开',
-  'launcher.quickstart': '快速入门'
+  'launcher.quickstart': '快速入门',
+  'settings.title': 'Lepton',
+  'settings.description': '训练运行、端点和工作台。',
+  'settings.notifyEndings.title': '运行结束时通知',
+  'settings.notifyEndings.description': '运行完成或失败时显示通知。',
+  'settings.showStatus.title': '状态栏',
+  'settings.showStatus.description': '在状态栏中显示正在进行的运行和忙碌的设备；重新加载页面后生效。',
+  'settings.dashboardTemplate.title': '仪表板模板',
+  'settings.dashboardTemplate.description': '把笔记本作为仪表板打开时使用的 Voila 模板。'
 };
