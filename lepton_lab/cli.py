@@ -83,10 +83,10 @@ def _words_for_terminal(words: list[str]) -> list[str]:
 
 
 def _demo(words: list[str]) -> Any:
-    from lepton_lab.demo import HELP, demo_from_words
+    from lepton_lab.demo import demo_from_words, help_text
 
     if "--help" in words or "-h" in words:
-        return HELP
+        return help_text()
     return demo_from_words(words)
 
 

@@ -12,21 +12,11 @@ from lepton_lab.session import Session
 from lepton_lab.session.shown import Shown
 from lepton_lab.verbs import parse
 from lepton_lab.verbs.options import Option, find
+from lepton_lab.words import _
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
     from lepton_lab.session import Run
-
-HELP = """lepton-lab demo [options]
-
-Loads digits, trains a network in a process of its own, evaluates it, puts it online and asks it over HTTP.
-
-Options
-  --model cnn|rnn      The network (default cnn)
-  --epochs N           Passes over the training rows (default 20)
-  --name NAME          The endpoint's name (default demo)
-  --keep               Leave the endpoint online
-  --json               One JSON object as the last line"""
 
 _OPTIONS = (
     Option("model", str, "The network", default="cnn", choices=("cnn", "rnn")),
@@ -34,6 +24,26 @@ _OPTIONS = (
     Option("name", str, "The endpoint's name", default="demo"),
     Option("keep", bool, "Leave the endpoint online", default=False),
 )
+
+
+def help_text() -> str:
+    """The demo's help, in the reader's language."""
+    about = _(
+        "Loads digits, trains a network in a process of its own, evaluates it, puts it online and asks it over HTTP."
+    )
+    values = {"model": "cnn|rnn", "epochs": "N", "name": "TEXT"}
+    rows = [(f"{option.flag} {values.get(option.name, '')}", _(option.help)) for option in _OPTIONS]
+    rows.append(("--json", _("One JSON object as the last line")))
+    return "\n".join(
+        [
+            "lepton-lab demo " + _("[options]"),
+            "",
+            about,
+            "",
+            _("Options"),
+            *(f"  {left:<20} {help}" for left, help in rows),
+        ]
+    )
 
 
 @dataclass

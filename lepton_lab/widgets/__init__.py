@@ -7,6 +7,7 @@
 | `picture` | a curve as SVG |
 | `curve`, `frames` | the live curve: its widget, and the thread that feeds it |
 | `studio`, `studio_values`, `studio_steps` | the form for all five steps |
+| `studio_search`, `studio_words` | its search for options; the kernel's sentences in the page's language |
 | `compression`, `studies` | the tables of variants and of trials, with their charts |
 | `following` | a display that follows a record on disk |
 | `monitor`, `model_card` | what the dashboards show |
@@ -19,9 +20,12 @@ Importing this package loads neither ipywidgets nor anywidget nor plotly; the di
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+from lepton_lab.errors import LeptonError
 from lepton_lab.session import shown
+from lepton_lab.words import language, say
 
 STEPS = ("DataPicker", "NetworkPicker", "Trainer", "Evaluation", "Deployment")
 """The studio's steps as widgets of their own; loaded when they are asked for."""
@@ -44,8 +48,25 @@ def __getattr__(name: str) -> Any:
 
 
 def install() -> None:
-    """Gives the objects of a session their displays."""
+    """Gives the objects of a session their displays, and its errors a line in the reader's language."""
     shown.use(_show, _bundle)
+    if language() != "en":
+        _say_errors()
+
+
+def _say_errors() -> None:
+    """Has a traceback of ours end with the error's sentence in the reader's language; the exception stays English."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if shell is not None and not shell.custom_exceptions:
+        shell.set_custom_exc((LeptonError,), _show_said)
+
+
+def _show_said(shell: Any, kind: type, error: LeptonError, trace: Any, tb_offset: int | None = None) -> None:
+    said = say(str(error))
+    if said != str(error) and said not in getattr(error, "__notes__", ()):
+        error.add_note(said)
+    shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
 
 
 def _show(thing: Any) -> None:

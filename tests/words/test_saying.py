@@ -111,6 +111,18 @@ def test_the_magic_says_its_help_and_its_errors_in_chinese(surroundings, capsys)
     assert "train: --epochs 为 'many'；应为整数。" in capsys.readouterr().out
 
 
+def test_an_error_of_the_python_interface_ends_with_its_sentence_in_chinese(surroundings, capsys):
+    shell = start_ipython() or __import__("IPython").get_ipython()
+    surroundings.setenv("LEPTON_LANG", "zh")
+    shell.run_cell("import lepton_lab.widgets\nlepton_lab.widgets.install()")
+    shell.run_cell("from lepton_lab.errors import UnknownName\nraise UnknownName('run', 'digit', ['digits'])")
+    told = capsys.readouterr().out
+    assert "No run is called 'digit'." in told and told.rstrip().endswith(
+        "没有名为 'digit' 的运行。你是指 'digits' 吗？"
+    )
+    shell.set_custom_exc((), None)
+
+
 def test_the_command_line_speaks_chinese_and_its_json_english(tmp_path):
     env = {**os.environ, "LEPTON_LANG": "zh", "LEPTON_HOME": str(tmp_path)}
     words = [sys.executable, "-m", "lepton_lab", "run", "nothing", "--json"]
