@@ -12,13 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from lepton_lab.models.columns import READY_ROWS, Columns
+from lepton_lab.models.members import together
 from lepton_lab.specs import MlpOptions, Problem
 
 SPREAD = 0.5
 """How far the members' gates lie around 1 at the beginning."""
-
-LEAST = 1e-30
-"""A class is never said to be less probable."""
 
 
 class Gates(nn.Module):
@@ -55,9 +53,7 @@ class Heads(nn.Module):
         answers_BMK = (hidden_BMH.transpose(0, 1) @ self.weight).transpose(0, 1) + self.bias
         if self.training:
             return answers_BMK
-        if not self.of_classes:
-            return answers_BMK.mean(1)
-        return answers_BMK.log_softmax(2).exp().mean(1).clamp(min=LEAST).log()
+        return together(answers_BMK, of_classes=self.of_classes)
 
     def num_macs(self, shape: tuple[int, ...]) -> int:
         """Multiplications for a result of this shape, whose rows come first."""

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from lepton_lab.models.members import together
 from lepton_lab.models.reading import TEXT_STEPS, Steps, dropout_of, pool, valid
 from lepton_lab.specs import Problem, RnnOptions
 
@@ -21,6 +22,9 @@ CELLS: dict[str, Cell] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 class Rnn(nn.Module):
     """LSTM or GRU layers; the maximum and the mean over time of what they say go to the last layer.
+
+    Where words are looked into, it is two networks in one: a second one answers from the words' vectors alone, in
+    whatever order, and their mean is said. In training each answers for itself.
 
     Args:
         problem: Rows with an order (see `reading.Steps`) and K answers each.
@@ -48,9 +52,15 @@ class Rnn(nn.Module):
             )
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(2 * width, problem.num_outputs)
+        self.members, self.of_classes = 2 if problem.letter_groups else 1, problem.task == "classification"
+        if self.members > 1:
+            self.head_of_words = nn.Linear(2 * options.embedding, problem.num_outputs)
 
     def forward(self, inputs: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Answers (B, K) of rows (B, T, ...), of which only the first `lengths` (B,) steps count."""
+        """Answers (B, K) of rows (B, T, ...), of which only the first `lengths` (B,) steps count.
+
+        Of two members in training those of each, (B, 2, K).
+        """
         steps_BTF = self.steps(inputs)
         inside_BT = None if lengths is None else valid(steps_BTF, lengths)
         if lengths is not None and isinstance(self.cells, BothWays):
@@ -58,7 +68,11 @@ class Rnn(nn.Module):
         else:
             said_BTF, _ = self.cells(steps_BTF)
         answers_BK: Tensor = self.head(self.dropout(pool(said_BTF, inside_BT)))
-        return answers_BK
+        if self.members == 1:
+            return answers_BK
+        words_BK: Tensor = self.head_of_words(self.dropout(pool(steps_BTF, inside_BT)))
+        both_BMK = torch.stack([answers_BK, words_BK], dim=1)
+        return both_BMK if self.training else together(both_BMK, of_classes=self.of_classes)
 
 
 class BothWays(nn.Module):
