@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import nbclient
@@ -45,3 +46,23 @@ def test_the_quickstart_runs_top_to_bottom(ended_after):
 def report_accuracy(cell) -> str:
     text = next(output.data["text/plain"] for output in cell.outputs if "test accuracy" in output.data["text/plain"])
     return text.split("test accuracy ")[1].split(",")[0]
+
+
+CHINESE = [*sorted((NOTEBOOKS / "course" / "zh").glob("*.ipynb")), NOTEBOOKS / "quickstart.zh-CN.ipynb"]
+
+
+def test_the_whole_course_is_there_in_chinese():
+    assert [path.name for path in CHINESE[:-1]] == [path.name for path in sorted((NOTEBOOKS / "course").glob("*.ipynb"))]
+
+
+@pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.stem)
+def test_a_chinese_notebook_has_the_cells_of_the_english_one(path):
+    twin = NOTEBOOKS / "quickstart.ipynb" if path.parent == NOTEBOOKS else path.parents[1] / path.name
+    chinese, english = (nbformat.read(each, as_version=4).cells for each in (path, twin))
+    assert [cell.cell_type for cell in chinese] == [cell.cell_type for cell in english]
+    for said, cell in zip(chinese, english, strict=True):
+        if cell.cell_type == "code":
+            assert said.source == cell.source
+        else:
+            assert any("\u4e00" <= sign <= "\u9fff" for sign in said.source), said.source
+            assert set(re.findall(r"`[^`]+`", cell.source)) <= set(re.findall(r"`[^`]+`", said.source))
