@@ -91,7 +91,10 @@ def tutorial(task: Task, material: Path, store: Store, seed: int) -> dict[str, f
         began, began_cpu = time.perf_counter(), time.process_time()
         module.train()
         for *inputs, labels in train_loader:
-            loss = loss_of(module(*inputs), labels)
+            answers = module(*inputs)
+            if answers.ndim > 2:  # members answer each for itself
+                answers, labels = answers.flatten(0, 1), labels.repeat_interleave(answers.shape[1])
+            loss = loss_of(answers, labels)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
