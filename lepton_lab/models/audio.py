@@ -21,6 +21,17 @@ PITCH_STRETCH = 0.75
 """How much pitch is stretched, as a share of how much time is: voices differ less in it than in speed."""
 
 
+LEAST_SPREAD = 0.1
+"""In units of the training part's deviation: a sound that varies less, such as silence, is not blown up any further."""
+
+
+def levelled(sounds_BCMT: Tensor) -> Tensor:
+    """Each spectrogram by itself with mean 0 and deviation 1: how loud a voice is, and how far away, tells nothing."""
+    centred_BCMT = sounds_BCMT - sounds_BCMT.mean((2, 3), keepdim=True)
+    spread_BC11 = centred_BCMT.square().mean((2, 3), keepdim=True).sqrt()
+    return centred_BCMT / spread_BC11.clamp(min=LEAST_SPREAD)
+
+
 class HideBands(nn.Module):
     """While training, stretches a spectrogram, moves it up or down, and hides a band of pitch and a stretch of time.
 
@@ -121,7 +132,7 @@ class AudioCnn(nn.Module):
 
     def forward(self, sounds_BCMT: Tensor) -> Tensor:
         """Answers (B, K) of spectrograms (B, C, M, T)."""
-        found_BCMT = self.blocks(self.hide(self.norm(sounds_BCMT)))
+        found_BCMT = self.blocks(self.hide(self.norm(levelled(sounds_BCMT))))
         pooled_BF = pool(found_BCMT.flatten(1, 2).transpose(1, 2), None)
         answers_BK: Tensor = self.head(self.dropout(pooled_BF))
         return answers_BK
@@ -150,7 +161,7 @@ class Crnn(nn.Module):
 
     def forward(self, sounds_BCMT: Tensor) -> Tensor:
         """Answers (B, K) of spectrograms (B, C, M, T)."""
-        found_BCMT = self.blocks(self.hide(self.norm(sounds_BCMT)))
+        found_BCMT = self.blocks(self.hide(self.norm(levelled(sounds_BCMT))))
         said_BTF, _ = self.cells(found_BCMT.flatten(1, 2).transpose(1, 2))
         answers_BK: Tensor = self.head(self.dropout(pool(said_BTF, None)))
         return answers_BK
