@@ -111,7 +111,7 @@ class BoardScan:
 
     def _read(self, run_id: str) -> dict[str, Any]:
         try:
-            return RunRecord(self._store, run_id).summary().to_dict()
+            return RunRecord(self._store, run_id).summary(with_place=False).to_dict()
         except SpecError as error:  # a folder with a name that no run can have
             return RunSummary(run_id, run_id, "failed", "unreadable", str(error)).to_dict()
 

@@ -75,9 +75,13 @@ class RunRecord:
 
         return RunSpec.parse(read_json(self.dir / "spec.json"))
 
-    def summary(self) -> RunSummary:
-        """The run at a glance; a folder that cannot be read gives a failed run with reason "unreadable"."""
-        return _summary(self.dir, _positions(self.store))
+    def summary(self, *, with_place: bool = True) -> RunSummary:
+        """The run at a glance; a folder that cannot be read gives a failed run with reason "unreadable".
+
+        Args:
+            with_place: Whether a waiting run's place is wanted, for which the whole queue is read.
+        """
+        return _summary(self.dir, lambda: _positions(self.store) if with_place else {})
 
     def events(self, since: int = 0) -> list[Event]:
         """The events with a greater number than `since`."""
@@ -228,11 +232,11 @@ def trust_run(store: Store, run_id: str, *, by: str) -> None:
 def list_runs(store: Store) -> list[RunSummary]:
     """Every run at a glance, newest first; a folder that cannot be read is a failed run, reason "unreadable"."""
     positions = _positions(store)
-    found = [_summary(store.runs_dir / name, positions) for name in run_names(store)]
+    found = [_summary(store.runs_dir / name, lambda: positions) for name in run_names(store)]
     return sorted(found, key=lambda run: (run.created or 0.0, run.run_id), reverse=True)
 
 
-def _summary(run_dir: Path, positions: dict[str, int]) -> RunSummary:
+def _summary(run_dir: Path, positions: Callable[[], dict[str, int]]) -> RunSummary:
     try:
         loaded = snapshot.load(run_dir)
         if loaded.fold.seq == 0:
@@ -247,7 +251,7 @@ def _summary(run_dir: Path, positions: dict[str, int]) -> RunSummary:
         summary.title, summary.tags = labels.title, list(labels.tags)
         summary.note, summary.pinned = labels.note, labels.pinned
     if loaded.fold.state is RunState.queued:
-        summary.queue_position = positions.get(run_dir.name)
+        summary.queue_position = positions().get(run_dir.name)
     return summary
 
 
