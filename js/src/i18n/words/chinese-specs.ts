@@ -77,6 +77,8 @@ export const CHINESE_SPECS: Words = {
   'help.train.priority': '高的先开始，并在检查点处占用低优先级运行的设备',
   'field.train.gpu_fraction': 'GPU 显存比例',
   'help.train.gpu_fraction': '足够使用的显存比例；比例之和放得下的运行共用一块 GPU',
+  'field.train.devices': '设备数',
+  'help.train.devices': '分担每步数据行的 GPU，或处理器核心上的进程；结果与单个进程相同',
   'field.deploy.variant': '压缩变体',
   'field.deploy.processes': '进程数',
   'field.deploy.tls': 'TLS 加密',
