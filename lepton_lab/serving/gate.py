@@ -118,7 +118,8 @@ class Gate:
         refused = self.refusal(error, scope["method"], scope["path"])
         if watched.status:
             return
-        body = refused.body()
+        asked = dict(scope["headers"]).get(b"accept-language", b"").decode("latin-1")
+        body = refused.body(asked)
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         headers += refused.header_lines()
         await watched({"type": "http.response.start", "status": refused.status, "headers": headers})

@@ -12,6 +12,7 @@ import orjson
 from starlette.types import Receive
 
 from lepton_lab.runs.endpoints import KeyRecord
+from lepton_lab.words import language_of, say, speaking
 
 MAX_BODY_BYTES = 16 * 2**20
 MAX_ROWS = 1024
@@ -35,9 +36,10 @@ class RequestError(Exception):
         self.status, self.message, self.field = status, message, field
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
-    def body(self) -> bytes:
-        """The answer's JSON."""
-        return orjson.dumps({"error": self.message, "field": self.field})
+    def body(self, language: str = "") -> bytes:
+        """The answer's JSON; its sentence is in the language that `Accept-Language` names first, else English."""
+        with speaking(language_of(language.split(",")[0]) or "en"):
+            return orjson.dumps({"error": say(self.message), "field": self.field})
 
     def header_lines(self) -> list[tuple[bytes, bytes]]:
         """The headers that this answer needs beside its type and length."""

@@ -56,6 +56,16 @@ async def test_paths_that_do_not_exist_are_closed_too(served):
         assert (await served.client.get(path)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("zh-CN,zh;q=0.9", "此模型不接受 CSV 行"), ("de, zh;q=0.5", "This model takes no CSV rows"), ("", "This model")],
+)
+async def test_a_refusal_is_in_the_language_that_is_asked_for_first(served, asked, said):
+    headers = {"Accept-Language": asked, "Content-Type": "text/csv"}
+    answer = await served.client.post("/predict", headers=headers, content=b"\n")
+    assert answer.status_code >= 400 and answer.json()["error"].startswith(said), answer.json()
+
+
 async def test_websockets_are_closed(served):
     sent = []
 

@@ -72,7 +72,7 @@
   async function ask(path, options = {}) {
     let response;
     try {
-      response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options, headers: { ...options.headers, "X-API-Key": state.key } });
+      response = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options, headers: { ...options.headers, "X-API-Key": state.key, "Accept-Language": state.lang } });
     } catch { throw new Refusal(0, say("noAnswer")); }
     if (response.ok) return response;
     const content = await response.json().catch(() => ({}));
