@@ -60,6 +60,7 @@ def has(names: list[str], pattern: str) -> bool:
 def test_the_wheel_is_whole(names):
     assert has(names, r"^lepton_lab/cli\.py$")
     assert has(names, r"^lepton_lab/widgets/static/.+\.js$")
+    assert has(names, r"^lepton_lab/words/locale/zh_CN/LC_MESSAGES/lepton_lab\.po$")
     assert has(names, r"\.data/data/share/jupyter/labextensions/lepton-lab/package\.json$")
     assert has(names, r"\.data/data/share/jupyter/labextensions/lepton-lab/static/remoteEntry\..+\.js$")
     assert has(names, r"\.data/data/etc/jupyter/jupyter_server_config\.d/lepton-lab\.json$")

@@ -11,7 +11,7 @@ from lepton_lab.words.templates import fill
 
 SPOKEN = frozenset({"state", "kind", "noun", "verb", "metric", "part", "task", "modality", "what", "why"})
 """Values that are words of ours rather than data: translated even where they are a single word."""
-_MOST = 4_000
+_MOST = 2_000
 """Characters up to which a text is read for sentences of ours."""
 _SENTENCE_END = re.compile(r"(?<=[.?;:])( )(?=[A-Z`%])")
 

@@ -57,10 +57,22 @@ class Template:
 
     def values_of(self, sentence: str) -> dict[str, str] | None:
         """The values of a sentence that was made from this message, else None."""
-        if self.anchor not in sentence:
+        if self.anchor not in sentence or not self._has_all(sentence):
             return None
         found = self.pattern.fullmatch(sentence)
         return dict(zip(self.names, found.groups(), strict=True)) if found else None
+
+    def _has_all(self, sentence: str) -> bool:
+        """Whether all pieces stand in the sentence in their order: linear, so that the expression need not search."""
+        first, *middle, last = self.pieces
+        at, end = len(first), len(sentence) - len(last)
+        if not (sentence.startswith(first) and sentence.endswith(last)):
+            return False
+        for piece in middle:
+            at = sentence.find(piece, at) + len(piece)
+            if at < len(piece):
+                return False
+        return at <= end
 
 
 def template_of(message: str) -> Template:

@@ -76,8 +76,6 @@ export const CHINESE_WORDS: Words = {
   'field.train.find_learning_rate': '寻找学习率',
   'field.train.deterministic': '确定性模式',
   'field.train.tensorboard': 'TensorBoard',
-  'field.train.devices': '设备数',
-  'help.train.devices': '共同分担每步各行的 GPU 数或 CPU 进程数；结果与单个进程相同',
   'field.train.name': '名称',
   'field.tune.search': '搜索的选项',
   'field.tune.trials': '试验次数',
