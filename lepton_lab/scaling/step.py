@@ -77,16 +77,25 @@ class SharedStep(Step):
     def _exchange(self, loss: Tensor, outputs: list[Tensor]) -> Tensor:
         """Adds up gradients, loss, outputs and rank 0's call in one sum; returns the loss of the whole batch."""
         gradients = [each.grad for each in self._optimizer.parameters if each.grad is not None]
-        own = [*gradients, loss, loss.new_tensor(float(self.calls and self._team.rank == 0)), *outputs]
+        own = [_in_order(each) for each in gradients]
+        count = len(own)
+        own += [loss, loss.new_tensor(float(self.calls and self._team.rank == 0)), *outputs]
         total = self._team.sum(torch.cat([each.reshape(-1).float() for each in own]))
-        views = [
+        sums = [
             each.view(like.shape)
             for each, like in zip(total.split_with_sizes([each.numel() for each in own]), own, strict=True)
         ]
-        torch._foreach_copy_(gradients, views[: len(gradients)])
-        outputs[:] = views[len(gradients) + 2 :]
-        self.is_called = bool(views[len(gradients) + 1])
-        return views[len(gradients)]
+        torch._foreach_copy_(own[:count], sums[:count])
+        outputs[:] = sums[count + 2 :]
+        self.is_called = bool(sums[count + 1])
+        return sums[count]
+
+
+def _in_order(gradient: Tensor) -> Tensor:
+    """The same numbers in the order in which they lie, so that they are copied in one piece."""
+    if gradient.ndim == 4 and gradient.is_contiguous(memory_format=torch.channels_last):
+        return gradient.permute(0, 2, 3, 1)
+    return gradient
 
 
 def _cut(batch: Batch, share: Share) -> Batch:
