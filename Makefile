@@ -88,7 +88,7 @@ bench-accuracy: setup ## test accuracy on real sets with default options; goes o
 	$(PY) -m tests.benchmarks.accuracy $(ARGS)
 
 faults: setup system ## the fault tests in their long form: kills, full disks, bit rot, races; writes faults.json
-	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/serving/test_long.py tests/serving/test_cluster.py tests/compression tests/test_spine_faults.py
+	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/serving/test_long.py tests/serving/test_cluster.py tests/scaling tests/compression tests/test_spine_faults.py
 
 fuzz: setup system ## load 5,000 broken files, send 20,000 odd requests: no crash, no hang, nothing lost in silence; writes fuzz.json
 	$(PY) -m pytest -q -s --run-slow --figures fuzz.json tests/data/test_fuzz.py tests/serving/test_fuzz.py

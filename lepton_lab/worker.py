@@ -294,7 +294,11 @@ def _train(record: RunRecord, spec: RunSpec, events: EventWriter) -> tuple[Outco
         dataset = load(spec.data, record.store)
         dataset.require_trainable()
         control = RunControl(record.dir, early)
-        outcome = _train_together(record, spec, events, dataset, early) if spec.train.devices > 1 else None
+        outcome = None
+        if spec.train.cluster is not None:
+            outcome = _train_on_cluster(record, spec, events, dataset, early)
+        elif spec.train.devices > 1:
+            outcome = _train_together(record, spec, events, dataset, early)
         if outcome is None:
             outcome = train(record.dir, dataset, spec.model, spec.train, events=events, control=control)
     finally:
@@ -326,6 +330,16 @@ def _train_together(
     early.end()
     data = (spec.data, record.store.root)
     return train_together(record.dir, dataset, spec.model, spec.train, events=events, data=data)
+
+
+def _train_on_cluster(
+    record: RunRecord, spec: RunSpec, events: EventWriter, dataset: PreparedDataset, early: EarlyStop
+) -> Outcome:
+    """Trains on a Ray cluster; this process keeps the record."""
+    from lepton_lab.scaling.cluster import train_on_cluster
+
+    store = record.store.root
+    return train_on_cluster(record.dir, dataset, spec.model, spec.train, events=events, early=early, store=store)
 
 
 def _keep_to_share() -> None:

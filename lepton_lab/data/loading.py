@@ -18,7 +18,7 @@ from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
 
-VERSION = 7
+VERSION = 6
 """Raised whenever the same source and options would give other arrays, or another description of them, than before: it
 is part of a store's address, so that what an older version prepared is made anew and never misread."""
 
@@ -72,6 +72,22 @@ def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progres
         except (DataError, LookupError, TypeError, ValueError):
             storage.set_aside(path)  # whole, and yet not to be understood: it is made anew
     return _open(source, path, _prepare(source, store, name, progress))
+
+
+def open_prepared(path: Path, *, name: str, title: str, spec: DataSpec) -> PreparedDataset:
+    """A prepared dataset whose folder came from another host, without its source.
+
+    Args:
+        path: The folder in this host's own cache.
+        name: As `PreparedDataset.name`; `title` and `spec` likewise.
+
+    Raises:
+        DataError: When the folder is not whole.
+    """
+    meta = storage.read_meta(path)
+    if meta is None:
+        raise DataError(f"The prepared data in {str(path)!r} is not whole; have it sent again.")
+    return _opened(path, meta, name=name, title=title, spec=spec)
 
 
 def _silent(what: str, fraction: float | None) -> None:
@@ -153,10 +169,14 @@ def _read_split(path: Path, split: str) -> Split:
 
 
 def _open(source: Source, path: Path, meta: dict[str, Any]) -> PreparedDataset:
+    return _opened(path, meta, name=source.name, title=source.title, spec=source.spec)
+
+
+def _opened(path: Path, meta: dict[str, Any], *, name: str, title: str, spec: DataSpec) -> PreparedDataset:
     return PreparedDataset(
-        name=source.name,
-        title=source.title,
-        spec=source.spec,
+        name=name,
+        title=title,
+        spec=spec,
         splits=_read_splits(path),
         preparation=Preparation.from_dict(meta["preparation"]),
         meta=meta,

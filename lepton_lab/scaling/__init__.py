@@ -12,6 +12,7 @@
 | `validation.py` | a split shared by the ranks |
 | `team.py`, `memory.py` | sums over the ranks: gloo or NCCL; the memory of one host |
 | `trial.py` | a few steps both ways, before a run begins: several processes only where they are faster |
+| `cluster.py`, `far.py`, `shelf.py` | the same on a Ray cluster: the worker's door, ranks on other hosts, the data's way |
 
-Only a run with `devices` above 1 loads any of this.
+Only a run with `devices` above 1, or with a `cluster`, loads any of this.
 """

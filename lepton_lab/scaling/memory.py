@@ -162,7 +162,7 @@ def quickest(base: Collective, num_numbers: int) -> Team:
 
     All ranks call this.
     """
-    if not suits_this_machine() or num_numbers > MOST_NUMBERS:
+    if not base.is_one_host or not suits_this_machine() or num_numbers > MOST_NUMBERS:
         return base
     try:
         return SharedMemory(base, 4 * num_numbers)

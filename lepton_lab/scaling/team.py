@@ -69,14 +69,16 @@ class Collective:
         device: "cpu" or "cuda".
     """
 
+    is_one_host = True
+    """Whether all ranks can see one another's memory."""
+
     def __init__(self, rank: int, size: int, meeting: Path, device: str) -> None:
         self.rank, self.size = rank, size
         store = dist.FileStore(str(meeting), size)
         backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
         with _exchange():
             dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
-            # Words never go over NCCL, which would want them on a GPU.
-            self._words = dist.group.WORLD if device == "cpu" else dist.new_group(backend="gloo", timeout=PATIENCE)
+            self._words = _group_of_words(device)
 
     def sum(self, numbers: Tensor) -> Tensor:
         """As `Team.sum`."""
@@ -115,6 +117,29 @@ class Collective:
         """As `Team.leave`."""
         with _exchange():
             dist.destroy_process_group()
+
+
+class Joined(Collective):
+    """A team in a process group that somebody else has begun and will end, over several hosts.
+
+    Args:
+        device: "cpu" or "cuda".
+    """
+
+    is_one_host = False
+
+    def __init__(self, device: str) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        with _exchange():
+            self._words = _group_of_words(device)
+
+    def leave(self) -> None:
+        """As `Team.leave`; the group stays."""
+
+
+def _group_of_words(device: str) -> Any:
+    """Words never go over NCCL, which would want them on a GPU."""
+    return dist.group.WORLD if device == "cpu" else dist.new_group(backend="gloo", timeout=PATIENCE)
 
 
 class Share(NamedTuple):

@@ -70,7 +70,7 @@ def train_together(
     """
     torch.set_num_threads(1)  # what has used more of them cannot fork
     devices = train_spec.devices
-    _check_task(dataset, devices)
+    check_task(dataset, devices)
     comparison = known_comparison(run_dir, devices) if compares else None
     if comparison is not None and not comparison.is_worth_it:
         return None
@@ -98,16 +98,24 @@ def train_together(
         start_method="fork" if forks else "spawn",
         max_restarts=max(0, train_spec.max_restarts - events.fold.attempt_restarts),
         listener=listener,
-        on_restart=lambda how: _note_restart(events, how),
+        on_restart=lambda how: note_restart(events, how),
     )
     try:
         _run(agent, listener)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _result(run_dir, dataset, model_spec, devices, events, listener, agent)
+    if "not worth it" in listener.said:
+        _tell_comparison(Comparison(**listener.said["not worth it"]), devices, events)
+        return None
+    return result_of(run_dir, dataset, model_spec, events, listener, agent.what_happened)
 
 
-def _check_task(dataset: PreparedDataset, devices: int) -> None:
+def check_task(dataset: PreparedDataset, devices: int) -> None:
+    """Refuses what several processes cannot share.
+
+    Raises:
+        RunFailed: With the reason.
+    """
     if dataset.task == "detection":
         raise RunFailed(
             f"devices is {devices}, but a detector's loss is a mean over the boxes of a whole step, which processes "
@@ -135,30 +143,42 @@ def _run(agent: Agent, listener: Listener) -> None:
             signal.signal(number, handler)
 
 
-def _result(
+def _tell_comparison(found: Comparison, devices: int, events: EventWriter) -> None:
+    shared, alone = f"{1e3 * found.shared_seconds:.3g}", f"{1e3 * found.alone_seconds:.3g}"
+    events.append(
+        "WarningRaised",
+        message=f"The run trains in one process, because a step took {shared} ms in {devices} processes and "
+        f"{alone} ms in one, in a trial of some steps.",
+    )
+
+
+def result_of(
     run_dir: Path,
     dataset: PreparedDataset,
     model_spec: ModelSpec,
-    devices: int,
     events: EventWriter,
     listener: Listener,
-    agent: Agent,
-) -> Outcome | None:
+    what_happened: str,
+) -> Outcome:
+    """How a shared training ended, with the network of its last checkpoint.
+
+    Args:
+        run_dir: The run's folder.
+        dataset: What was trained on.
+        model_spec: Which network.
+        events: The run's writer.
+        listener: What rank 0 has said.
+        what_happened: Why there is no rank any more, where rank 0 could not say how it ended.
+
+    Raises:
+        RunFailed: Rank 0 said why, or ranks died too often.
+    """
     if "failed" in listener.said:
         failed = listener.said["failed"]
         raise RunFailed(failed["message"], failed["reason"])
-    if "not worth it" in listener.said:
-        found = Comparison(**listener.said["not worth it"])
-        shared, alone = f"{1e3 * found.shared_seconds:.3g}", f"{1e3 * found.alone_seconds:.3g}"
-        events.append(
-            "WarningRaised",
-            message=f"The run trains in one process, because a step took {shared} ms in {devices} processes and "
-            f"{alone} ms in one, in a trial of some steps.",
-        )
-        return None
     if "ended" not in listener.said:
         again = events.fold.attempt_restarts
-        raise RunFailed(f"{agent.what_happened} The run was restarted {again} times (max_restarts).", "worker_died")
+        raise RunFailed(f"{what_happened} The run was restarted {again} times (max_restarts).", "worker_died")
     plan = known_plan(run_dir)
     assert plan is not None
     torch.set_num_threads(plan.threads)
@@ -170,7 +190,7 @@ def _result(
     return Outcome(module=module, plan=plan, **listener.said["ended"])
 
 
-def _note_restart(events: EventWriter, how: str) -> None:
+def note_restart(events: EventWriter, how: str) -> None:
     """Writes down that all ranks begin again; a run that was paused holds again before its next step."""
     attempt, was_paused = events.fold.attempt_restarts + 1, events.state == "paused"
     from_step = newest_step(events.run_dir)

@@ -12,7 +12,6 @@ import hashlib
 import logging
 import os
 import platform
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -22,21 +21,19 @@ from typing import Any
 
 import numpy as np
 
-from lepton_lab.errors import EndpointError, MissingExtra, ServingError
+from lepton_lab.errors import ServingError
 from lepton_lab.runs.endpoints import EndpointRecord
+from lepton_lab.runs.ray_cluster import connect
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.engine import Engine, Inputs, ValuesRefused
 from lepton_lab.serving.replica import Replica
 
 log = logging.getLogger("lepton_lab.serving")
 
-KNOCK_SECONDS = 5.0
 START_SECONDS = 90.0
 ANSWER_SECONDS = 30.0
 """How long a batch may be on its way, other replicas included."""
-NAMESPACE = "lepton"
 PREFIX = "lepton"
-_connecting = threading.Lock()
 
 
 class RemoteEngine(Engine):
@@ -49,13 +46,18 @@ class RemoteEngine(Engine):
 
     Raises:
         MissingExtra: If Ray is not installed.
-        ServingError: If the cluster does not answer, or has no room for a single replica.
+        RunError: If the cluster does not answer.
+        ServingError: If it has no room for a single replica.
     """
 
     def __init__(self, bundle: Bundle, record: EndpointRecord, folder: Path) -> None:
         self.inputs = bundle.manifest.inputs
         self.output_name = bundle.manifest.output.name
-        self._serve = connect(record.cluster or "auto")
+        os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "1.0")
+        connect(record.cluster or "auto", "Serving on a cluster")
+        from ray import serve
+
+        self._serve = serve
         asked = repr((record.replicas, record.max_replicas, record.replica_cpus, record.threads))
         short = hashlib.sha256(asked.encode()).hexdigest()[:4]
         self._name = f"{application_prefix(folder)}{bundle.sha256[:12]}-{short}"
@@ -134,45 +136,3 @@ def application_prefix(folder: Path) -> str:
     """How the names of an endpoint's applications begin."""
     place = f"{platform.node()}:{folder.resolve()}"
     return f"{PREFIX}-{folder.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}-"
-
-
-def connect(address: str) -> Any:
-    """Ray Serve on a cluster, with this process as one of its drivers.
-
-    Args:
-        address: "auto" for the cluster that this host belongs to, or HOST:PORT of its head.
-
-    Raises:
-        MissingExtra: If Ray is not installed.
-        EndpointError: If nothing answers there.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "1.0")
-    try:
-        import ray
-        from ray import serve
-    except ImportError:
-        raise MissingExtra("ray", "ray", "Serving on a cluster") from None
-    with _connecting:
-        if not ray.is_initialized():
-            try:
-                _knock(address)
-                ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
-            except Exception as error:  # Ray's own, of no common base
-                raise EndpointError(
-                    f"No Ray cluster answers at {address!r} ({str(error).splitlines()[0][:200]}). Start one with "
-                    "`ray start --head`, or give HOST:PORT of its head; with token authentication its token must be "
-                    "on this host, too."
-                ) from None
-    return serve
-
-
-def _knock(address: str) -> None:
-    """Whether anybody listens there: Ray itself would try for a minute and then end the process.
-
-    Raises:
-        OSError: If nobody does.
-    """
-    if address != "auto":
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()

@@ -6,7 +6,7 @@ import difflib
 import re
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lepton_lab.errors import SpecError, UnknownName
 from lepton_lab.words import N_
@@ -16,6 +16,19 @@ NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Fraction = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+def _is_an_address(cluster: str) -> str:
+    if not re.fullmatch(r"auto|[A-Za-z0-9.-]{1,253}:\d{1,5}", cluster):
+        raise ValueError(
+            f"cluster is {cluster!r}; expected auto, or HOST:PORT of the cluster's head (6379 as it comes). An address "
+            "with ray:// is for Ray's client, which the processes on the cluster cannot call back."
+        )
+    return cluster
+
+
+ClusterAddress = Annotated[str, AfterValidator(_is_an_address)]
+"""Where a Ray cluster is."""
 
 
 def option(default: Any, help: str, *, advanced: bool = False, unit: str | None = None, **bounds: Any) -> Any:

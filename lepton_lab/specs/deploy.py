@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import field_validator, model_validator
 
-from lepton_lab.specs.base import Fraction, Name, Spec, option
+from lepton_lab.specs.base import ClusterAddress, Fraction, Name, Spec, option
 
 
 class DeploySpec(Spec):
@@ -48,7 +48,7 @@ class DeploySpec(Spec):
         None, "Processes that answer side by side (default: one for every two cores)", advanced=True, ge=1, le=64
     )
 
-    cluster: str | None = option(
+    cluster: ClusterAddress | None = option(
         None,
         "Run the network on a Ray cluster: auto, or HOST:PORT of its head (default: on this machine)",
         advanced=True,
@@ -58,16 +58,6 @@ class DeploySpec(Spec):
         None, "Most copies, when there is much to do (default: as many as replicas)", advanced=True, ge=1, le=1024
     )
     replica_cpus: float = option(1.0, "Cores that the cluster sets aside for each copy", advanced=True, gt=0, le=1024)
-
-    @field_validator("cluster")
-    @classmethod
-    def _is_an_address(cls, cluster: str | None) -> str | None:
-        if cluster is not None and not re.fullmatch(r"auto|[A-Za-z0-9.-]{1,253}:\d{1,5}", cluster):
-            raise ValueError(
-                f"cluster is {cluster!r}; expected auto, or HOST:PORT of the cluster's head (6379 as it comes). An "
-                "address with ray:// is for Ray's client, through which an endpoint cannot reach its replicas."
-            )
-        return cluster
 
     @model_validator(mode="after")
     def _replicas_fit(self) -> Self:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from lepton_lab.specs.base import Fraction, Name, Spec, option
+from pydantic import model_validator
+
+from lepton_lab.specs.base import ClusterAddress, Fraction, Name, Spec, option
 
 OptimizerName = Literal["adamw", "adam", "sgd", "muon"]
 ScheduleName = Literal["one_cycle", "cosine", "step", "warm_up", "plateau", "constant"]
@@ -84,6 +86,16 @@ class TrainSpec(Spec):
         False, "Refuse operations whose result depends on timing (a GPU has some)", advanced=True
     )
     device: Literal["auto", "cpu", "cuda"] = option("auto", "Where to train", advanced=True)
+    cluster: ClusterAddress | None = option(
+        None, "Train on a Ray cluster: auto, or HOST:PORT of its head (default: on this machine)", advanced=True
+    )
+    workers: int = option(2, "Processes on the cluster that share each step's rows", advanced=True, ge=1, le=1024)
+    min_workers: int | None = option(
+        None, "Fewest processes to go on with when the cluster has lost hosts (default: as many as workers)",
+        advanced=True, ge=1, le=1024,
+    )  # fmt: skip
+    cpus_per_worker: float = option(1.0, "Cores that the cluster sets aside for each", advanced=True, gt=0, le=1024)
+    gpus_per_worker: float = option(0.0, "GPUs that it sets aside for each", advanced=True, ge=0, le=1)
     devices: int = option(
         1, "GPUs, or processes on CPU cores, that share each step's rows; the result is that of one", advanced=True,
         ge=1, le=64,
@@ -109,3 +121,16 @@ class TrainSpec(Spec):
     )
     max_restarts: int = option(2, "Restarts after a crash before the run fails", advanced=True, ge=0, le=100)
     name: Name | None = option(None, "A name for the run (default: dataset, network and a number)", advanced=True)
+
+    @model_validator(mode="after")
+    def _cluster_fits(self) -> Self:
+        if self.cluster is not None and self.devices > 1:
+            raise ValueError(
+                f"devices is {self.devices} and cluster {self.cluster}; on a cluster, workers says how many processes "
+                "share a step. Leave devices out."
+            )
+        if self.min_workers is not None and self.min_workers > self.workers:
+            raise ValueError(f"min_workers is {self.min_workers}, above workers ({self.workers}).")
+        if self.cluster is None and (self.workers != 2 or self.min_workers is not None):
+            raise ValueError("workers are processes on a cluster; add cluster=auto, or use devices on this machine.")
+        return self

@@ -1,0 +1,136 @@
+"""A run on a real Ray cluster of three nodes: the curve of one process, whoever dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from lepton_lab.errors import LeptonError
+from lepton_lab.runs import Store
+from lepton_lab.runs.checkpoints import newest_step
+from lepton_lab.runs.events import read_events
+from lepton_lab.session import Host, Session
+from tests.processes import end_processes_of
+from tests.training.training_lab import curve_of
+from tests.waiting import wait_until
+
+ray = pytest.importorskip("ray", reason="NO RAY: install lepton-lab[ray]")
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+SECONDS = 180
+OPTIONS = {"seed": 3, "batch_size": 50, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head without room for ranks, and two nodes with room."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    made.add_node(num_cpus=2)
+    made.add_node(num_cpus=2)
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    store = Store(tmp_path / "store").prepare()
+    yield Session(store, Host())
+    end_processes_of(store.root)
+
+
+def model_of(session: Session) -> Any:
+    return session.select_model("cnn", session.load_data("digits"), channels=8, stages=2)
+
+
+def ranks() -> list[psutil.Process]:
+    """The processes of Ray Train that train."""
+    found = [
+        each for each in psutil.process_iter(["cmdline"]) if "RayTrainWorker" in " ".join(each.info["cmdline"] or [])
+    ]
+    return sorted(found, key=lambda process: process.pid)
+
+
+def folder(run: Any) -> Path:
+    return Path(run.record.dir)
+
+
+def events_of(run: Any, kind: str) -> list[dict[str, Any]]:
+    return [event for event in read_events(folder(run)) if event["type"] == kind]
+
+
+def test_the_curve_is_that_of_one_process_whatever_dies(session, cluster):
+    alone = model_of(session).train(wait=True, epochs=30, **OPTIONS)
+    run = model_of(session).train(
+        wait=False, epochs=30, cluster=cluster.address, workers=2, checkpoint_every_seconds=0.2, **OPTIONS
+    )
+    wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    before = ranks()
+    os.kill(before[-1].pid, signal.SIGKILL)
+    run.wait(SECONDS)
+
+    assert run.state == "finished", run.summary
+    (again,) = events_of(run, "RunRestarted")
+    assert again["from_step"] > 0 and "cluster" in again["message"]
+    curves, expected = curve_of(folder(run)), curve_of(folder(alone))
+    for name in ("train_loss", "val_loss", "val_accuracy"):
+        assert curves[name][0] == expected[name][0]
+        ours, theirs = np.array(curves[name][1]), np.array(expected[name][1])
+        # What the order of a sum changes grows from step to step: nothing to see at first, a little at the end.
+        head = len(theirs) // 4
+        np.testing.assert_allclose(ours[:head], theirs[:head], atol=2e-3, err_msg=name)
+        np.testing.assert_allclose(ours, theirs, atol=0.1, err_msg=name)
+    assert events_of(run, "RunStarted")[-1]["devices"] == 2
+    wait_until(lambda: (folder(run) / "bundle").exists(), "the bundle", SECONDS)
+
+
+def test_commands_reach_a_run_on_a_cluster_and_its_worker_may_die(session, cluster):
+    run = model_of(session).train(
+        wait=False, epochs=400, cluster=cluster.address, workers=2, checkpoint_every_seconds=0.5, **OPTIONS
+    )
+    wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    run.set_learning_rate(1e-4)
+    wait_until(lambda: events_of(run, "LearningRateChanged"), "the learning rate", SECONDS)
+    run.pause()
+    wait_until(lambda: events_of(run, "RunPaused"), "the pause", SECONDS)
+    run.resume()
+    wait_until(lambda: events_of(run, "RunResumed"), "the end of the pause", SECONDS)
+
+    saved = newest_step(folder(run))
+    os.kill(events_of(run, "RunStarting")[-1]["pid"], signal.SIGKILL)
+    wait_until(lambda: newest_step(folder(run)) > saved, "steps after the worker's death", SECONDS)
+    run.stop()
+    run.wait(SECONDS)
+    assert run.state == "stopped"
+    assert all(each["from_step"] >= saved for each in events_of(run, "RunStarted")[1:])
+
+
+def test_data_is_brought_to_a_host_once_and_is_the_same(session, cluster, tmp_path):
+    from lepton_lab.runs.ray_cluster import connect
+    from lepton_lab.scaling.shelf import put_on_shelf
+
+    dataset = session.load_data("digits").prepared
+    connection = connect(cluster.address, "a test")
+    try:
+        parcel = put_on_shelf(connection, dataset, session.store.root)
+        first = parcel.fetched(tmp_path)
+        marks = {file.name: file.stat().st_mtime_ns for file in first.iterdir()}
+        assert parcel.fetched(tmp_path) == first
+        assert {file.name: file.stat().st_mtime_ns for file in first.iterdir()} == marks
+        for file in (session.store.root / "cache" / dataset.fingerprint).iterdir():
+            assert (first / file.name).read_bytes() == file.read_bytes()
+    finally:
+        connection.shutdown()
+
+
+def test_a_cluster_that_is_not_there_is_told_in_a_sentence(session):
+    with pytest.raises(LeptonError, match=r"No Ray cluster answers at '127\.0\.0\.1:1'"):
+        model_of(session).train(wait=True, epochs=1, cluster="127.0.0.1:1")
