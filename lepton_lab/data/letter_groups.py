@@ -21,6 +21,9 @@ from lepton_lab.data.tokens import Tokenizer
 MOST_TOKENS = 1_000_000
 """In longer training parts few words are rare, and the groups take the memory of two dozen tokens for each one."""
 
+LEAST_DIFFERENT, MOST_DIFFERENT = 500, 8_000
+"""Numbers that groups share: with more a network grows, with fewer too many groups have the same one."""
+
 _LONGEST_WORD = 64
 """Letters of a word that are looked at; what is longer is no word."""
 
@@ -36,10 +39,17 @@ class LetterGroups:
         most: Groups of a word that are looked at, at most; the shorter ones first.
     """
 
-    num_different: int = 8_000
+    num_different: int = MOST_DIFFERENT
     shortest: int = 3
     longest: int = 5
     most: int = 23
+
+    @classmethod
+    def fitting(cls, words: Sequence[str]) -> LetterGroups:
+        """As many numbers as these words have groups, within limits: few words need no large network."""
+        whole = cls(num_different=2**31 - 1)
+        found = {number for word in words for number in _numbers(whole, word[:_LONGEST_WORD])}
+        return cls(num_different=min(MOST_DIFFERENT, max(LEAST_DIFFERENT, len(found))))
 
     def beside(self, tokens: Ragged, texts: Sequence[str], tokenizer: Tokenizer) -> Ragged:
         """Each token (a number) with the numbers of its groups, int32 (1 + most,), filled with zeros.

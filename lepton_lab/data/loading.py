@@ -18,7 +18,7 @@ from lepton_lab.data.splits import SPLIT_NAMES
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec
 
-VERSION = 6
+VERSION = 7
 """Raised whenever the same source and options would give other arrays, or another description of them, than before: it
 is part of a store's address, so that what an older version prepared is made anew and never misread."""
 

@@ -15,7 +15,7 @@ from lepton_lab.data.material import Material, Remark
 from lepton_lab.data.preparation import Preparation
 from lepton_lab.data.rows import Ragged, Windows
 from lepton_lab.data.text_preparation import LanguagePreparation, TextPreparation, cut
-from lepton_lab.data.tokens import choose_level, fit_tokenizer
+from lepton_lab.data.tokens import Tokenizer, choose_level, fit_tokenizer
 from lepton_lab.errors import DataError, SpecError
 from lepton_lab.specs import DataSpec, Problem
 
@@ -56,7 +56,7 @@ class TextMaterial(Material):
         level = choose_level(trained, spec.tokenizer)
         tokenizer = fit_tokenizer(trained, level, spec.vocabulary_size)
         tokens = tokenizer.encode(self.texts)
-        groups = _choose_letter_groups(spec, level, int(tokens.lengths[train_rows].sum()))
+        groups = _choose_letter_groups(spec, tokenizer, int(tokens.lengths[train_rows].sum()))
         length = spec.max_length or _choose_length(tokens.lengths[train_rows])
         if num_cut := int((tokens.lengths > length).sum()):
             message = (
@@ -77,12 +77,14 @@ class TextMaterial(Material):
         return {**({"columns": self.columns} if self.columns else {}), **self.details}
 
 
-def _choose_letter_groups(spec: DataSpec, level: str, num_tokens: int) -> LetterGroups | None:
+def _choose_letter_groups(spec: DataSpec, tokenizer: Tokenizer, num_tokens: int) -> LetterGroups | None:
     """How to look into the words of a training part of so many tokens."""
+    level = tokenizer.level
     if spec.letter_groups == "on" and level != "words":
         raise SpecError(f"data: letter_groups are of words, and tokens are {level} here; leave letter_groups out.")
     fits = level == "words" and num_tokens <= MOST_TOKENS
-    return LetterGroups() if spec.letter_groups == "on" or (spec.letter_groups == "auto" and fits) else None
+    is_on = spec.letter_groups == "on" or (spec.letter_groups == "auto" and fits)
+    return LetterGroups.fitting(tokenizer.vocabulary) if is_on else None
 
 
 def _choose_length(lengths: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from lepton_lab.jupyter.feed import RunFeed
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 
-FEED_SECONDS = 0.1
+FEED_SECONDS = 0.03
 """Time between two looks at a run that somebody watches."""
 BOARD_SECONDS = 0.5
 """Time between two looks at the list while a panel is open."""

@@ -25,8 +25,8 @@ from lepton_lab.jupyter.hub import StoreHub
 from lepton_lab.runs.frames import pack_frame
 from lepton_lab.runs.record import RunRecord
 
-SEND_SECONDS = 0.1
-"""Shortest time between two messages to one client."""
+BOARD_SECONDS, FRAME_SECONDS = 0.1, 0.04
+"""Shortest time between two messages to one client: of the board; of a run, whose curve moves 20 times a second."""
 HEARTBEAT_SECONDS = 4.0
 """Longest time without a message on a run's socket: clients take a longer silence for a lost link."""
 MOST_MESSAGE_BYTES = 65_536
@@ -100,7 +100,7 @@ class BoardSocket(LeptonSocket):
                 board = await self.hub.board()
                 await self.write_message(json.dumps(_news(sent, board)))
                 sent = board
-                await asyncio.sleep(SEND_SECONDS)
+                await asyncio.sleep(BOARD_SECONDS)
                 await changed.wait()
 
     def on_message(self, message: str | bytes) -> None:
@@ -130,7 +130,7 @@ class RunSocket(LeptonSocket):
                 await self.write_message(pack_frame(header, numbers), binary=True)
                 sent = {series["name"]: series["start"] + series["count"] for series in header["series"]}
                 sent["seq"] = header["seq"]
-                await asyncio.sleep(SEND_SECONDS)
+                await asyncio.sleep(FRAME_SECONDS)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), HEARTBEAT_SECONDS)
 

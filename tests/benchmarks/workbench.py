@@ -19,7 +19,7 @@ POINTS = 20
 
 def measure() -> list[Row]:
     """All rows."""
-    return [*_updates(), *_monitor_memory(), *_dashboards()]
+    return [*_updates(), *_monitor_memory(), *_dashboards(), *_pixels()]
 
 
 def _milliseconds(update: Callable[[int], object], updates: int = UPDATES) -> list[float]:
@@ -181,6 +181,17 @@ def _dashboards() -> list[Row]:
         row("workbench", "studio in Voila from request to usable, preheated, s", first_sight(preheated=True), "<= 1.5"),
         row("workbench", "the same without a preheated kernel, s", first_sight(preheated=False), "<= 5"),
     ]
+
+
+def _pixels() -> list[Row]:
+    from tests.browser.chromium import find_chromium
+
+    if find_chromium() is None:
+        print("no Chromium here: the curve in a browser is not measured")
+        return []
+    from tests.benchmarks import pixels
+
+    return pixels.measure()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import secrets
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import serious
 from tests.browser.lab import RUN_MS, NotebookPage, run_state
 
 FIRST_CELLS = ("%load_ext lepton_lab", "%lepton data digits", "%lepton model cnn")
@@ -57,6 +58,13 @@ def test_the_panel_follows_runs_and_endpoints(notebook):
     tab = page.locator(".lm-DockPanel-widget .lp-run:visible").last
     run_state(tab, "running")
     notebook.watched.shoot("lab-panel-curve-light")
+    chart, whole = tab.locator(".lp-chart"), tab.get_by_role("button", name="whole run")
+    for key in ("+", "+", "ArrowRight", "-"):
+        chart.press(key)
+    expect(whole).to_be_visible()
+    chart.press("Home")
+    expect(whole).to_be_hidden()
+    assert serious(page, ".lp-curve-tab") == []
 
     row.hover()
     row.get_by_role("button", name="Stop run").click()

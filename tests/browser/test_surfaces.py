@@ -111,6 +111,7 @@ def test_no_payload_runs_in_a_notebook_or_in_the_saved_file(lab, hunted, evil):
             studio.show_report()
         assert shown(studio.root) >= least, step
         page.shoot(f"evil-studio-{step.lower()}")
+        assert serious(page.page, ".lp-studio") == [], step
     kept = page.page.evaluate(KEPT)
     bare = hunted()
     bare.page.set_content("".join("".join(each) for each in kept))

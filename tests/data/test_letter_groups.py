@@ -28,12 +28,18 @@ def written(folder: Path) -> str:
 def test_an_unknown_word_shares_the_groups_of_a_known_one(store, tmp_path):
     dataset = load(DataSpec(name=written(tmp_path)), store)
     preparation, problem = dataset.preparation, dataset.problem
-    assert problem.letter_groups == 8_001 and problem.input_shape[1:] == (24,)
+    assert problem.letter_groups == 501 and problem.input_shape[1:] == (24,)
     [known], [unknown] = (preparation.read([text]) for text in ("cancelled", "Cancelling"))
     assert known[0, 0] > 1 and unknown[0, 0] == 1
     shared = set(known[0, 1:].tolist()) & set(unknown[0, 1:].tolist()) - {0}
     assert len(shared) >= 9  # <ca can anc nce cel ell, and longer ones
-    assert 0 < unknown[0, 1:].max() <= 8_000
+    assert 0 < unknown[0, 1:].max() <= 500
+
+
+def test_there_are_as_many_numbers_as_groups_within_limits():
+    assert LetterGroups.fitting(["book"]).num_different == 500
+    assert LetterGroups.fitting([f"w{number:05d}" for number in range(900)]).num_different in range(501, 8_000)
+    assert LetterGroups.fitting([f"w{number * 7919:07d}" for number in range(5_000)]).num_different == 8_000
 
 
 def test_a_sentence_gives_the_bits_that_training_saw(store, tmp_path):

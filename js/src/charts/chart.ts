@@ -14,6 +14,10 @@ const EPOCH_STEPS = [
   0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000
 ];
 const FONT_SIZE = '11px';
+/** The nearest that one can zoom: this share of the whole. */
+const NEAREST_SHARE = 1e-5;
+/** How much farther one turn of the wheel is. */
+const WHEEL_ZOOM = 1.25;
 /** How long a page may take to lay itself out anew after a change of theme. */
 export const SETTLE_MS = 800;
 
@@ -53,8 +57,8 @@ export class CurveChart implements Chart {
       return;
     }
     this._plot.setData(alignLines(figure.lines), false);
-    if (this._zoomed) {
-      this._plot.redraw(true);
+    if (this.range) {
+      this._setScale(this.range); // the values' axis follows what is in sight
     } else {
       this._plot.setScale('x', { min: figure.x_range[0], max: figure.x_range[1] });
     }
@@ -69,8 +73,8 @@ export class CurveChart implements Chart {
 
   showWhole(): void {
     this._setZoomed(false);
-    if (this._figure && this._plot) {
-      this._plot.setScale('x', { min: this._figure.x_range[0], max: this._figure.x_range[1] });
+    if (this._figure) {
+      this._setScale(this._figure.x_range);
     }
   }
 
@@ -194,17 +198,48 @@ export class CurveChart implements Chart {
     if (width < 8) {
       return;
     }
-    this._setZoomed(true);
-    plot.setScale('x', { min: plot.posToVal(left, 'x'), max: plot.posToVal(left + width, 'x') });
+    this._see([plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]);
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
   }
 
-  /** The zoomed part moves with the wheel, and with the arrow keys where the chart has the focus. */
+  get range(): [number, number] | null {
+    const { min, max } = this._plot?.scales.x ?? {};
+    return this._zoomed && typeof min === 'number' && typeof max === 'number' ? [min, max] : null;
+  }
+
+  zoom(factor: number, around = 0.5): void {
+    const [low, high] = this._figure?.x_range ?? [0, 1];
+    const [min, max] = this.range ?? [low, high];
+    const width = Math.max((max - min) * factor, (high - low) * NEAREST_SHARE);
+    const from = min + (max - min - width) * around;
+    if (width >= high - low) {
+      this.showWhole();
+    } else {
+      this._see([Math.max(low, Math.min(high - width, from)), Math.max(low, Math.min(high - width, from)) + width]);
+    }
+  }
+
+  /** Brings a part into sight, and says so: it may have more points than are drawn of the whole. */
+  private _see(range: [number, number]): void {
+    this._zoomed = true;
+    this._setScale(range);
+    this._onZoom(true);
+  }
+
+  private _setScale([min, max]: [number, number]): void {
+    this._plot?.setScale('x', { min, max });
+  }
+
+  /** The zoomed part moves with the wheel; with Ctrl, or two fingers on a touchpad, the wheel zooms where it points. */
   private _movable(plot: uPlot): void {
     plot.over.addEventListener(
       'wheel',
       event => {
-        if (this._zoomed && (event.deltaX !== 0 || event.shiftKey)) {
+        if (event.ctrlKey && event.deltaY !== 0) {
+          event.preventDefault();
+          const x = event.clientX - plot.over.getBoundingClientRect().left;
+          this.zoom(event.deltaY > 0 ? WHEEL_ZOOM : 1 / WHEEL_ZOOM, x / plot.over.clientWidth);
+        } else if (this._zoomed && (event.deltaX !== 0 || event.shiftKey)) {
           event.preventDefault();
           this._move((event.deltaX || event.deltaY) / plot.over.clientWidth);
         }
@@ -213,7 +248,7 @@ export class CurveChart implements Chart {
     );
   }
 
-  /** Moves the zoomed part by a share of its width, and no further than the run goes. */
+  /** No further than the run goes. */
   move(share: number): void {
     if (this._zoomed) {
       this._move(share);
@@ -221,13 +256,11 @@ export class CurveChart implements Chart {
   }
 
   private _move(share: number): void {
-    const plot = this._plot;
-    const { min, max } = plot?.scales.x ?? {};
     const [low, high] = this._figure?.x_range ?? [0, 1];
-    if (plot && typeof min === 'number' && typeof max === 'number') {
-      const wanted = share * (max - min);
-      const by = Math.max(low - min, Math.min(high - max, wanted));
-      plot.setScale('x', { min: min + by, max: max + by });
+    if (this.range) {
+      const [min, max] = this.range;
+      const by = Math.max(low - min, Math.min(high - max, share * (max - min)));
+      this._see([min + by, max + by]);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Points, RunHistory } from '../history';
 import type { Mark } from '../protocol';
 import { ACTIVE_STATES } from '../protocol';
+import { nearestAtOrBefore } from './align';
 import { decimate } from './decimate';
 import { scoreOf } from './score';
 import { Smoother, SMOOTHING } from './smooth';
@@ -19,6 +20,8 @@ export interface FigureOptions {
   log: boolean;
   /** The largest number of points that one line is drawn with. */
   max_points: number;
+  /** The epochs in sight; without them all. */
+  within?: [number, number] | null;
 }
 
 export const DEFAULT_OPTIONS: FigureOptions = {
@@ -64,7 +67,9 @@ export class FigureMaker {
   }
 
   make(history: RunHistory, options: FigureOptions): Figure {
-    const { metric, smooth, hidden, weight, max_points } = options;
+    const { metric, smooth, hidden, weight } = options;
+    const lineOf = (kind: LineKind, faint: boolean, x: Float64Array, y: Float64Array): Line =>
+      thinned(kind, faint, x, y, options);
     this._use(weight);
     const score = scoreOf(history.summary);
     const name = metric === 'loss' ? 'loss' : score.name;
@@ -75,14 +80,14 @@ export class FigureMaker {
     if (hidden.includes('train')) {
       // left out
     } else if (smooth && train.length > 1) {
-      lines.push(lineOf('train', true, train.x, train.y, max_points));
-      lines.push(lineOf('train', false, train.x, this._smoothers[metric].values(train), max_points));
+      lines.push(lineOf('train', true, train.x, train.y));
+      lines.push(lineOf('train', false, train.x, this._smoothers[metric].values(train)));
     } else {
-      lines.push(lineOf('train', false, train.x, train.y, max_points));
+      lines.push(lineOf('train', false, train.x, train.y));
     }
     const showsValidation = !hidden.includes('validation');
     if (showsValidation) {
-      lines.push(lineOf('validation', false, validation.x, validation.y, max_points));
+      lines.push(lineOf('validation', false, validation.x, validation.y));
     }
     const log = options.log && metric === 'loss';
     return {
@@ -98,13 +103,17 @@ export class FigureMaker {
   }
 }
 
-function lineOf(kind: LineKind, faint: boolean, x: Float64Array, y: Float64Array, limit: number): Line {
-  const kept = decimate(y, limit);
+/** The points of a line in sight, and one to each side of them, as many as can be told apart. */
+function thinned(kind: LineKind, faint: boolean, x: Float64Array, y: Float64Array, options: FigureOptions): Line {
+  const [from, to] = options.within ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+  const first = Math.max(0, nearestAtOrBefore(x, from));
+  const values = y.subarray(first, nearestAtOrBefore(x, to) + 2);
+  const kept = decimate(values, options.max_points);
   return {
     kind,
     faint,
-    x: Float64Array.from(kept, index => x[index] as number),
-    y: Float64Array.from(kept, index => y[index] as number)
+    x: Float64Array.from(kept, index => x[first + index] as number),
+    y: Float64Array.from(kept, index => values[index] as number)
   };
 }
 

@@ -1,4 +1,5 @@
 import { createCurveChart } from '../charts/chart';
+import { steerByKeys } from '../charts/keys';
 import { saveFile, svgToPng } from '../charts/export';
 import { DEFAULT_OPTIONS, type Figure, FigureMaker } from '../charts/figure';
 import type { Chart, ChartFactory } from '../charts/host';
@@ -82,18 +83,30 @@ export class RunView {
       saveSvg: () => this._saveSvg(),
       saveCsv: () => this._saveCsv()
     });
-    this._chartBox = h('div', { class: 'lp-chart', role: 'img' });
+    this._chartBox = h('div', {
+      class: 'lp-chart',
+      role: 'img',
+      tabindex: 0,
+      'aria-description': locale.t('chart.keys'),
+      'data-lm-suppress-shortcuts': 'true' // an arrow moves the curve, not the notebook's cells
+    });
     this.element = this._build();
     this._unfollowTheme = followTheme(this.element, () => this._chart.recolour());
-    this._chart = (host.createChart ?? createCurveChart)(this._chartBox, this._chartText(), zoomed =>
-      this._toolbar.setZoomed(zoomed)
-    );
+    this._chart = (host.createChart ?? createCurveChart)(this._chartBox, this._chartText(), zoomed => {
+      this._toolbar.setZoomed(zoomed);
+      this._later();
+    });
+    this._chartBox.addEventListener('keydown', event => steerByKeys(event, this._chart));
   }
 
   /** Shows the run as it stands now; drawing waits for the browser's next frame. */
   update(history: RunHistory, link: Link): void {
     this._history = history;
     this._link = link;
+    this._later();
+  }
+
+  private _later(): void {
     if (!this._frame) {
       this._frame = requestAnimationFrame(() => {
         this._frame = 0;
@@ -207,16 +220,25 @@ export class RunView {
     await this._host.send('resume').catch(() => this._host.reconnect());
   }
 
-  private _figure(history: RunHistory, max_points = DEFAULT_OPTIONS.max_points): Figure {
-    const figure = this._maker.make(history, { ...this._options, max_points });
+  private _figure(
+    history: RunHistory,
+    max_points = DEFAULT_OPTIONS.max_points,
+    within = this._chart.range ?? null
+  ): Figure {
+    const figure = this._maker.make(history, { ...this._options, max_points, within });
     const marks = figure.marks.map(mark => ({ ...mark, text: markText(mark, this._host.locale) }));
     return { ...figure, marks };
+  }
+
+  /** The whole run, for pictures. */
+  private _whole(history: RunHistory): Figure {
+    return this._figure(history, PICTURE_POINTS, null);
   }
 
   private _svg(history: RunHistory, palette: Palette): string {
     const { locale } = this._host;
     const { summary } = history;
-    return figureSvg(this._figure(history, PICTURE_POINTS), palette, {
+    return figureSvg(this._whole(history), palette, {
       title: `${summary.name || summary.run_id} · ${this._options.metric === 'loss' ? locale.t('chart.loss') : metricName(summary, locale)}`,
       training: locale.t('chart.training'),
       validation: locale.t('chart.validation'),

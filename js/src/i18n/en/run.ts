@@ -47,6 +47,7 @@ export const run = {
   'chart.smooth_help': 'Smooth the training curve (exponential mean, 0.6); the points stay faintly visible',
   'chart.log_help': 'Logarithmic loss axis',
   'chart.table_help': 'Show the values as a table',
+  'chart.keys': 'Plus and minus zoom, arrow keys move the zoomed part, Home shows the whole run',
   'chart.whole_help': 'Leave the zoomed part and show the whole run',
   'chart.png_help': 'Save the chart as a PNG picture',
   'chart.csv_help': 'Save the values as a CSV file',

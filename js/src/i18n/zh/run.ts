@@ -47,6 +47,7 @@ export const run = {
   'chart.smooth_help': '平滑训练曲线（指数平均，0.6）；原始点淡显',
   'chart.log_help': '损失轴使用对数刻度',
   'chart.table_help': '以表格显示数值',
+  'chart.keys': '按加号、减号缩放，方向键移动放大部分，Home 键显示全程',
   'chart.whole_help': '离开放大部分，显示整个运行',
   'chart.png_help': '将图表保存为 PNG 图片',
   'chart.csv_help': '将数值保存为 CSV 文件',
