@@ -55,8 +55,11 @@ def to_preempt(entries: Sequence[Entry], slots_of: dict[str, str]) -> list[tuple
         slots_of: The slot kind that each waiting run needs and cannot have now, by run: "cpu" or "cuda".
     """
     leased = [entry for entry in entries if entry.slot is not None]
+    least = min((entry.priority for entry in leased), default=0)
     chosen: list[tuple[Entry, Entry]] = []
     for waiting in waiting_order(entries):
+        if waiting.priority <= least:
+            break  # nobody behind it in the order has a higher one
         kind = slots_of.get(waiting.run_id)
         below = [
             entry

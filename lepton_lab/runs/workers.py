@@ -149,12 +149,13 @@ class WorkerPool:
         """Gives out the free slots in order; who cannot have one may take it from a run of a lower priority."""
         entries = self._queue.entries()
         left_over: dict[str, str] = {}
+        kinds = {device: slot_kind(device, self._slots) for device in {entry.device for entry in entries}}
         blocked: set[str] = set()
         for entry in waiting_order(entries):
             trouble = self._troubles.get(entry.run_id)
             if trouble is not None and self._clock() < trouble.until:
                 continue
-            kind = slot_kind(entry.device, self._slots)
+            kind = kinds[entry.device]
             slot = None
             if kind not in blocked:
                 slot = free_slots(entry.device, self._slots, self._taken(), entry.share, entry.devices)
