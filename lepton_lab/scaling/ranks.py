@@ -73,7 +73,7 @@ def work(job: Job, connection: Connection) -> None:
     if job.device == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     torch.set_num_threads(job.num_threads)
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
     try:
         team = Collective(rank, size, meeting, job.device)
         _train(job, team, events)
