@@ -127,7 +127,7 @@ def test_a_session_hands_out_the_best_run(store):
     study.wait(120)
     assert study.best.id in {trial.run_id for trial in study.trials}
     assert set(study.best_options) == {"learning_rate"}
-    assert "best val accuracy" in str(study)
+    assert "best validation accuracy" in str(study)
     assert len(session.studies()) == 1
 
 
