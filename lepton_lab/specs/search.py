@@ -26,7 +26,21 @@ AUTO_SGD = "learning_rate=1e-2..1 weight_decay=1e-5..1e-2"
 LOG_FROM = 100
 """A range whose ends are so many times apart is searched by orders of magnitude."""
 MAX_CHOICES = 100
-NOT_SEARCHED = ("name", "threads", "priority", "gpu_fraction", "max_restarts", "tensorboard", "device", "devices")
+NOT_SEARCHED = (
+    "name",
+    "threads",
+    "priority",
+    "gpu_fraction",
+    "max_restarts",
+    "tensorboard",
+    "device",
+    "devices",
+    "cluster",
+    "workers",
+    "min_workers",
+    "cpus_per_worker",
+    "gpus_per_worker",
+)
 """Options of training that say where a run works, not how well; they are not searched."""
 
 
