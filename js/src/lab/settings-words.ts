@@ -14,9 +14,7 @@ interface Described {
  * alone, so they are put in here, when the settings editor asks for the schema.
  */
 export function sayInSettings(registry: ISettingRegistry, locale: Locale): void {
-  if (locale.language !== 'en') {
-    registry.transform(SETTINGS, { fetch: plugin => ({ ...plugin, schema: inLanguage(plugin.schema, locale) }) });
-  }
+  registry.transform(SETTINGS, { fetch: plugin => ({ ...plugin, schema: inLanguage(plugin.schema, locale) }) });
 }
 
 /** A settings schema with the titles and descriptions of the catalogue. */
