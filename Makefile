@@ -80,7 +80,7 @@ test: check js-tests ## everything: lint, types, js, Python, browsers
 
 # Some issues only: make bench ARGS="runs serve"; their rows take the place of the old ones.
 bench: setup ## measure everything beside its peers; writes bench.json
-	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,bench]'
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,bench,ray]'
 	$(PY) -m tests.benchmarks $(ARGS)
 
 # Sets by name: make bench-accuracy ARGS="gunpoint adult --seeds 1"
@@ -88,6 +88,7 @@ bench-accuracy: setup ## test accuracy on real sets with default options; goes o
 	$(PY) -m tests.benchmarks.accuracy $(ARGS)
 
 faults: setup system ## the fault tests in their long form: kills, full disks, bit rot, races; writes faults.json
+	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,ray]'
 	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/serving/test_long.py tests/serving/test_cluster.py tests/scaling tests/compression tests/test_spine_faults.py
 
 fuzz: setup system ## load 5,000 broken files, send 20,000 odd requests: no crash, no hang, nothing lost in silence; writes fuzz.json
