@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lepton_lab.errors import StoreError
@@ -12,34 +13,77 @@ from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.queue import Queue
+from lepton_lab.runs.record import run_names
 from lepton_lab.runs.states import ENDED
 
 _OLD_SECONDS = 3600.0
+_LOOK_SECONDS = 5.0
+_RESTS_PER_LOOK = 50
+"""A look at very many runs is followed by a longer rest, so that looking never takes more than two percent."""
 
 
-def enqueue_orphans(store: Store, queue: Queue) -> list[str]:
-    """Queues the runs that were submitted in this store, have not ended and are not in the queue.
+class Orphans:
+    """Puts into the queue the runs that were submitted in this store, have not ended and are not in it.
 
     A folder that was copied in from elsewhere does not carry this store's seal and is left alone, so that nobody's
     code is run for having been copied.
 
-    Returns:
-        The names of the runs that were queued.
+    Args:
+        store: The store.
+        queue: Its queue.
+        clock: Monotonic seconds.
 
-    Raises:
-        StoreError: If the queue cannot be read or written.
+    The methods raise StoreError if the queue cannot be read or written.
     """
-    known = {entry.run_id for entry in queue.entries()}
-    found = []
-    for entry in sorted(os.scandir(store.runs_dir), key=lambda each: each.name):
-        if entry.name.startswith("."):
-            _remove_if_old(entry)
-        elif entry.name not in known and _is_due(store, entry.name):
-            summary = snapshot.load(store.run_dir(entry.name)).fold.summary()
-            needs = _needs(store, entry.name)
-            queue.enqueue(entry.name, priority=summary.priority, user=summary.user, **needs)
-            found.append(entry.name)
-    return found
+
+    def __init__(self, store: Store, queue: Queue, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store, self._queue, self._clock = store, queue, clock
+        self._done: dict[str, int] = {}
+        self._suspects: dict[str, int] = {}
+        self._look_at = 0.0
+
+    def enqueue_all(self) -> list[str]:
+        """Queues them at once, and removes what is left of runs whose creation was cut off; returns their names."""
+        for entry in os.scandir(self._store.runs_dir):
+            if entry.name.startswith("."):
+                _remove_if_old(entry)
+        return [self._enqueue(name) for name, _ in self._due()]
+
+    def tick(self) -> list[str]:
+        """Looks from time to time for a run whose submitter died before it had queued it; returns whom it queued.
+
+        A submitter at work is through in milliseconds: only what was due at two looks, unchanged, is an orphan.
+        """
+        began = self._clock()
+        if began < self._look_at:
+            return []
+        before, self._suspects = self._suspects, dict(self._due())
+        found = [self._enqueue(name) for name, stamp in self._suspects.items() if before.get(name) == stamp]
+        took = self._clock() - began
+        self._look_at = began + max(_LOOK_SECONDS, _RESTS_PER_LOOK * took)
+        return found
+
+    def _due(self) -> Iterator[tuple[str, int]]:
+        """Each run that ought to be in the queue and is not, and when its record last changed."""
+        queued = {entry.run_id for entry in self._queue.entries()}
+        for name in sorted(run_names(self._store)):
+            if name in queued:
+                continue
+            try:
+                stamp = os.stat(self._store.run_dir(name) / "events.jsonl").st_mtime_ns
+            except OSError:
+                continue
+            if self._done.get(name) == stamp:
+                continue
+            if _is_due(self._store, name):
+                yield name, stamp
+            else:
+                self._done[name] = stamp
+
+    def _enqueue(self, name: str) -> str:
+        summary = snapshot.load(self._store.run_dir(name)).fold.summary()
+        self._queue.enqueue(name, priority=summary.priority, user=summary.user, **_needs(self._store, name))
+        return name
 
 
 def _is_due(store: Store, run_id: str) -> bool:

@@ -26,7 +26,7 @@ from lepton_lab.runs.devices import device_slots
 from lepton_lab.runs.launch import POKE, POKE_WARM, poke
 from lepton_lab.runs.locks import FileLock
 from lepton_lab.runs.monitor import Monitor
-from lepton_lab.runs.orphans import enqueue_orphans
+from lepton_lab.runs.orphans import Orphans
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import identity, python_command, read_identity, spawn_detached
 from lepton_lab.runs.programs import Programs
@@ -67,6 +67,7 @@ class Supervisor:
     ) -> None:
         self._store, self._lock, self._idle_seconds = store, lock, idle_seconds
         self._queue = Queue(store)
+        self._orphans = Orphans(store, self._queue)
         self._wakeup = Wakeup(store.supervisor_pipe)
         self._spare = Spare(store, programs)
         self._workers = WorkerPool(store, programs, slots, self._spare, self._wakeup.watch, on_end=self._tell)
@@ -112,12 +113,16 @@ class Supervisor:
             self._fill_queue()
 
     def _fill_queue(self) -> None:
-        for run_id in enqueue_orphans(self._store, self._queue):
+        self._say_queued(self._orphans.enqueue_all())
+
+    def _say_queued(self, run_ids: list[str]) -> None:
+        for run_id in run_ids:
             log.warning("run %s was not in the queue; it is now", run_id)
 
     def _step(self) -> None:
         self._servers.tick()
         self._studies.tick()
+        self._say_queued(self._orphans.tick())
         self._workers.tick()
         if self._is_busy():
             self._busy_at = time.monotonic()

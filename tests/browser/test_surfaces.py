@@ -49,9 +49,10 @@ def evil(store, tmp_path_factory):
     session = Session(kept, Host(), who=PAYLOADS[0])
     table = write_table(tmp_path_factory.mktemp("evil"))
     data = session.load_data(str(table), target=PAYLOADS[8], task="classification")
-    run = session.select_model("mlp", data).train(wait=True, epochs=1)
     for number in range(len(PAYLOADS)):
         record_failed(kept, number)
+    # The newest: of so many runs the panel draws the oldest only when someone scrolls to them.
+    run = session.select_model("mlp", data).train(wait=True, epochs=1)
     label(kept.run_dir(run.id), PAYLOADS[2])
     endpoint = run.deploy(name="evil")
     yield SimpleNamespace(store=kept, run=run, table=table, endpoint=endpoint)
@@ -89,6 +90,8 @@ def both_themes(page, found: dict, name: str, selector: str) -> None:
     for theme, full in THEMES.items():
         page.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", full)
         page.page.wait_for_function("name => document.body.dataset.jpThemeName === name", arg=full)
+        # JupyterLab takes its splash away a moment later, and trips over it if the theme is changed again before.
+        page.page.wait_for_selector("#jupyterlab-splash", state="detached")
         found[f"{name}, {theme}"] = serious(page.page, selector)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -17,6 +18,7 @@ from lepton_lab.runs import ensure_supervisor, list_runs, resume_run, send_comma
 from lepton_lab.runs.control import pending_commands
 from lepton_lab.runs.process import alive, read_identity
 from lepton_lab.runs.queue import Queue
+from lepton_lab.runs.record import RunRecord
 from tests.runs.runs_lab import overlapping, wait_until
 
 
@@ -305,6 +307,23 @@ def test_a_queue_that_breaks_under_a_living_supervisor_is_made_anew(lab):
     lab.wait(first, "finished")
     lab.wait(second, "finished")
     assert not overlapping(first)
+
+
+def test_a_run_whose_submitter_died_halfway_is_queued_by_the_living_supervisor(lab, monkeypatch):
+    before = lab.submit(epochs=1)
+    lab.wait(before, "finished")
+    supervisor = lab.supervisor()["pid"]
+    with monkeypatch.context() as patch:  # killed after its record was written, before it was queued
+        patch.setattr("lepton_lab.runs.record.enqueue", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        submitter = multiprocessing.get_context("fork").Process(target=lab.submit, kwargs={"epochs": 1, "name": "cut"})
+        submitter.start()
+        submitter.join(30)
+    assert submitter.exitcode == -signal.SIGKILL
+    run = RunRecord.find(lab.store, "cut")
+    assert run.summary().state == "queued"
+    lab.wait(run, "finished")
+    assert lab.supervisor()["pid"] == supervisor
+    assert len(lab.events(run, "RunStarting")) == 1
 
 
 def test_a_copied_run_folder_is_not_started(lab):
