@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -47,14 +49,34 @@ def test_each_says_how_long_it_takes_and_what_comes_of_it(path):
         assert last.startswith("%lepton stop ") and last.endswith("--endpoint"), "an endpoint is left behind"
 
 
-def test_a_set_that_is_not_there_is_told_with_where_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(gallery.NOTEBOOKS / "gallery"))
+@pytest.mark.parametrize(("folder", "told"), [("", "is not there. To get it: "), ("zh", "没有找到")])
+def test_a_set_that_is_not_there_is_told_with_where_to_get_it(folder, told, tmp_path, monkeypatch):
+    places = places_of(folder)
     monkeypatch.setenv("LEPTON_GALLERY_DATA", str(tmp_path))
-    import places
-
+    assert set(places.SOURCES) == set(places_of("").SOURCES)
     for name in places.SOURCES:
-        with pytest.raises(FileNotFoundError, match=r"is not there\. To get it: .*https://github\.com/"):
+        with pytest.raises(FileNotFoundError, match=r"https://github\.com/") as caught:
             places.place(name)
+        assert told in str(caught.value) and str(tmp_path / name) in str(caught.value)
+        (tmp_path / name).mkdir()
+        assert places.place(name) == (tmp_path / name).resolve()
+
+
+def test_both_languages_look_for_the_data_in_one_folder(monkeypatch):
+    monkeypatch.delenv("LEPTON_GALLERY_DATA", raising=False)
+    for folder in ("", "zh"):
+        with pytest.raises(FileNotFoundError) as caught:
+            places_of(folder).place("bccd", "no such file")
+        assert str(gallery.NOTEBOOKS / "gallery" / "data" / "bccd") in str(caught.value)
+
+
+def places_of(folder: str) -> ModuleType:
+    """`places`, as a notebook of the gallery imports it from the folder that it lies in."""
+    spec = spec_from_file_location(f"places_{folder}", gallery.NOTEBOOKS / "gallery" / folder / "places.py")
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_the_network_of_ones_own_runs_top_to_bottom(ended_after):

@@ -48,22 +48,39 @@ def report_accuracy(cell) -> str:
     return text.split("test accuracy ")[1].split(",")[0]
 
 
-CHINESE = [*sorted((NOTEBOOKS / "course" / "zh").glob("*.ipynb")), NOTEBOOKS / "quickstart.zh-CN.ipynb"]
+FOLDERS = ("course", "gallery")
+CHINESE = [NOTEBOOKS / "quickstart.zh-CN.ipynb"]
+CHINESE += [path for folder in FOLDERS for path in sorted((NOTEBOOKS / folder / "zh").glob("*.ipynb"))]
 
 
-def test_the_whole_course_is_there_in_chinese():
-    english = sorted((NOTEBOOKS / "course").glob("*.ipynb"))
-    assert [path.name for path in CHINESE[:-1]] == [path.name for path in english]
+def twin_of(path: Path) -> Path:
+    """The English notebook of a Chinese one."""
+    return NOTEBOOKS / "quickstart.ipynb" if path.parent == NOTEBOOKS else path.parents[1] / path.name
+
+
+def test_the_whole_course_and_gallery_are_there_in_chinese():
+    for folder in FOLDERS:
+        english, chinese = (
+            [path.name for path in sorted((NOTEBOOKS / folder / under).glob("*.ipynb"))] for under in ("", "zh")
+        )
+        assert english and chinese == english
 
 
 @pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.stem)
 def test_a_chinese_notebook_has_the_cells_of_the_english_one(path):
-    twin = NOTEBOOKS / "quickstart.ipynb" if path.parent == NOTEBOOKS else path.parents[1] / path.name
-    chinese, english = (nbformat.read(each, as_version=4).cells for each in (path, twin))
-    assert [cell.cell_type for cell in chinese] == [cell.cell_type for cell in english]
+    chinese, english = (nbformat.read(each, as_version=4).cells for each in (path, twin_of(path)))
+    assert [(cell.cell_type, cell.id) for cell in chinese] == [(cell.cell_type, cell.id) for cell in english]
     for said, cell in zip(chinese, english, strict=True):
         if cell.cell_type == "code":
             assert said.source == cell.source
         else:
             assert any("\u4e00" <= sign <= "\u9fff" for sign in said.source), said.source
             assert set(re.findall(r"`[^`]+`", cell.source)) <= set(re.findall(r"`[^`]+`", said.source))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(NOTEBOOKS)))
+def test_the_links_of_a_notebook_lead_somewhere(path):
+    cells = nbformat.read(path, as_version=4).cells
+    said = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", said):
+        assert (path.parent / link).is_file(), link

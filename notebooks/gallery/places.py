@@ -26,9 +26,13 @@ def place(name: str, file: str = "") -> Path:
     Raises:
         FileNotFoundError: If it is not there; the message says where to get it.
     """
-    root = Path(os.environ.get("LEPTON_GALLERY_DATA") or "data").expanduser()
+    return find(name, file, SOURCES, "{found} is not there. To get it: {how}.")
+
+
+def find(name: str, file: str, sources: dict[str, str], told: str) -> Path:
+    """The same, with the words that `sources` and `told` have for where to get it."""
+    root = Path(os.environ.get("LEPTON_GALLERY_DATA") or Path(__file__).parent / "data").expanduser()
     found = root / name / file
     if not found.exists():
-        how = SOURCES[name].format(place=root / name)
-        raise FileNotFoundError(f"{found} is not there. To get it: {how}.")
+        raise FileNotFoundError(told.format(found=found, how=sources[name].format(place=root / name)))
     return found.resolve()

@@ -214,7 +214,7 @@ export const lab = {
   'command.open_dashboard': '作为仪表板打开',
   'launcher.quickstart': '快速入门',
   'settings.title': 'Lepton',
-  'settings.description': '训练运行、端点和工作台。',
+  'settings.description': '训练运行、端点和工作室。',
   'settings.notifyEndings.title': '运行结束时通知',
   'settings.notifyEndings.description': '运行完成或失败时显示通知。',
   'settings.showStatus.title': '状态栏',
