@@ -1,8 +1,9 @@
 """The try-it page: one file for every endpoint, without data, without anything from elsewhere.
 
-Style and script are written into the page, and its Content-Security-Policy names them by hash, so nothing else runs
-whatever a label or a file name may contain. All addresses in it are relative: it works as it is behind
-jupyter-server-proxy (`.../proxy/8700/`) or any other prefix.
+Its texts are `words.json`, the same names in each language; it begins in the one that the browser asks for. Style and
+script are written into the page, and its Content-Security-Policy names them by hash, so nothing else runs whatever a
+label or a file name may contain. All addresses in it are relative: it works as it is behind jupyter-server-proxy
+(`.../proxy/8700/`) or any other prefix.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ class Page:
 
     def __init__(self) -> None:
         parts = resources.files("lepton_lab.serving").joinpath("tryit")
-        style, sound, script = (
-            parts.joinpath(name).read_text("utf-8") for name in ("style.css", "sound.js", "script.js")
+        style, words, sound, script = (
+            parts.joinpath(name).read_text("utf-8") for name in ("style.css", "words.json", "sound.js", "script.js")
         )
-        script = f"{sound}\n{script}"
+        script = f"const LEPTON_WORDS = {words.strip()};\n{sound}\n{script}"
         frame = parts.joinpath("index.html").read_text("utf-8")
         self.html = frame.replace("/*style*/", style).replace("/*script*/", script).encode()
         self.headers = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import os
 import re
 import socket
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,27 @@ def test_the_page_asks_for_nothing_from_elsewhere_and_writes_text_only_CVE_2021_
     for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://"):
         assert sink not in html
     assert not re.search(r"""ask\(["']/""", html), "addresses are relative, so that a proxy's prefix stays"
+
+
+def test_the_page_has_every_text_in_both_languages():
+    """Missing strings are found: the same names, the same values in braces, and none that the page does not use."""
+    parts = resources.files("lepton_lab.serving").joinpath("tryit")
+    words = json.loads(parts.joinpath("words.json").read_text("utf-8"))
+    assert set(words) == {"en", "zh"} and set(words["en"]) == set(words["zh"])
+    for name, english in words["en"].items():
+        chinese = words["zh"][name]
+        assert sorted(re.findall(r"{\w+}", english)) == sorted(re.findall(r"{\w+}", chinese)), name
+        assert re.search("[\u4e00-\u9fff]", chinese) and not re.search("[\u4e00-\u9fff]", english), name
+    frame, script = (parts.joinpath(name).read_text("utf-8") for name in ("index.html", "script.js"))
+    used = set(re.findall(r'data-(?:text|placeholder)="(\w+)"', frame))
+    assert used <= set(words["en"]), "a part of the page has no text"
+    used |= set(re.findall(r'say\("(\w+)"', script))
+    assert used <= set(words["en"]), "the script says what has no text"
+    unused = {name for name in set(words["en"]) - used if f'"{name}"' not in script and f".{name}" not in script}
+    assert not unused
+    bare = re.sub(r"<(style|script|noscript)>.*?</\1>|<title>.*?</title>", "", frame, flags=re.S)
+    told = {text.strip() for text in re.findall(r">([^<>]+)<", bare)} - {""}
+    assert told == {"lepton_lab", "中文", "curl", "Python", "JavaScript"}, "a text stands in the page itself"
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +268,24 @@ def test_a_wrong_key_is_refused_in_both_languages(urls, browser):
     assert "拒绝" in visit.text("#door-problem")
     visit.page.click("#language")
     assert visit.text("#door-title") == "This endpoint needs a key"
+    assert visit.page.get_attribute("html", "lang") == "en" and visit.page.title() == "lepton_lab endpoint"
+    visit.page.reload()
+    visit.wait("#door:not([hidden])")
+    assert visit.text("#door-title") == "This endpoint needs a key", "the choice is kept"
+
+
+@pytest.mark.browser
+@in_browser_thread
+def test_the_page_and_what_the_endpoint_refuses_are_in_the_readers_language(urls, browser):
+    url, key = urls["people"]
+    visit = Visit(browser, url, locale="zh-CN")
+    assert visit.page.get_attribute("html", "lang") == "zh-CN" and visit.page.title() == "lepton_lab 端点"
+    visit.enter(key)
+    visit.wait("#desk:not([hidden])")
+    visit.page.fill("[data-column=age]", "many")
+    visit.page.click("#go")
+    visit.wait("#problem:not([hidden])")
+    assert "age" in visit.text("#problem") and re.search("[\u4e00-\u9fff]", visit.text("#problem"))
+    own = visit.page.locator("[data-text], dt, button, h2").all_inner_texts()
+    alone = {text for text in own if re.search("[A-Za-z]{3}", text)} - {"English", "curl", "Python", "JavaScript"}
+    assert all(re.search("[\u4e00-\u9fff]", text) for text in alone), alone

@@ -1,62 +1,18 @@
 "use strict";
 // Text of labels, columns and errors comes from elsewhere: it is only ever written as textContent.
 (() => {
-  const WORDS = {
-    en: {
-      doorTitle: "This endpoint needs a key", key: "API key", open: "Open", forget: "Forget key", theme: "Theme",
-      doorHelp: "Paste the API key that was shown when the endpoint was deployed. It stays in this browser tab.",
-      refused: "The endpoint refuses this key. It may be mistyped, expired or revoked.",
-      input: "Input", result: "Prediction", predict: "Predict", example: "Use an example",
-      drop: "Drop an image", dropHelp: "or click to choose a file, or paste one",
-      paste: "Paste a row: values by comma or tab, in the order below, or JSON",
-      values: "Paste numbers as JSON: a list of time steps, each a list of features",
-      words: "Type or paste a sentence", noWords: "Type a sentence first.",
-      dropSound: "Drop a sound", dropSoundHelp: "or click to choose a file", record: "Record", halt: "Stop and predict",
-      noSound: "Record or choose a sound first.", badSound: "The browser cannot read this sound; try a WAV file.",
-      noMicrophone: "The microphone cannot be used here; allow it in the browser, or choose a file.",
-      explain: "What is it based on?", why: "What the answer rests on",
-      whyHelp: "Each part was covered once; the number says by how much the answer for {of} fell.",
-      empty: "Nothing yet: give an input and see what the model makes of it.",
-      noPicture: "Choose an image first.", noNumbers: "These are not numbers in JSON: [[0.1, 0.2], [0.3, 0.4]].",
-      cells: "The row has {given} values; expected {expected}.",
-      code: "Use it from code", copy: "Copy", copied: "Copied",
-      codeHelp: "Put the API key into the environment variable LEPTON_KEY; keep it out of code.",
-      ready: "ready", working: "asking", away: "no answer",
-      noAnswer: "The endpoint does not answer. It may have been stopped.", busy: "The endpoint is busy; try again in a moment.",
-      accuracy: "Test accuracy", version: "Version", model: "Model", data: "Data", classes: "Classes", run: "Run",
-      meta: "{ms} ms on the server · version {version}", other: "中文", otherLang: "zh",
-    },
-    zh: {
-      doorTitle: "此端点需要密钥", key: "API 密钥", open: "打开", forget: "忘记密钥", theme: "主题",
-      doorHelp: "请粘贴部署端点时显示的 API 密钥。密钥只保留在此浏览器标签页中。",
-      refused: "端点拒绝了此密钥。它可能有误、已过期或已被撤销。",
-      input: "输入", result: "预测", predict: "预测", example: "使用示例",
-      drop: "将图片拖到此处", dropHelp: "或点击选择文件，也可以直接粘贴",
-      paste: "粘贴一行数据：用逗号或制表符分隔，顺序同下，或使用 JSON",
-      values: "以 JSON 粘贴数字：时间步的列表，每个时间步是特征的列表",
-      words: "输入或粘贴一句话", noWords: "请先输入一句话。",
-      dropSound: "将声音文件拖到此处", dropSoundHelp: "或点击选择文件", record: "录音", halt: "停止并预测",
-      noSound: "请先录音或选择声音文件。", badSound: "浏览器无法读取此声音；请使用 WAV 文件。",
-      noMicrophone: "无法使用麦克风；请在浏览器中允许使用，或选择文件。",
-      explain: "依据是什么？", why: "答案的依据",
-      whyHelp: "逐个遮住每个部分；数字表示 {of} 的结果下降了多少。",
-      empty: "还没有结果：给出输入，看看模型如何判断。",
-      noPicture: "请先选择图片。", noNumbers: "这不是 JSON 数字列表：[[0.1, 0.2], [0.3, 0.4]]。",
-      cells: "该行有 {given} 个值，应为 {expected} 个。",
-      code: "在代码中使用", copy: "复制", copied: "已复制",
-      codeHelp: "请将 API 密钥放入环境变量 LEPTON_KEY，不要写进代码。",
-      ready: "就绪", working: "请求中", away: "无响应",
-      noAnswer: "端点没有响应，可能已停止。", busy: "端点繁忙，请稍后再试。",
-      accuracy: "测试准确率", version: "版本", model: "模型", data: "数据", classes: "类别", run: "运行",
-      meta: "服务器用时 {ms} 毫秒 · 版本 {version}", other: "English", otherLang: "en",
-    },
-  };
   const SHOWN_CLASSES = 8;
   const SMALL_PIXELS = 96;
-  const KEY_PLACE = "lepton-lab-key:" + location.pathname;
+  const KEY_PLACE = "lepton-lab-key:" + location.pathname, LANGUAGE_PLACE = "lepton-lab-language";
+  const WORDS = LEPTON_WORDS, LANGUAGES = Object.keys(WORDS);
   const at = (id) => document.getElementById(id);
-  const state = { lang: navigator.language.startsWith("zh") ? "zh" : "en", key: sessionStorage.getItem(KEY_PLACE) || "", info: null, file: null, code: "curl", answer: null, halt: null };
+  const state = { lang: readersLanguage(), key: sessionStorage.getItem(KEY_PLACE) || "", info: null, file: null, code: "curl", answer: null, halt: null };
   const say = (name, values = {}) => WORDS[state.lang][name].replace(/\{(\w+)\}/g, (_, part) => values[part]);
+  const tag = () => (state.lang === "zh" ? "zh-CN" : "en");
+  const number = (value, options) => new Intl.NumberFormat(tag(), options).format(value);
+  const fixed = (value, digits) => number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const percent = (share) => number(share, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  const digits = (value, count, signed = false) => number(Number(value), { maximumSignificantDigits: count, signDisplay: signed ? "exceptZero" : "auto" });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -64,6 +20,22 @@
     return node;
   };
   const show = (id, visible) => { at(id).hidden = !visible; };
+
+  // The one that was chosen on this page before, else the first that the browser asks for (its Accept-Language) and we have.
+  function readersLanguage() {
+    let kept = null;
+    try { kept = localStorage.getItem(LANGUAGE_PLACE); } catch { /* no storage: nothing was kept */ }
+    const asked = [kept, ...(navigator.languages || [navigator.language])].map((name) => (name || "").slice(0, 2).toLowerCase());
+    return asked.find((name) => LANGUAGES.includes(name)) || "en";
+  }
+
+  function choose(lang) {
+    state.lang = lang;
+    try { localStorage.setItem(LANGUAGE_PLACE, lang); } catch { /* it is chosen for this visit alone */ }
+    translate();
+  }
+
+  const otherLanguage = () => LANGUAGES.find((name) => name !== state.lang);
 
   class Refusal extends Error {
     constructor(status, message) { super(message); this.status = status; }
@@ -88,11 +60,12 @@
   }
 
   function translate() {
-    document.documentElement.lang = state.lang === "zh" ? "zh-CN" : "en";
+    document.documentElement.lang = tag();
+    if (!state.info) document.title = say("title");
     for (const node of document.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
     for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = say(node.dataset.placeholder);
-    at("language").textContent = say("other");
-    at("language").lang = say("otherLang");
+    at("language").textContent = WORDS[otherLanguage()].itself;
+    at("language").lang = otherLanguage();
     setState(at("state").dataset.name || "");
     if (state.info) { drawFacts(); drawSnippet(); }
     if (state.answer) drawAnswer();
@@ -100,8 +73,8 @@
 
   function drawFacts() {
     const info = state.info, accuracy = info.metrics.test_accuracy ?? info.metrics.accuracy;
-    const facts = [["version", String(info.version)], ["model", info.model], ["data", info.dataset], ["classes", String(info.classes.length)], ["run", info.run_id]];
-    if (typeof accuracy === "number") facts.unshift(["accuracy", accuracy.toFixed(4)]);
+    const facts = [["version", number(info.version)], ["model", info.model], ["data", info.dataset], ["classes", number(info.classes.length)], ["run", info.run_id]];
+    if (typeof accuracy === "number") facts.unshift(["accuracy", fixed(accuracy, 4)]);
     at("facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value], index) => {
       const group = make("div", index === 0 ? "lead" : "");
       group.append(make("dt", "", say(name)), make("dd", "", value));
@@ -131,7 +104,6 @@
 
   function drawAnswer() {
     const { prediction, milliseconds, version } = state.answer;
-    const percent = (share) => (share * 100).toFixed(1) + " %";
     show("empty", false); show("problem", false); show("answer", true);
     at("label").textContent = prediction.label;
     at("confidence").textContent = typeof prediction.confidence === "number" ? percent(prediction.confidence) : "";
@@ -146,7 +118,7 @@
       return item;
     }));
     drawWhy(prediction.explanation);
-    at("meta").textContent = say("meta", { ms: milliseconds.toFixed(1), version });
+    at("meta").textContent = say("meta", { ms: fixed(milliseconds, 1), version: number(version) });
   }
 
   const EXPLAINED = ["classification", "multilabel", "regression", "rating"];
@@ -157,7 +129,7 @@
     if (!explanation) return;
     at("why-help").textContent = say("whyHelp", { of: explanation.of });
     const parts = explanation.parts || [], grid = explanation.grid;
-    at("why-parts").replaceChildren(...parts.slice(0, SHOWN_CLASSES).map(({ part, change }) => make("li", "", `${part}: ${change > 0 ? "+" : ""}${change.toPrecision(3)}`)));
+    at("why-parts").replaceChildren(...parts.slice(0, SHOWN_CLASSES).map(({ part, change }) => make("li", "", `${part}: ${digits(change, 3, true)}`)));
     show("why-grid", Boolean(grid));
     if (!grid) return;
     const place = at("why-grid"), most = Math.max(1e-9, ...grid.flat().map(Math.abs));
@@ -173,9 +145,8 @@
 
   // What answers without shares by class have to say: boxes, steps ahead.
   function said(prediction) {
-    const percent = (share) => (share * 100).toFixed(1) + " %";
     if (prediction.boxes) return prediction.boxes.map((box) => `${box.label} ${percent(box.confidence)}: ${["left", "top", "right", "bottom"].map((edge) => percent(box[edge])).join(", ")}`);
-    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => Number(value).toPrecision(6)).join(", ")}`);
+    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => digits(value, 6)).join(", ")}`);
     return [];
   }
 
@@ -268,7 +239,7 @@
     const columns = state.info.columns, first = cells(lines[0]);
     const named = lines.length > 1 && columns.every((column) => first.includes(column));
     const names = named ? first : columns, row = named ? cells(lines[1]) : first;
-    if (row.length !== names.length) { fail(say("cells", { given: row.length, expected: names.length })); return; }
+    if (row.length !== names.length) { fail(say("cells", { given: number(row.length), expected: number(names.length) })); return; }
     fill(Object.fromEntries(names.map((name, index) => [name, row[index]])));
   }
 
@@ -311,7 +282,7 @@
     sessionStorage.removeItem(KEY_PLACE);
     setState("");
     show("desk", false); show("forget", false); show("door", true);
-    at("name").textContent = "lepton_lab";
+    at("name").textContent = "lepton_lab"; document.title = say("title");
     at("door-problem").textContent = message || "";
     show("door-problem", Boolean(message));
     at("key").value = "";
@@ -343,7 +314,7 @@
 
   at("key-form").addEventListener("submit", (event) => { event.preventDefault(); state.key = at("key").value.trim(); enter(); });
   at("forget").addEventListener("click", () => closeDoor(""));
-  at("language").addEventListener("click", () => { state.lang = state.lang === "en" ? "zh" : "en"; translate(); });
+  at("language").addEventListener("click", () => { choose(otherLanguage()); });
   at("theme").addEventListener("click", () => {
     const root = document.documentElement, dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
