@@ -66,6 +66,9 @@ export interface RunSummary {
   checkpoint_step?: number | null;
   checkpoint_time?: number | null;
   queue_position?: number | null;
+  /** Where it works, when that is not this machine, and what it wants there. */
+  cluster?: string | null;
+  wants?: string | null;
   restarts?: number | null;
   user?: string | null;
   /** Shown in place of the name. */

@@ -13,6 +13,8 @@ from lepton_lab.runs.launch import ALL_DEVICES_VARIABLE
 _VISIBLE, _ORDER = "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"
 GPU_SHARE_VARIABLE = "LEPTON_GPU_SHARE"
 """In a worker's environment: the share of the GPU's memory that it may take."""
+CLUSTER = "cluster"
+"""What a run on a Ray cluster asks for in the queue: a place for the process that keeps its record, and no device."""
 _ASK_SECONDS = 10.0
 _ROUNDING = 1e-6
 
@@ -29,11 +31,30 @@ def device_slots(env: Mapping[str, str] = os.environ) -> list[str]:
     return [*(f"cpu:{i}" for i in range(num_cpu)), *(f"cuda:{gpu}" for gpu in _gpus(env))]
 
 
+def cluster_slots(env: Mapping[str, str] = os.environ) -> list[str]:
+    """The places of this machine for processes that keep the record of a run on a cluster: "cluster:0", ...
+
+    There are as many as `LEPTON_CLUSTER_SLOTS` says, else four for each core: they wait most of the time.
+    """
+    try:
+        count = max(1, int(env["LEPTON_CLUSTER_SLOTS"]))
+    except (KeyError, ValueError):
+        count = 4 * _num_cores()
+    return [f"{CLUSTER}:{i}" for i in range(count)]
+
+
+def asked_device(device: str, cluster: str | None) -> str:
+    """What a run asks for in the queue: its device, or a place beside the devices where it works on a cluster."""
+    return device if cluster is None else CLUSTER
+
+
 def slot_kind(device: str, slots: Sequence[str]) -> str:
-    """The kind of slot, "cpu:" or "cuda:", for a run that asked for "auto", "cpu" or "cuda".
+    """The kind of slot, "cpu:", "cuda:" or "cluster:", for a run that asked for "auto", "cpu", "cuda" or "cluster".
 
     "auto" is a GPU where there is one. "cuda" without a GPU gets a CPU slot, where the worker says what is missing.
     """
+    if device == CLUSTER:
+        return f"{CLUSTER}:"
     has_gpu = any(slot.startswith("cuda:") for slot in slots)
     return "cuda:" if has_gpu and device != "cpu" else "cpu:"
 
@@ -106,6 +127,8 @@ def slot_environment(slot: str, env: Mapping[str, str] = os.environ, share: floa
     which = ",".join(each.partition(":")[2] for each in each_slot(slot))
     # Waiting OpenMP threads that spin on busy cores slow a small network down several times.
     variables = {"OMP_WAIT_POLICY": env.get("OMP_WAIT_POLICY", "PASSIVE")}
+    if kind == CLUSTER:
+        variables[_VISIBLE] = ""  # whoever trains is elsewhere
     if kind == "cuda":
         variables |= {_VISIBLE: which, ALL_DEVICES_VARIABLE: env.get(_VISIBLE, "-")}
         if _VISIBLE not in env and _ORDER not in env:

@@ -11,6 +11,7 @@ from typing import Any
 from lepton_lab.errors import StoreError
 from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json
+from lepton_lab.runs.devices import asked_device
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.queue import Queue
 from lepton_lab.runs.record import run_names
@@ -99,7 +100,7 @@ def _needs(store: Store, run_id: str) -> dict[str, Any]:
     try:
         train = read_json(store.run_dir(run_id) / "spec.json")["train"]
         return {
-            "device": str(train.get("device", "auto")),
+            "device": asked_device(str(train.get("device", "auto")), train.get("cluster")),
             "share": float(train.get("gpu_fraction", 1.0)),
             "devices": int(train.get("devices", 1)),
         }

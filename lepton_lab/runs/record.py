@@ -24,7 +24,7 @@ from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
-from lepton_lab.runs.devices import check_devices
+from lepton_lab.runs.devices import asked_device, check_devices
 from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, iterate_events, read_events
 from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
@@ -32,6 +32,7 @@ from lepton_lab.runs.lines import Event
 from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.people import current_user
 from lepton_lab.runs.queue import Queue
+from lepton_lab.runs.ray_cluster import wanted
 from lepton_lab.runs.states import ENDED, RunState
 from lepton_lab.runs.summary import RunSummary
 
@@ -142,6 +143,8 @@ def create_run(
     dataset, model = slug(spec.data.name), slug(spec.model.name)
     first: dict[str, Any] = {"dataset": dataset, "model": model, "epochs": spec.train.epochs, "owner": owner}
     first |= {"user": user or current_user(), "priority": spec.train.priority}
+    if spec.train.cluster is not None:
+        first |= {"cluster": spec.train.cluster, "wants": wanted(spec.train)}
     if parent is not None:
         first["parent"] = parent
     temporary = store.runs_dir / f".new-{secrets.token_hex(8)}"
@@ -178,7 +181,7 @@ def enqueue(record: RunRecord, spec: RunSpec) -> None:
     train = spec.train
     Queue(record.store).enqueue(
         record.run_id,
-        device=train.device,
+        device=asked_device(train.device, train.cluster),
         priority=summary.priority,
         user=summary.user,
         share=train.gpu_fraction,

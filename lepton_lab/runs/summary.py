@@ -48,6 +48,10 @@ class RunSummary:
     step: int = 0
     steps_total: int | None = None
     device: str | None = None
+    cluster: str | None = None
+    """Address of the Ray cluster that it works on; None for this machine."""
+    wants: str | None = None
+    """What it wants of the cluster: "2 x 1 CPU"."""
     samples_per_second: float | None = None
     seconds_left: float | None = None
     elapsed_seconds: float = 0.0
@@ -208,7 +212,7 @@ class Fold:
         self._train.truncate(step)
 
     def _on_RunQueued(self, event: Event) -> None:
-        self._set(event, "name", "dataset", "model", "epochs", "owner", "user", "priority")
+        self._set(event, "name", "dataset", "model", "epochs", "owner", "user", "priority", "cluster", "wants")
         self._summary.parent = event.get("parent") or self._summary.parent
         self._set(event.get("parent") or {}, "metric", "higher_is_better")
         summary = self._summary
@@ -232,11 +236,16 @@ class Fold:
 
     def _on_RunStarting(self, event: Event) -> None:
         self._summary.started = self._summary.started or event.get("time")
+        self._summary.message = None
         self.has_points = self.awaits_worker = self.was_paused = False
+
+    def _on_ClusterAwaited(self, event: Event) -> None:
+        self._set(event, "message")
 
     def _on_RunStarted(self, event: Event) -> None:
         self._set(event, "device", "epochs", "steps_total", "learning_rate", "metric", "higher_is_better")
         self._summary.started = self._summary.started or event.get("time")
+        self._summary.message = None
         self.steps_per_epoch = event.get("steps_per_epoch") or self.steps_per_epoch
         self._rewind(int(_number(event.get("from_step"), 0)), is_epoch_open=bool(event.get("is_epoch_open")))
 

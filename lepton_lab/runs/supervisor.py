@@ -22,7 +22,7 @@ from collections.abc import Callable
 from lepton_lab.errors import SpecError, StoreError
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.config import read_config
-from lepton_lab.runs.devices import device_slots
+from lepton_lab.runs.devices import cluster_slots, device_slots
 from lepton_lab.runs.launch import POKE, POKE_WARM, poke
 from lepton_lab.runs.locks import FileLock
 from lepton_lab.runs.monitor import Monitor
@@ -214,7 +214,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     _begin_log(store)
     with lock:
-        Supervisor(store, lock, Programs.from_environment(), device_slots(), _idle_seconds(), options.warm).run()
+        slots = [*device_slots(), *cluster_slots()]
+        Supervisor(store, lock, Programs.from_environment(), slots, _idle_seconds(), options.warm).run()
     return 0
 
 

@@ -12,7 +12,8 @@
 | `validation.py` | a split shared by the ranks |
 | `team.py`, `memory.py` | sums over the ranks: gloo or NCCL; the memory of one host |
 | `trial.py` | a few steps both ways, before a run begins: several processes only where they are faster |
-| `cluster.py`, `far.py`, `shelf.py` | on a Ray cluster: the worker's door, ranks on other hosts, the way of data |
+| `cluster.py`, `placing.py` | on a Ray cluster: the worker's side, and the process that speaks with Ray |
+| `door.py`, `far.py`, `shelf.py` | the worker's door, ranks on other hosts, the way of data |
 
 Only a run with `devices` above 1, or with a `cluster`, loads any of this.
 """

@@ -1,7 +1,9 @@
 """The worker's side of a run on a Ray cluster: Ray Train starts the ranks, this process keeps the record.
 
-The run's worker stays on its host with the queue, the record and the commands, so that every face works unchanged;
-Ray Train places the ranks, begins their process group, and starts all of them anew where one has died.
+The run's worker stays on its host with the queue, the record and the commands, so that every face works unchanged. A
+process of its own (`placing`) speaks with Ray, which places the ranks, begins their process group, and starts all of
+them anew where one has died. Where the whole cluster goes, that process goes too; the worker waits for the cluster to
+come back and has the ranks go on from the last checkpoint.
 """
 
 from __future__ import annotations
@@ -9,33 +11,33 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-import threading
-from collections.abc import Callable
-from multiprocessing import AuthenticationError
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.connection import Listener as Door
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lepton_lab.runs.atomic import write_bytes
-from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
+from lepton_lab.errors import RunError
+from lepton_lab.runs.checkpoints import newest_step
 from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventWriter
-from lepton_lab.runs.ray_cluster import connect
-from lepton_lab.scaling.far import FarJob, work
-from lepton_lab.scaling.line import Listener
-from lepton_lab.scaling.shelf import put_on_shelf
-from lepton_lab.scaling.team import PATIENCE
-from lepton_lab.scaling.together import check_task, note_restart, result_of
+from lepton_lab.runs.ray_cluster import answers, patience_seconds, require_ray, wanted
+from lepton_lab.scaling.door import FarListener
+from lepton_lab.scaling.placing import Order
+from lepton_lab.scaling.shelf import Contents
+from lepton_lab.scaling.together import check_task, result_of
 from lepton_lab.specs import ModelSpec, TrainSpec
-from lepton_lab.training.commands import RunControl
 from lepton_lab.training.outcome import Outcome
-from lepton_lab.training.resuming import PLAN_FILE
 
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
 KEY_BYTES = 32
+LOOK_SECONDS = 1.0
+"""How often it is looked whether a cluster that has gone is back."""
+END_SECONDS = 15.0
 
 
 def train_on_cluster(
@@ -56,7 +58,7 @@ def train_on_cluster(
         model_spec: Which network.
         train_spec: How to train it, and on which cluster.
         events: The run's writer; stays here.
-        early: Who takes a stop while the cluster has no room yet.
+        early: Who takes a stop while no rank is at work.
         store: The root of the store that the dataset is in.
 
     Raises:
@@ -65,142 +67,165 @@ def train_on_cluster(
         RunFailed: The task cannot be shared; as in one process; or ranks died too often (reason "worker_died").
     """
     check_task(dataset, train_spec.workers)
-    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
-    ray = connect(train_spec.cluster or "auto", "Training on a cluster")
-    key = secrets.token_bytes(KEY_BYTES)
-    listener = FarListener(events, run_dir, key, ray.util.get_node_ip_address(), train_spec.keep_checkpoints, early.end)
-    job = FarJob(
-        address=listener.address,
-        key=key,
-        model_spec=model_spec,
-        train_spec=train_spec,
-        parcel=put_on_shelf(ray, dataset, store),
-        device="cuda" if train_spec.gpus_per_worker else "cpu",
-        num_threads=max(1, int(train_spec.cpus_per_worker)),
-    )
-    restarts_left = max(0, train_spec.max_restarts - events.fold.attempt_restarts)
-    what_happened = ""
+    require_ray("Training on a cluster")
+    work = _Work(run_dir, Contents.of(dataset), model_spec, train_spec, events, early, store)
     try:
-        _trainer(job, run_dir, restarts_left).fit()
-    except Exception as error:  # Ray's own, of no common base; what a rank said itself is with the listener
-        what_happened = f"A process on the cluster could not go on ({str(error).strip().splitlines()[-1][:200]})."
+        what_happened = work.do()
     finally:
-        listener.close()
-        ray.shutdown()
-    return result_of(run_dir, dataset, model_spec, events, listener, what_happened)
+        work.close()
+    assert work.listener is not None
+    return result_of(run_dir, dataset, model_spec, events, work.listener, what_happened)
 
 
-def _trainer(job: FarJob, run_dir: Path, max_failures: int) -> Any:
-    from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchConfig, TorchTrainer
+@dataclass
+class _End:
+    """How the process that speaks with Ray has ended.
 
-    spec = job.train_spec
-    backend = "nccl" if job.device == "cuda" else "gloo"
-    resources = {"CPU": spec.cpus_per_worker, **({"GPU": spec.gpus_per_worker} if spec.gpus_per_worker else {})}
-    return TorchTrainer(
-        work,
-        train_loop_config={"job": job},
-        torch_config=TorchConfig(backend=backend, timeout_s=int(PATIENCE.total_seconds())),
-        scaling_config=ScalingConfig(
-            num_workers=spec.workers if spec.min_workers is None else (spec.min_workers, spec.workers),
-            use_gpu=job.device == "cuda",
-            resources_per_worker=resources,
-        ),
-        run_config=RunConfig(
-            name=run_dir.name,
-            storage_path=str(run_dir / "ray"),
-            failure_config=FailureConfig(max_failures=max_failures),
-        ),
-    )
-
-
-class FarListener(Listener):
-    """A door for rank 0, wherever it is; who comes with the key is heard, and the one before is not any more.
-
-    Args:
-        events: The run's writer.
-        run_dir: The run's folder.
-        key: What rank 0 shows.
-        host: This host's address in the cluster.
-        keep_checkpoints: As `TrainSpec.keep_checkpoints`.
-        on_begin: Called when a rank 0 begins.
+    Attributes:
+        how: In a sentence's part.
+        head: The head's address; None where no cluster answered.
+        is_lost: Whether the cluster has gone, and not a rank of ours too often.
     """
+
+    how: str
+    head: str | None = None
+    is_lost: bool = True
+
+
+class _Work:
+    """One run's way through a cluster, and through its absences."""
 
     def __init__(
         self,
-        events: EventWriter,
         run_dir: Path,
-        key: bytes,
-        host: str,
-        keep_checkpoints: int,
-        on_begin: Callable[[], None],
+        contents: Contents,
+        model_spec: ModelSpec,
+        train_spec: TrainSpec,
+        events: EventWriter,
+        early: EarlyStop,
+        store: Path,
     ) -> None:
-        super().__init__(events)
-        self._writer, self._run_dir, self._keep, self._on_begin = events, run_dir, keep_checkpoints, on_begin
-        self._control, self._has_begun = RunControl(run_dir), False
-        self._current: Connection | None = None
-        self._door = Door((host, 0), authkey=key)
-        self.address: tuple[str, int] = self._door.address
-        threading.Thread(target=self._receive, name="cluster-door", daemon=True).start()
+        self._run_dir, self._contents, self._store = run_dir, contents, store
+        self._model_spec, self._spec, self._events, self._early = model_spec, train_spec, events, early
+        self._address = train_spec.cluster or "auto"
+        self._key = secrets.token_bytes(KEY_BYTES)
+        self._knows_cluster = newest_step(run_dir) > 0  # the worker before this one has been there
+        self._gone_since: float | None = None
+        self._early_losses = 0
+        self.listener: FarListener | None = None
+
+    def do(self) -> str:
+        """Has the run trained; returns why it could not go on, where no rank has said how it ended.
+
+        Raises:
+            RunError: No cluster answers, or it does not come back in time.
+        """
+        while True:
+            end = self._place()
+            if self.listener is not None and self.listener.is_over:
+                return ""
+            if end.head is None and not self._knows_cluster:
+                raise RunError(end.how)
+            if end.head is not None:
+                self._address, self._knows_cluster, self._gone_since = end.head, True, None
+                if not end.is_lost or self._restarts_left() <= 0:
+                    return f"A process on the cluster could not go on ({end.how})."
+                self._note_loss(end.how)
+            self._wait_for_cluster()
 
     def close(self) -> None:
-        """Hears no further rank; what the last one said is written."""
-        self._door.close()
-        self._hang_up()
-        self.hear_out()
+        """Hears nobody any more."""
+        self._early.end()
+        if self.listener is not None:
+            self.listener.close()
 
-    def _receive(self) -> None:
-        while True:
+    def _place(self) -> _End:
+        """Has a process place the ranks, and waits for its end."""
+        ours, theirs = socket.socketpair()
+        environment = {**os.environ, "RAY_TRAIN_V2_ENABLED": "1"}
+        command = [sys.executable, "-m", "lepton_lab.scaling.placing", str(theirs.fileno()), self._address]
+        child = subprocess.Popen(command, pass_fds=(theirs.fileno(),), env=environment, stdin=subprocess.DEVNULL)
+        theirs.close()
+        end = _End("the process that speaks with Ray has ended")
+        with ours, Connection(ours.detach()) as wire:
             try:
-                connection = self._door.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue
-            except OSError:  # the door is closed
-                return
-            self._hang_up()
-            self._current = connection
-            self.listen(connection)
+                while True:
+                    kind, said = wire.recv()
+                    if kind == "here":
+                        end.head = str(said["head"])
+                        wire.send(self._order(str(said["host"])))
+                    elif kind == "room":
+                        self._tell_room(said["lacks"])
+                    else:
+                        end.how, end.is_lost = str(said["how"]), bool(said["is_lost"])
+                        break
+            except (EOFError, OSError):
+                pass
+        _end(child)
+        if self.listener is not None:
+            self.listener.send_away()  # ranks that have outlived their cluster write nothing more
+        return end
 
-    def _hang_up(self) -> None:
-        """Ends the wire to the rank 0 before, which may have gone without a word."""
-        if self._current is not None and not self._current.closed:
-            try:
-                with socket.socket(fileno=os.dup(self._current.fileno())) as wire:
-                    wire.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has hung up itself
-        self._current = None
+    def _order(self, host: str) -> Order:
+        if self.listener is not None and self.listener.address[0] != host:
+            self.listener.close()
+            self.listener = None
+        if self.listener is None:
+            keep = self._spec.keep_checkpoints
+            self.listener = FarListener(self._events, self._run_dir, self._key, host, keep, lambda: self._early.end())
+        return Order(
+            run_dir=self._run_dir,
+            store=self._store,
+            door=self.listener.address,
+            key=self._key,
+            contents=self._contents,
+            model_spec=self._model_spec,
+            train_spec=self._spec,
+            max_failures=self._restarts_left(),
+        )
 
-    def _take(self, kind: str, said: dict[str, Any]) -> Any:
-        if kind == "begin":
-            return self._begin(said["size"])
-        if kind == "plan":
-            if not (self._run_dir / PLAN_FILE).exists():
-                write_bytes(self._run_dir / PLAN_FILE, said["content"])
-        elif kind == "checkpoint":
-            self._save(**said)
-        elif kind == "commands":
-            return [(each.id, each.command, each.value, each.by) for each in self._control.pending()]
-        elif kind == "done":
-            self._control.done(said["id"])
+    def _restarts_left(self) -> int:
+        return max(0, self._spec.max_restarts - self._events.fold.attempt_restarts - self._early_losses)
+
+    def _tell_room(self, lacks: bool) -> None:
+        if lacks and self.listener is not None and not self.listener.has_rank:
+            self._say(f"The run waits for {wanted(self._spec)} on the cluster.")
+
+    def _note_loss(self, how: str) -> None:
+        if self.listener is not None and self.listener.note_loss(f"The cluster has gone ({how})."):
+            self._early = EarlyStop(self._events)
         else:
-            return super()._take(kind, said)
-        return None
+            self._early_losses += 1
 
-    def _begin(self, size: int) -> dict[str, Any] | None:
-        """What a start needs; None where it is over already."""
-        if "failed" in self.said or "ended" in self.said:
-            return None
-        self._on_begin()
-        if self._has_begun:
-            note_restart(self._writer, f"A process on the cluster has gone; {size} begin again.")
-        self._has_begun = True
-        plan, saved = self._run_dir / PLAN_FILE, latest_checkpoint(self._run_dir)
-        files = None if saved is None else (saved[0], {path.name: path.read_bytes() for path in saved[1].iterdir()})
-        return {"plan": plan.read_bytes() if plan.exists() else None, "checkpoint": files}
+    def _wait_for_cluster(self) -> None:
+        """Returns when the head answers again.
 
-    def _save(self, step: int, is_best: bool, files: dict[str, bytes]) -> None:
-        with new_checkpoint(self._run_dir, step, is_best=is_best, keep=self._keep) as folder:
-            for name, content in files.items():
-                if name != "manifest.json":
-                    (folder / Path(name).name).write_bytes(content)
+        Raises:
+            RunError: It does not within the patience that is set.
+        """
+        patience = patience_seconds()
+        if self._gone_since is None:
+            self._gone_since = time.monotonic()
+            self._say(f"The run waits for the cluster at {self._address} to come back.")
+        while True:
+            if time.monotonic() - self._gone_since > patience:
+                raise RunError(
+                    f"The cluster at {self._address} did not come back within {patience:g} s "
+                    "(LEPTON_CLUSTER_PATIENCE_SECONDS). Start it, then resume the run; it goes on from its last "
+                    "checkpoint."
+                )
+            time.sleep(LOOK_SECONDS)
+            if answers(self._address):
+                return
+
+    def _say(self, message: str) -> None:
+        self._events.append("ClusterAwaited", message=message)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Waits until the process has taken its work off the cluster, not forever."""
+    try:
+        child.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()

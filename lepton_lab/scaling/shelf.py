@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from filelock import FileLock
@@ -44,6 +44,24 @@ class Shelf:
         with open(self._path / Path(name).name, "rb") as file:
             file.seek(start)
             return file.read(PIECE_BYTES)
+
+
+class Contents(NamedTuple):
+    """Which dataset it is; its rows stay where they are.
+
+    Attributes:
+        name: As `PreparedDataset.name`; `title`, `spec` and `fingerprint` likewise.
+    """
+
+    name: str
+    title: str
+    spec: DataSpec
+    fingerprint: str
+
+    @classmethod
+    def of(cls, dataset: PreparedDataset) -> Contents:
+        """Those of a dataset."""
+        return cls(dataset.name, dataset.title, dataset.spec, dataset.fingerprint)
 
 
 @dataclass(frozen=True)
@@ -99,7 +117,7 @@ def local_cache() -> Path:
     return path
 
 
-def put_on_shelf(ray: Any, dataset: PreparedDataset, store: Path) -> Parcel:
+def put_on_shelf(ray: Any, dataset: Contents, store: Path) -> Parcel:
     """Has an actor on this host give the dataset out, as long as this process lives."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

@@ -138,12 +138,18 @@ class QueueView(Shown):
             (
                 str(s.queue_position or "-"),
                 s.title or s.run_id,
-                _(f"{s.state} on {self.slots[s.run_id]}") if s.run_id in self.slots else state_word(s.state),
+                self._state(s),
                 str(s.priority),
                 s.user or "-",
             )
             for s in self.summaries
         ]
+
+    def _state(self, summary: RunSummary) -> str:
+        if summary.cluster is not None:
+            return _(f"{summary.state}, {summary.wants} of the cluster {summary.cluster}")
+        slot = self.slots.get(summary.run_id)
+        return _(f"{summary.state} on {slot}") if slot else state_word(summary.state)
 
     def __str__(self) -> str:
         if not self.summaries:

@@ -47,7 +47,8 @@ class TuneCalls:
                 `model_`, those of the dataset with `data_`.
             wait: Whether to wait for the end; by default a notebook goes on and a script waits.
             **options: Fields of `TuneSpec` (trials, prune, parallel, study, ...) and of `TrainSpec`, the latter the
-                same for all trials.
+                same for all trials. With `cluster` each trial works on the Ray cluster, in one process unless
+                `workers` says more, and as many trials at a time as it has room for.
 
         Raises:
             SpecError: If an option cannot have its value, or is no option.
@@ -58,6 +59,8 @@ class TuneCalls:
 
         load_optuna()  # said here, not by the process that drives the study
         model = model or self.current_model()
+        if options.get("cluster") is not None:
+            options.setdefault("workers", 1)  # many trials beside each other, rather than each of them faster
         fixed = {name: options.pop(name) for name in list(options) if name in TrainSpec.model_fields}
         tune = TuneSpec.parse({**options, "search": search_text(search)})
         prepared = model.dataset.prepared

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from lepton_lab.errors import RunError
 from lepton_lab.session.texts import count, metric, score, seconds, sparkline, state_word
-from lepton_lab.words import _
+from lepton_lab.words import _, say
 
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
@@ -104,7 +104,8 @@ def progress_text(summary: RunSummary) -> str:
     if state == "queued":
         return f"{summary.run_id}  {queued_words(summary)}"
     if state == "starting":
-        return _(f"{summary.run_id}  starting the training process")
+        starting = _(f"{summary.run_id}  starting the training process")
+        return f"{summary.run_id}  {say(summary.message)}" if summary.message else starting
     if state == "failed":
         return _(f"{summary.run_id}: failed: {summary.message or summary.reason}")
     epochs = max(1, summary.epochs or 1)

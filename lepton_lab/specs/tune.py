@@ -21,7 +21,11 @@ class TuneSpec(Spec):
     )
     trials: int = option(20, "How many trials", ge=1, le=10_000)
     parallel: int | None = option(
-        None, "Trials at work at the same time (default: one for each device that is there)", ge=1, le=1024
+        None,
+        "Trials at work at the same time (default: one for each device that is there; on a cluster, as many as it has "
+        "room for)",
+        ge=1,
+        le=1024,
     )
     prune: Literal["asha", "median", "none"] = option(
         "asha", "Give up trials that fall behind: successive halving, or those below the median of the others"

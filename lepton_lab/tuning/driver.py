@@ -28,6 +28,7 @@ from lepton_lab.runs.servers import PROCESS_FILE
 from lepton_lab.specs.search import dimensions
 from lepton_lab.tuning import engine, record
 from lepton_lab.tuning.record import Table, Trial
+from lepton_lab.tuning.room import Room
 from lepton_lab.tuning.trials import TrialRun
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Driver:
         self._study = engine.open_study(self._folder, self._asked)
         self._space = engine.distributions(dimensions(self._asked.tune.search))
         self._at_work: list[TrialRun] = []
+        self._room = self._room_on_cluster()
         self._began = time.monotonic()
         self._importances: dict[str, float] = {}
 
@@ -95,9 +97,15 @@ class Driver:
             began = True
         return began
 
+    def _room_on_cluster(self) -> Room | None:
+        train = self._asked.run.train
+        return None if train.cluster is None or self._asked.tune.parallel is not None else Room(train)
+
     def _parallel(self) -> int:
         if self._asked.tune.parallel is not None:
             return self._asked.tune.parallel
+        if self._room is not None:
+            return self._room.parallel(sum(each.has_place for each in self._at_work))
         slots = device_slots()
         kind = slot_kind(self._asked.run.train.device, slots)
         return max(1, sum(slot.startswith(kind) for slot in slots))

@@ -49,6 +49,11 @@ class TrialRun:
         """Whether the run has come to an end, or is no longer there."""
         return self._fold.state in ENDED or not self._store.run_dir(self.run_id).is_dir()
 
+    @property
+    def has_place(self) -> bool:
+        """Whether the run is at work where it trains, and does not only wait or begin."""
+        return self._fold.state in (RunState.running, RunState.paused, RunState.stopping)
+
     def look(self) -> bool:
         """Reads what the run has measured, and gives it up where others did better; returns whether there is news."""
         news = False

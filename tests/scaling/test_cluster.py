@@ -113,14 +113,63 @@ def test_commands_reach_a_run_on_a_cluster_and_its_worker_may_die(session, clust
     assert all(each["from_step"] >= saved for each in events_of(run, "RunStarted")[1:])
 
 
+def test_trials_of_a_search_work_on_the_cluster_several_at_a_time(session, cluster, monkeypatch):
+    monkeypatch.setenv("LEPTON_CPU_SLOTS", "1")
+    study = model_of(session).tune(
+        "learning_rate=1e-3..1e-1", wait=True, trials=4, epochs=2, prune="none", cluster=cluster.address, **OPTIONS
+    )
+    table = study.table
+    assert table.state == "finished" and table.count("finished") == 4, table
+    spans = []
+    for trial in table.trials:
+        events = list(read_events(session.store.run_dir(trial.run_id)))
+        starting = next(event for event in events if event["type"] == "RunStarting")
+        assert starting["slot"].startswith("cluster:")
+        spans.append((starting["time"], next(event["time"] for event in events if event["type"] == "RunFinished")))
+    assert any(first[0] < other[0] < first[1] for first in spans for other in spans)
+
+
+def test_a_run_waits_while_the_cluster_is_full_and_the_queue_of_this_machine_goes_on(session, cluster, monkeypatch):
+    monkeypatch.setenv("LEPTON_CPU_SLOTS", "1")
+    there = {"cluster": cluster.address, "workers": 2, **OPTIONS}
+    large = model_of(session).train(wait=False, epochs=4000, cpus_per_worker=2, **there)
+    wait_until(lambda: newest_step(folder(large)) > 0, "the large run to train", SECONDS)
+    small = model_of(session).train(wait=False, epochs=2, **there)
+    wait_until(lambda: events_of(small, "ClusterAwaited"), "the small run to wait", SECONDS)
+    assert (small.state, small.summary.message) == ("starting", "The run waits for 2 x 1 CPU on the cluster.")
+    assert "2 x 1 CPU of the cluster" in str(session.queue())
+    here = model_of(session).train(wait=True, epochs=1, **OPTIONS)
+    assert here.state == "finished"
+    assert (large.state, small.state) == ("running", "starting")
+    large.stop()
+    small.wait(SECONDS)
+    assert small.state == "finished" and small.summary.message is None
+
+
+def test_the_work_of_a_lost_host_is_taken_up_by_another_one(session, cluster):
+    run = model_of(session).train(
+        wait=False, epochs=60, cluster=cluster.address, workers=2, checkpoint_every_seconds=0.5, **OPTIONS
+    )
+    wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    raylets = {node: node.all_processes["raylet"][0].process.pid for node in cluster.worker_nodes}
+    at_work = {rank.ppid() for rank in ranks()}
+    lost = next(node for node, pid in raylets.items() if pid in at_work)
+    cluster.remove_node(lost, allow_graceful=False)
+    run.wait(SECONDS)
+    assert run.state == "finished", run.summary
+    again = events_of(run, "RunRestarted")
+    assert again and again[0]["from_step"] > 0
+    cluster.add_node(num_cpus=2)
+
+
 def test_data_is_brought_to_a_host_once_and_is_the_same(session, cluster, tmp_path):
     from lepton_lab.runs.ray_cluster import connect
-    from lepton_lab.scaling.shelf import put_on_shelf
+    from lepton_lab.scaling.shelf import Contents, put_on_shelf
 
     dataset = session.load_data("digits").prepared
     connection = connect(cluster.address, "a test")
     try:
-        parcel = put_on_shelf(connection, dataset, session.store.root)
+        parcel = put_on_shelf(connection, Contents.of(dataset), session.store.root)
         first = parcel.fetched(tmp_path)
         marks = {file.name: file.stat().st_mtime_ns for file in first.iterdir()}
         assert parcel.fetched(tmp_path) == first
