@@ -99,5 +99,5 @@ words: setup ## bring the Chinese catalogue of the Python side up to date; print
 	@$(PY) -m tests.tools.messages
 
 clean: ## remove the environment and everything that was built
-	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/widgets/static js/node_modules js/lib tests/artifacts
+	rm -rf $(VENV) dist build lepton_lab/labextension lepton_lab/*/static js/node_modules js/lib tests/artifacts
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

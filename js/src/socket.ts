@@ -47,11 +47,11 @@ export class ReconnectingSocket {
     this._socket = socket;
   }
 
-  send(text: string): void {
+  send(message: string | ArrayBuffer): void {
     if (this._socket?.readyState !== 1) {
       throw new Error('The connection to the Jupyter server is down.');
     }
-    this._socket.send(text);
+    this._socket.send(message);
   }
 
   close(): void {

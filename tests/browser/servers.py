@@ -102,7 +102,11 @@ class Server:
         for session in self.get("api/sessions"):
             self._ask(f"api/sessions/{session['id']}", None, method="DELETE")
         for kernel in self.get("api/kernels"):
-            self._ask(f"api/kernels/{kernel['id']}", None, method="DELETE")
+            self.end_kernel(kernel["id"])
+
+    def end_kernel(self, kernel_id: str) -> None:
+        """Ends one kernel."""
+        self._ask(f"api/kernels/{kernel_id}", None, method="DELETE")
 
     def _active_runs(self) -> list[dict[str, Any]]:
         runs = self.get("lepton-lab/api/runs")["runs"]

@@ -53,6 +53,25 @@ def test_the_dashboard_folds_on_a_narrow_window(dashboard, watched, width):
     assert overflow <= 0, f"{overflow} px stick out at {width} px"
 
 
+def test_the_page_loads_its_own_program_alone_and_says_when_the_kernel_is_gone(dashboard, watched):
+    page = watched()
+    page.page.goto(dashboard.url(lang="zh"))
+    expect(Studio(page.page.locator("body")).root).to_be_visible()
+    loaded = page.page.evaluate("performance.getEntriesByType('resource').map(each => new URL(each.name).pathname)")
+    assert [path for path in loaded if path.endswith(".js")] == ["/voila/templates/lepton/static/page.js"]
+    page.shoot("dashboard-open-zh")
+
+    kernel = page.page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId")
+    page.expect_losses()
+    dashboard.end_kernel(kernel)
+    notice = page.page.get_by_role("status").filter(has_text="程序已结束")
+    expect(notice).to_be_visible()
+    page.shoot("dashboard-gone-zh")
+    notice.get_by_role("button", name="重新加载页面").click()
+    expect(Studio(page.page.locator("body")).root).to_be_visible()
+    expect(notice).to_have_count(0)
+
+
 def test_the_dashboard_is_closed_without_its_token(dashboard):
     for path in ("", "voila/files/studio.ipynb", "api/kernels", "voila/tree"):
         request = urllib.request.Request(f"http://127.0.0.1:{dashboard.port}/{path}")

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds js/ into lepton_lab/labextension and lepton_lab/widgets/static, with the machine's Node or the one from PyPI.
+# Builds js/ into lepton_lab/{labextension,widgets/static,voila/static}, with the machine's Node or the one from PyPI.
 set -euo pipefail
 venv=$1
 oldest=20
