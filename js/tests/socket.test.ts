@@ -113,8 +113,27 @@ describe('BoardModel', () => {
     board.dispose();
   });
 
+  it('puts together what the socket tells in parts: defaults, older runs, changes, what is gone', () => {
+    const board = new BoardModel(new FakeServer(), clock, sockets.create);
+    board.start();
+    sockets.last.open();
+    const tell = (message: object): void =>
+      sockets.last.receive(JSON.stringify({ endpoints: [], devices: {}, ...message }));
+    tell({ type: 'state', defaults: { state: 'queued', epoch: 0 }, runs: [{ run_id: 'c', created: 3, epoch: 1 }] });
+    tell({ type: 'change', gone: [], runs: [{ run_id: 'a', created: 1, state: 'finished' }] });
+    tell({ type: 'change', gone: [], runs: [{ run_id: 'b', created: 2 }] });
+    const shown = () => board.state.runs.map(run => `${run.run_id} ${run.state} ${run.epoch}`);
+    expect(shown()).toEqual(['c queued 1', 'b queued 0', 'a finished 0']);
+    const untouched = board.state.runs[2];
+    tell({ type: 'change', gone: ['b'], runs: [{ run_id: 'c', epoch: 2 }] });
+    expect(shown()).toEqual(['c queued 2', 'a finished 0']);
+    expect(board.state.runs[1]).toBe(untouched);
+    board.dispose();
+  });
+
   it('asks over REST while the socket is down, and stops when it is back', async () => {
-    const server = new FakeServer({ runs: { runs: [summaryFixture()] }, endpoints: { endpoints: [] } });
+    const runs = { runs: [summaryFixture()] };
+    const server = new FakeServer({ 'runs?limit=2000': runs, endpoints: { endpoints: [] } });
     const board = new BoardModel(server, clock, sockets.create);
     board.start();
     sockets.last.drop();

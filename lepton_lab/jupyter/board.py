@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
+import time
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -12,21 +12,23 @@ from lepton_lab.errors import LeptonError, SpecError, StoreError
 from lepton_lab.runs.devices import device_slots, each_slot
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.runs.launch import poke
-from lepton_lab.runs.ordering import waiting_order
-from lepton_lab.runs.paths import Store
+from lepton_lab.runs.listing import Listing, slim, undisturbed
+from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.queue import Queue
-from lepton_lab.runs.record import RunRecord, list_runs, stamp
+from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.states import ACTIVE, RunState
 from lepton_lab.runs.summary import RunSummary
 
 LIVE = frozenset({RunState.queued, *ACTIVE})
 """States of a run that needs a supervisor."""
+EXACT_PLACES, PLACES_SECONDS = 1_000, 10.0
+"""So many places in the queue are right at every look; those behind them are made anew this often."""
 
 
 def status(store: Store) -> dict[str, Any]:
     """The store in a few numbers: `{"version", "store", "store_id", "supervisor", "runs": {state: count}}`."""
     counts: dict[str, int] = {}
-    for run in list_runs(store):
+    for run in Listing.of(store).look().values():
         counts[run.state] = counts.get(run.state, 0) + 1
     return {
         "version": _version(),
@@ -62,6 +64,9 @@ def run_details(store: Store, run_id: str) -> dict[str, Any]:
 class BoardScan:
     """Reads the board, again and again; from any thread.
 
+    A run on the board is the fields of its summary that are not at their default (`DEFAULTS`); one that has not
+    changed is the same object as before.
+
     Args:
         store: The run store.
     """
@@ -69,66 +74,81 @@ class BoardScan:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._seen: dict[str, tuple[tuple[tuple[int, int], ...], dict[str, Any]]] = {}
+        self._listing = Listing.of(store)
+        self._seen: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        self._board: list[dict[str, Any]] = []
+        self._places: dict[str, int] = {}
+        self._all_places_at = 0.0
         self.needs_supervisor = False
         """Whether something is alive that a supervisor must care for, as of the last look."""
 
-    def look(self) -> dict[str, Any]:
-        """The board now, ready for JSON: `{"runs": [newest first], "endpoints": [...], "devices": {slot: run}}`."""
-        with self._lock:
-            return self._look()
+    def look(self, *, roughly: bool = False) -> dict[str, Any]:
+        """The board now, ready for JSON: `{"runs": [newest first], "endpoints": [...], "devices": {slot: run}}`.
 
-    def _look(self) -> dict[str, Any]:
-        runs = [self._summary(name) for name in self._names()]
-        leases, places = self._queue() if any(run["state"] in LIVE for run in runs) else ({}, {})
-        for run in runs:
-            run["queue_position"] = places.get(run["run_id"]) if run["state"] == RunState.queued else None
-        runs.sort(key=lambda run: (run["created"] or 0.0, run["run_id"]), reverse=True)
+        Args:
+            roughly: Whether, of very many runs, most may be as they were some seconds ago; see `Listing.look`.
+        """
+        with self._lock, undisturbed():
+            return self._look(roughly)
+
+    def _look(self, roughly: bool) -> dict[str, Any]:
+        known = self._listing.look(roughly=roughly)
+        is_live = any(each.state in LIVE for each in known.values())
+        leases, waiting = self._queue() if is_live else ({}, [])
+        places = self._renewed(waiting, roughly)
+        seen: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+        is_other = False
+        for name, each in known.items():
+            place = places.get(name) if each.state == RunState.queued else None
+            before = self._seen.get(name)
+            if before is None or before[0] is not each.values or before[1].get("queue_position") != place:
+                before, is_other = (each.values, _shown(name, each.values, place)), True
+            seen[name] = before
+        if is_other or seen.keys() != self._seen.keys():
+            runs = [shown for _, shown in seen.values()]
+            self._board = sorted(runs, key=lambda run: (run.get("created") or 0.0, run["run_id"]), reverse=True)
+        self._seen = seen
         endpoints = [endpoint.to_dict() for endpoint in list_endpoints(self._store)]
-        self.needs_supervisor = any(run["state"] in LIVE for run in runs) or any(
-            endpoint["state"] != "stopped" for endpoint in endpoints
-        )
-        return {"runs": runs, "endpoints": endpoints, "devices": {**dict.fromkeys(self._slots), **leases}}
+        self.needs_supervisor = is_live or any(endpoint["state"] != "stopped" for endpoint in endpoints)
+        return {"runs": self._board, "endpoints": endpoints, "devices": {**dict.fromkeys(self._slots), **leases}}
 
-    def _names(self) -> list[str]:
-        try:
-            with os.scandir(self._store.runs_dir) as entries:
-                names = [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-        except FileNotFoundError:
-            names = []
-        for gone in self._seen.keys() - set(names):
-            del self._seen[gone]
-        return names
+    def _renewed(self, waiting: list[str], roughly: bool) -> dict[str, int]:
+        """The place of each waiting run; of those far behind it may be some seconds old.
 
-    def _summary(self, run_id: str) -> dict[str, Any]:
-        """The summary as last read, or read anew where the run's events have changed since."""
-        signature = stamp(self._store.runs_dir / run_id)
-        seen = self._seen.get(run_id)
-        if seen is None or seen[0] != signature:
-            seen = (signature, self._read(run_id))
-            self._seen[run_id] = seen
-        return dict(seen[1])
-
-    def _read(self, run_id: str) -> dict[str, Any]:
-        try:
-            return RunRecord(self._store, run_id).summary(with_place=False).to_dict()
-        except SpecError as error:  # a folder with a name that no run can have
-            return RunSummary(run_id, run_id, "failed", "unreadable", str(error)).to_dict()
+        When the first of 50,000 starts, all others move up: nobody reads that many numbers twice a second.
+        """
+        now = time.monotonic()
+        if not roughly or now >= self._all_places_at or len(waiting) <= EXACT_PLACES:
+            self._all_places_at = now + PLACES_SECONDS
+            self._places = {run_id: place for place, run_id in enumerate(waiting, 1)}
+        else:
+            self._places = {run_id: self._places.get(run_id, place) for place, run_id in enumerate(waiting, 1)}
+            self._places |= {run_id: place for place, run_id in enumerate(waiting[:EXACT_PLACES], 1)}
+        return self._places
 
     @functools.cached_property
     def _slots(self) -> list[str]:
         return device_slots()
 
-    def _queue(self) -> tuple[dict[str, str], dict[str, int]]:
-        """Which slot is leased to which run, and the place of each run that waits."""
+    def _queue(self) -> tuple[dict[str, str], list[str]]:
+        """Which slot is leased to which run, and the runs that wait, in order."""
         try:
-            entries = Queue(self._store, timeout_seconds=0.2).entries()
+            queue = Queue(self._store, timeout_seconds=0.2)
+            entries, waiting = queue.entries(), queue.waiting()
         except StoreError:  # a board without places in the queue is better than none
-            return {}, {}
-        waiting = [entry.run_id for entry in waiting_order(entries)]
+            return {}, []
         leases: dict[str, str] = {}
         for entry in entries:
             if entry.slot is not None:  # a GPU may be shared
                 for slot in each_slot(entry.slot):
                     leases[slot] = ", ".join(filter(None, [leases.get(slot), entry.run_id]))
-        return leases, {run_id: place for place, run_id in enumerate(waiting, 1)}
+        return leases, [entry.run_id for entry in waiting]
+
+
+def _shown(name: str, values: dict[str, Any], place: int | None) -> dict[str, Any]:
+    """A run of the board."""
+    try:
+        check_name("run", name)
+    except SpecError as error:  # a folder with a name that no run can have
+        return slim(RunSummary(name, name, "failed", "unreadable", str(error)))
+    return values if place is None else {**values, "queue_position": place}

@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from lepton_lab.jupyter.board import BoardScan
 from lepton_lab.jupyter.feed import RunFeed
 from lepton_lab.runs.launch import ensure_supervisor
+from lepton_lab.runs.listing import DEFAULTS
 from lepton_lab.runs.paths import Store
 
 FEED_SECONDS = 0.03
 """Time between two looks at a run that somebody watches."""
 BOARD_SECONDS = 0.5
 """Time between two looks at the list while a panel is open."""
+RESTS_PER_LOOK = 5
+"""A look at very many runs is followed by a longer rest, unless something was changed through this server."""
 IDLE_SECONDS = 2.0
 """Time between two looks when nobody watches; only the supervisor is cared for."""
 
@@ -47,6 +50,7 @@ class StoreHub:
         self._scan = BoardScan(store)
         self._board: dict[str, Any] | None = None
         self._board_due = 0.0
+        self._is_rough = True
         self._board_watchers: set[asyncio.Event] = set()
         self._feeds: dict[str, RunFeed] = {}
         self._wake = asyncio.Event()
@@ -74,12 +78,14 @@ class StoreHub:
     def look_now(self) -> None:
         """Looks at the store at once: something was just changed through this server."""
         self._board_due = 0.0
+        self._is_rough = False
         self._wake.set()
 
-    async def runs(self) -> list[dict[str, Any]]:
-        """The summaries of all runs as they are now, newest first."""
+    async def runs(self, offset: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """The summaries of all runs as they are now, newest first, or of a part of them."""
         runs: list[dict[str, Any]] = (await self.in_thread(self._scan.look))["runs"]
-        return runs
+        end = None if limit is None else offset + limit
+        return await self.in_thread(lambda: [{**DEFAULTS, **run} for run in runs[offset:end]])
 
     async def board(self) -> dict[str, Any]:
         """Runs, endpoints and devices as last seen."""
@@ -142,9 +148,12 @@ class StoreHub:
         if now >= self._board_due:
             self._board_due = now + (BOARD_SECONDS if self._board_watchers else IDLE_SECONDS)
             await self._look_at_board()
+            rest = RESTS_PER_LOOK * (time.monotonic() - now)
+            self._board_due = max(self._board_due, time.monotonic() + rest) if self._is_rough else 0.0
 
     async def _look_at_board(self) -> None:
-        board = await self.in_thread(self._scan.look)
+        roughly, self._is_rough = self._is_rough, True
+        board = await self.in_thread(functools.partial(self._scan.look, roughly=roughly))
         if board != self._board:
             self._board = board
             for changed in self._board_watchers:

@@ -5,6 +5,7 @@ Reading and writing the store happens in a thread; the server's event loop never
 
 from __future__ import annotations
 
+from lepton_lab.errors import SpecError
 from lepton_lab.jupyter import board, commands
 from lepton_lab.jupyter.base import LeptonHandler, closed
 from lepton_lab.jupyter.feed import curve_json
@@ -34,12 +35,19 @@ class SchemaHandler(LeptonHandler):
 
 
 class RunsHandler(LeptonHandler):
-    """GET runs: the summaries, newest first."""
+    """GET runs: the summaries, newest first; `?offset=2000&limit=1000` for a part of them."""
 
     @closed
     async def get(self) -> None:
-        """Answers with all runs; one with a broken folder says so in its summary."""
-        self.reply({"runs": await self.hub.runs()})
+        """Answers with all runs, or some; one with a broken folder says so in its summary."""
+        offset, limit = self._count("offset"), self._count("limit")
+        self.reply({"runs": await self.hub.runs(offset or 0, limit)})
+
+    def _count(self, name: str) -> int | None:
+        given = self.get_query_argument(name, None)
+        if given is not None and not (given.isascii() and given.isdigit()):
+            raise SpecError(f"{name} is {given!r}; give a whole number, 0 or more.")
+        return None if given is None else int(given)
 
 
 class RunHandler(LeptonHandler):

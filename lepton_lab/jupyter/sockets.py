@@ -19,7 +19,7 @@ from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from lepton_lab.errors import LeptonError, SpecError
-from lepton_lab.jupyter import commands
+from lepton_lab.jupyter import boardnews, commands
 from lepton_lab.jupyter.base import RESOURCE, status_of
 from lepton_lab.jupyter.hub import StoreHub
 from lepton_lab.runs.frames import pack_frame
@@ -85,21 +85,23 @@ class LeptonSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
 
 class BoardSocket(LeptonSocket):
-    """`ws`: the board as `{"type": "state", "runs", "endpoints", "devices"}`, and after every change what is other.
+    """`ws`: the board as `{"type": "state", "defaults", "runs", "endpoints", "devices"}`, then whatever is other.
 
-    `{"type": "change", "runs": those that are new or other than before, "gone": names, "endpoints", "devices"}`: of
-    thousands of runs few are at work.
+    `{"type": "change", "runs": those that are new or other than before, "gone": names, "endpoints", "devices"}`. A run
+    that is new tells the fields that are not at their default; one that is known, the fields that have changed. Of
+    very many runs the first message holds those at work and the newest; the next ones bring the others.
     """
 
     async def send_news(self, *args: str) -> None:
         """Sends the board whenever it is another one than the last that was sent."""
         with self.hub.watching_board() as changed:
-            sent: dict[str, Any] | None = None
+            sent: dict[str, dict[str, Any]] | None = None
             while True:
                 changed.clear()
                 board = await self.hub.board()
-                await self.write_message(json.dumps(_news(sent, board)))
-                sent = board
+                sent, news = await self.hub.in_thread(boardnews.since, sent, board)
+                for message in news:
+                    await self.write_message(await self.hub.in_thread(json.dumps, message))
                 await asyncio.sleep(BOARD_SECONDS)
                 await changed.wait()
 
@@ -160,16 +162,6 @@ class RunSocket(LeptonSocket):
     async def _answer(self, body: dict[str, Any]) -> None:
         with contextlib.suppress(WebSocketClosedError):
             await self.write_message(json.dumps(body))
-
-
-def _news(sent: dict[str, Any] | None, board: dict[str, Any]) -> dict[str, Any]:
-    """What a client that has one board needs to have the next one."""
-    if sent is None:
-        return {"type": "state", **board}
-    before = {run["run_id"]: run for run in sent["runs"]}
-    gone = before.keys() - {run["run_id"] for run in board["runs"]}
-    changed = [run for run in board["runs"] if before.get(run["run_id"]) != run]
-    return {**board, "type": "change", "runs": changed, "gone": sorted(gone)}
 
 
 def _parse(message: str | bytes) -> dict[str, Any]:

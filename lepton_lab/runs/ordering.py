@@ -57,6 +57,8 @@ def to_preempt(entries: Sequence[Entry], slots_of: dict[str, str]) -> list[tuple
     leased = [entry for entry in entries if entry.slot is not None]
     least = min((entry.priority for entry in leased), default=0)
     chosen: list[tuple[Entry, Entry]] = []
+    if all(entry.priority <= least for entry in entries if entry.slot is None):
+        return []
     for waiting in waiting_order(entries):
         if waiting.priority <= least:
             break  # nobody behind it in the order has a higher one

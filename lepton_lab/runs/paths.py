@@ -8,6 +8,7 @@
   studies/<name>/      one folder a study
   cache/<fingerprint>/ one folder a prepared dataset
   queue.db             order, device slots, leases
+  index.db             cache of the runs' summaries (see index.py)
   supervisor/          lock, wake-up pipe, process record and log of the supervisor
 ```
 """
@@ -96,6 +97,11 @@ class Store:
     def queue_db(self) -> Path:
         """The SQLite file of the queue."""
         return self.root / "queue.db"
+
+    @property
+    def index_db(self) -> Path:
+        """The SQLite file of the runs' summaries; a cache."""
+        return self.root / "index.db"
 
     @property
     def supervisor_json(self) -> Path:

@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lepton_lab.errors import StoreError
 from lepton_lab.runs.paths import Store
@@ -55,6 +56,23 @@ class Entry:
     """The share of a GPU that it needs."""
     devices: int = 1
     """The slots that it needs."""
+
+
+_Stamp = tuple[bytes, int, int, int]
+
+
+@dataclass
+class _Read:
+    """What was read of a queue, at once."""
+
+    stamp: _Stamp | None
+    entries: list[Entry]
+    waiting: list[Entry] | None = None
+
+
+_READ: dict[Path, _Read] = {}
+"""What this process read last of each of the last queues."""
+_MOST_READ = 4
 
 
 class Queue:
@@ -116,18 +134,59 @@ class Queue:
 
     def entries(self) -> list[Entry]:
         """All runs, in order."""
-        if not self._path.exists():
-            return []
-        with self._connect() as db:
-            columns = "run_id, device, slot, pid, start_time, boot, priority, user, share, devices"
-            rows = db.execute(f"SELECT {columns} FROM queue {_ORDER}").fetchall()
-        return [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
+        return list(self._read().entries)
+
+    def is_empty(self) -> bool:
+        """Whether no run waits or works."""
+        return not self._read().entries
 
     def positions(self) -> dict[str, int]:
         """The place of each waiting run; 1 is next."""
+        return {entry.run_id: place for place, entry in enumerate(self.waiting(), 1)}
+
+    def waiting(self) -> list[Entry]:
+        """The waiting runs in the order in which they would start; see `ordering.waiting_order`."""
         from lepton_lab.runs.ordering import waiting_order
 
-        return {entry.run_id: place for place, entry in enumerate(waiting_order(self.entries()), 1)}
+        read = self._read()
+        if read.waiting is None:
+            read.waiting = waiting_order(read.entries)
+        return list(read.waiting)
+
+    def _read(self) -> _Read:
+        """All of the queue; what was read before where the file has not changed since."""
+        if not self._path.exists():
+            return _Read(None, [])
+        stamp = self._stamp()
+        read = _READ.get(self._path)
+        if read is not None and stamp is not None and read.stamp == stamp:
+            return read
+        with self._connect() as db:
+            columns = "run_id, device, slot, pid, start_time, boot, priority, user, share, devices"
+            rows = db.execute(f"SELECT {columns} FROM queue {_ORDER}").fetchall()
+        entries = [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
+        read = _Read(stamp, entries)
+        if stamp is not None and stamp == self._stamp():
+            _READ.pop(self._path, None)
+            while len(_READ) >= _MOST_READ:
+                _READ.pop(next(iter(_READ), self._path), None)
+            _READ[self._path] = read
+        return read
+
+    def _stamp(self) -> _Stamp | None:
+        """What is another one after each transaction that wrote: SQLite's own count, in the file's first bytes.
+
+        None while a journal is there, for then a transaction is at work, or one that was cut off is to be undone.
+        """
+        try:
+            with open(self._path, "rb") as file:
+                head = file.read(100)
+                stat = os.fstat(file.fileno())
+            if os.path.exists(f"{self._path}-journal") or len(head) < 100:
+                return None
+        except OSError:
+            return None
+        return head[24:28], stat.st_ino, stat.st_size, stat.st_mtime_ns
 
     def lease(self, run_id: str, slot: str) -> bool:
         """Gives a waiting run a slot; False if it is not waiting any more."""

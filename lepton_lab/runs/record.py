@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import RunError, StoreError, UnknownName
-from lepton_lab.runs import snapshot
+from lepton_lab.runs import listing
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.devices import asked_device, check_devices
-from lepton_lab.runs.events import EVENTS_FILE, EventLog, EventWriter, iterate_events, read_events
-from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels, trust
+from lepton_lab.runs.events import EventLog, EventWriter, iterate_events, read_events
+from lepton_lab.runs.labels import read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.lines import Event
+from lepton_lab.runs.listing import Listing, read_run, undisturbed, whole
 from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.people import current_user
 from lepton_lab.runs.queue import Queue
@@ -82,7 +83,9 @@ class RunRecord:
         Args:
             with_place: Whether a waiting run's place is wanted, for which the whole queue is read.
         """
-        return _summary(self.dir, lambda: _positions(self.store) if with_place else {})
+        known = read_run(self.dir)
+        is_waiting = with_place and known.state == RunState.queued
+        return whole(known.values, _positions(self.store).get(self.run_id) if is_waiting else None)
 
     def events(self, since: int = 0) -> list[Event]:
         """The events with a greater number than `since`."""
@@ -234,40 +237,14 @@ def trust_run(store: Store, run_id: str, *, by: str) -> None:
 
 def list_runs(store: Store) -> list[RunSummary]:
     """Every run at a glance, newest first; a folder that cannot be read is a failed run, reason "unreadable"."""
-    positions = _positions(store)
-    found = [_summary(store.runs_dir / name, lambda: positions) for name in run_names(store)]
-    return sorted(found, key=lambda run: (run.created or 0.0, run.run_id), reverse=True)
-
-
-def _summary(run_dir: Path, positions: Callable[[], dict[str, int]]) -> RunSummary:
-    try:
-        loaded = snapshot.load(run_dir)
-        if loaded.fold.seq == 0:
-            raise StoreError("it has no events")
-    except (OSError, StoreError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"The folder of run {run_dir.name!r} cannot be read: {said}."
-        return RunSummary(run_dir.name, name=run_dir.name, state="failed", reason="unreadable", message=message)
-    summary = loaded.fold.summary()
-    labels = read_labels(run_dir)
-    if labels is not NO_LABELS:
-        summary.title, summary.tags = labels.title, list(labels.tags)
-        summary.note, summary.pinned = labels.note, labels.pinned
-    if loaded.fold.state is RunState.queued:
-        summary.queue_position = positions().get(run_dir.name)
-    return summary
-
-
-def stamp(run_dir: Path) -> tuple[tuple[int, int], ...]:
-    """What changes whenever a run's summary may have changed: times and sizes of its events and labels."""
-    found = []
-    for name in (EVENTS_FILE, LABELS_FILE):
-        try:
-            stat = os.stat(run_dir / name)
-            found.append((stat.st_mtime_ns, stat.st_size))
-        except OSError:
-            found.append((0, 0))
-    return tuple(found)
+    known = Listing.of(store).look()
+    with undisturbed():
+        waiting = RunState.queued.value
+        places = _positions(store) if any(each.state == waiting for each in known.values()) else {}
+        found = [
+            whole(each.values, places.get(name) if each.state == waiting else None) for name, each in known.items()
+        ]
+        return sorted(found, key=lambda run: (run.created or 0.0, run.run_id), reverse=True)
 
 
 def run_names(store: Store) -> list[str]:
@@ -276,13 +253,7 @@ def run_names(store: Store) -> list[str]:
     Raises:
         StoreError: If the folder cannot be read.
     """
-    try:
-        with os.scandir(store.runs_dir) as entries:
-            return [entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise StoreError(f"The runs in {store.runs_dir} cannot be read: {error.strerror}.") from error
+    return listing.run_names(store.runs_dir)
 
 
 def _positions(store: Store) -> dict[str, int]:

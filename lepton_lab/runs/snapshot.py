@@ -17,7 +17,7 @@ from lepton_lab.runs.lines import read_lines
 from lepton_lab.runs.summary import Fold
 
 SNAPSHOT_FILE = "summary.json"
-_VERSION = 2
+VERSION = 2
 _MISFITS = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 """What applying something that is no event of a run ends in."""
 
@@ -73,7 +73,7 @@ def is_readable(run_dir: Path) -> bool:
 def save(run_dir: Path, fold: Fold, offset: int) -> None:
     """Writes the snapshot; where the disk does not take it, the old one stays good."""
     try:
-        write_json(run_dir / SNAPSHOT_FILE, {"version": _VERSION, "offset": offset, **fold.to_dict()}, durable=False)
+        write_json(run_dir / SNAPSHOT_FILE, {"version": VERSION, "offset": offset, **fold.to_dict()}, durable=False)
     except (StoreError, ValueError):
         return
 
@@ -81,7 +81,7 @@ def save(run_dir: Path, fold: Fold, offset: int) -> None:
 def _read(run_dir: Path) -> tuple[Fold | None, int]:
     try:
         values: dict[str, Any] = json.loads((run_dir / SNAPSHOT_FILE).read_bytes())
-        if values["version"] != _VERSION or type(values["offset"]) is not int:
+        if values["version"] != VERSION or type(values["offset"]) is not int:
             return None, 0
         return Fold.from_dict(run_dir.name, values), values["offset"]
     except (OSError, KeyError, TypeError, ValueError, AttributeError):

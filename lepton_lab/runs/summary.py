@@ -85,10 +85,11 @@ class RunSummary:
 
     def to_dict(self) -> dict[str, Any]:
         """The summary as plain values."""
-        return dict(self.__dict__)
+        own = self.__dict__
+        return {name: own[name] if name in own else getattr(self, name) for name in FIELDS}
 
 
-_FIELDS = {each.name for each in dataclasses.fields(RunSummary)}
+FIELDS = tuple(each.name for each in dataclasses.fields(RunSummary))
 
 
 class Fold:
@@ -187,7 +188,7 @@ class Fold:
             KeyError, TypeError, ValueError: If the snapshot is not one of this version.
         """
         fold = cls(run_id)
-        known = {name: value for name, value in values["summary"].items() if name in _FIELDS}
+        known = {name: value for name, value in values["summary"].items() if name in FIELDS}
         fold._summary = RunSummary(**{**known, "run_id": run_id})
         RunState(fold._summary.state)
         if type(fold._summary.last_seq) is not int:

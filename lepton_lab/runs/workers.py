@@ -20,7 +20,7 @@ from lepton_lab.runs import snapshot, verdict
 from lepton_lab.runs.control import PREEMPT, forget_commands, pending_commands, send_command, stop_queued
 from lepton_lab.runs.devices import each_slot, free_slots, slot_environment, slot_kind
 from lepton_lab.runs.events import EventLog, EventTail, EventWriter, RunBusy
-from lepton_lab.runs.ordering import to_preempt, waiting_order
+from lepton_lab.runs.ordering import to_preempt
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, exit_code, identity, read_identity, spawn_detached, terminate
 from lepton_lab.runs.programs import Programs
@@ -103,7 +103,7 @@ class WorkerPool:
     @property
     def is_busy(self) -> bool:
         """Whether any run waits or works."""
-        return bool(self._leases) or bool(self._queue.entries())
+        return bool(self._leases) or not self._queue.is_empty()
 
     def recover(self) -> None:
         """Takes over from a supervisor that is gone: leases by pid and start time."""
@@ -151,7 +151,7 @@ class WorkerPool:
         left_over: dict[str, str] = {}
         kinds = {device: slot_kind(device, self._slots) for device in {entry.device for entry in entries}}
         blocked: set[str] = set()
-        for entry in waiting_order(entries):
+        for entry in self._queue.waiting():
             trouble = self._troubles.get(entry.run_id)
             if trouble is not None and self._clock() < trouble.until:
                 continue

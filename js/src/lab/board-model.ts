@@ -6,6 +6,8 @@ import { ReconnectingSocket, type SocketFactory } from '../socket';
 
 /** Without the socket (a proxy that lets none through) the board is asked for this often. */
 const POLL_MS = 5_000;
+/** So many runs, the newest, are asked for then. */
+const MOST_ASKED = 2_000;
 
 /** The board as it stands now: pushed by the server's socket, or asked for while there is none. */
 export class BoardModel {
@@ -44,7 +46,7 @@ export class BoardModel {
   async refresh(): Promise<void> {
     try {
       const [runs, endpoints] = await Promise.all([
-        this._server.request('GET', 'runs') as Promise<{ runs: RunSummary[] }>,
+        this._server.request('GET', `runs?limit=${MOST_ASKED}`) as Promise<{ runs: RunSummary[] }>,
         this._server.request('GET', 'endpoints') as Promise<{ endpoints: EndpointSummary[] }>
       ]);
       this.state = { ...this.state, runs: runs.runs, endpoints: endpoints.endpoints };

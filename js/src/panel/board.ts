@@ -19,13 +19,19 @@ export interface BoardState {
   endpoints: EndpointSummary[];
   /** Which run holds each slot (`cpu:0`, `cuda:1`); null for a free one. */
   devices: Record<string, string | null>;
+  /** What a run's fields are where the socket does not tell them. */
+  defaults?: Partial<RunSummary>;
 }
 
 export const EMPTY_BOARD: BoardState = { runs: [], endpoints: [], devices: {} };
 
-/** What the board's socket says: all of it first, then the runs that have changed and those that are gone. */
+/**
+ * What the board's socket says: the newest runs first, then others, those that have changed, and those that are gone.
+ * A run that is new tells what is not as in `defaults`; one that is known, what has changed.
+ */
 interface BoardMessage extends Partial<BoardState> {
   type?: string;
+  defaults?: Partial<RunSummary>;
   gone?: string[];
 }
 
@@ -36,21 +42,42 @@ export function boardMessage(text: string, before: BoardState = EMPTY_BOARD): Bo
     return null;
   }
   const runs = message.runs ?? [];
+  const defaults = message.type === 'state' ? (message.defaults ?? {}) : (before.defaults ?? {});
   return {
-    runs: message.type === 'state' ? runs : changedRuns(before.runs, runs, message.gone ?? []),
+    runs:
+      message.type === 'state'
+        ? runs.map(run => ({ ...defaults, ...run }))
+        : changedRuns(before.runs, runs, message.gone ?? [], defaults),
     endpoints: message.endpoints ?? [],
-    devices: message.devices ?? {}
+    devices: message.devices ?? {},
+    defaults
   };
 }
 
 /** The runs with some of them changed, added or gone; the newest first. */
-function changedRuns(before: RunSummary[], changed: RunSummary[], gone: string[]): RunSummary[] {
-  const runs = new Map(before.map(run => [run.run_id, run]));
-  const isNew = changed.some(run => !runs.has(run.run_id));
-  gone.forEach(run_id => runs.delete(run_id));
-  changed.forEach(run => runs.set(run.run_id, run));
-  const found = [...runs.values()];
-  return isNew ? found.sort(newestFirst) : found;
+function changedRuns(
+  before: RunSummary[],
+  changed: RunSummary[],
+  gone: string[],
+  defaults: Partial<RunSummary>
+): RunSummary[] {
+  const patches = new Map(changed.map(run => [run.run_id, run]));
+  const left = new Set(gone);
+  const found: RunSummary[] = [];
+  for (const run of before) {
+    const patch = patches.get(run.run_id);
+    if (patch) {
+      patches.delete(run.run_id);
+      found.push({ ...run, ...patch });
+    } else if (!left.has(run.run_id)) {
+      found.push(run);
+    }
+  }
+  if (patches.size === 0) {
+    return found;
+  }
+  patches.forEach(run => found.push({ ...defaults, ...run }));
+  return found.sort(newestFirst);
 }
 
 function newestFirst(a: RunSummary, b: RunSummary): number {
