@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lepton_lab.runs.snapshot import VERSION as SNAPSHOT_VERSION
+from lepton_lab.runs.summary import FIELDS
 
 Stamp = tuple[int, int, int, int, int, int, int, int]
 """Of folder, events and labels: when changed in content and in any way (ns), and how large; zeros without labels."""
 
-_VERSION = 1000 * SNAPSHOT_VERSION + 1
+_VERSION = zlib.crc32(f"1 {SNAPSHOT_VERSION} {' '.join(FIELDS)}".encode()) & 0x7FFFFFFF
+"""Another one whenever what a row holds may be another."""
 _AT_ONCE = 1_000
 _STAMP = "folder_mtime, folder_ctime, events_mtime, events_ctime, events_size, labels_mtime, labels_ctime, labels_size"
 _SCHEMA = f"""
