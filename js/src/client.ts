@@ -1,5 +1,5 @@
 import { RunHistory } from './history';
-import { ACTIVE_STATES, type ClientMessage, type Frame, type RunSummary } from './protocol';
+import { ACTIVE_STATES, type ClientMessage, type Frame, type RunSummary, type Told } from './protocol';
 
 /** Where frames come from and messages go to: a widget's comm, or a WebSocket of the server extension. */
 export interface Transport {
@@ -15,7 +15,7 @@ export interface TransportListener {
   /** The connection opened or was lost. */
   connected(open: boolean): void;
   /** A command was not taken; the sentence says why. */
-  refused(message: string): void;
+  refused(told: Told): void;
 }
 
 /** Hands a frame on if it can be read; one that cannot is reported and left out (the next gap asks for all again). */
@@ -64,7 +64,7 @@ export class RunClient {
   readonly history: RunHistory;
   link: Link = 'connecting';
   /** Called with the sentence when the other side refuses a command. */
-  onRefused: (message: string) => void = () => undefined;
+  onRefused: (told: Told) => void = () => undefined;
 
   private _transport: Transport;
   private readonly _clock: Clock;
@@ -90,7 +90,7 @@ export class RunClient {
     transport.open({
       frame: frame => transport === this._transport && this._receive(frame),
       connected: open => transport === this._transport && this._connected(open),
-      refused: message => transport === this._transport && this.onRefused(message)
+      refused: told => transport === this._transport && this.onRefused(told)
     });
   }
 

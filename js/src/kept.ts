@@ -1,6 +1,6 @@
 /** Runs that are there, over the server extension: labels, branches, queue, comparison, disk space, the monitor. */
 
-import type { Ancestor, RunSummary } from './protocol';
+import type { Ancestor, RunSummary, Said } from './protocol';
 import { runPath, type Server } from './server';
 
 export interface Labels {
@@ -31,6 +31,7 @@ export interface RunDetails {
 export interface Verification {
   state: 'running' | 'done' | 'failed';
   message?: string;
+  said?: Said;
   equal?: boolean;
   from_step?: number;
   to_step?: number;

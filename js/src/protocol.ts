@@ -30,12 +30,17 @@ export interface Ancestor {
 }
 
 /** What a person wants to know about a run at a glance; written by `RunRecord.summary()`. */
+/** A sentence of the server or the kernel in languages other than English, by language. */
+export type Said = Record<string, string>;
+
 export interface RunSummary {
   run_id: string;
   name?: string;
   state: RunState;
   reason?: string | null;
   message?: string | null;
+  /** The message in other languages, where a catalogue knows it. */
+  said?: Said | null;
   dataset?: string | null;
   model?: string | null;
   created?: number | null;
@@ -94,6 +99,8 @@ export interface Mark {
   epoch: number;
   text: string;
   kind: string;
+  /** The text in other languages, where it is a sentence that a catalogue knows. */
+  said?: Said | null;
 }
 
 /** One sample that the network was asked about while it trains; `picture` is a `data:image/` URL. */
@@ -160,10 +167,16 @@ function readFloats(view: DataView, offset: number, count: number): Float64Array
   return Float64Array.from({ length: count }, (_, index) => source.getFloat64(index * FLOAT_BYTES, true));
 }
 
+/** A sentence in English, with what is known of it in other languages. */
+export interface Told {
+  message: string;
+  said?: Said | null;
+}
+
 /** The sentence of a message that refuses a command, or null. */
-export function refusalOf(content: unknown): string | null {
-  const refusal = content as { type?: unknown; message?: unknown } | null;
-  return refusal?.type === 'error' && typeof refusal.message === 'string' ? refusal.message : null;
+export function refusalOf(content: unknown): Told | null {
+  const refusal = content as ({ type?: unknown } & Partial<Told>) | null;
+  return refusal?.type === 'error' && typeof refusal.message === 'string' ? (refusal as Told) : null;
 }
 
 /**

@@ -99,5 +99,7 @@ describe('LiveRun', () => {
     model.emit('msg:custom', headerFixture({ series }), [bufferFixture(series)]);
     model.emit('msg:custom', { type: 'error', message: 'Run has finished, so it cannot pause.' }, []);
     expect(live.view.element.textContent).toContain('Run has finished, so it cannot pause.');
+    model.emit('msg:custom', { type: 'error', message: 'No.', said: { zh: '不行。' } }, []);
+    expect(live.view.element.textContent).toContain('No.');
   });
 });

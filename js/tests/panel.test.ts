@@ -10,6 +10,7 @@ import { summaryFixture } from './frames';
 import { PAYLOADS, smuggled } from './payloads';
 
 const en = new Locale('en');
+const zh = new Locale('zh');
 
 function open() {
   const done: unknown[] = [];
@@ -55,6 +56,10 @@ describe('runText', () => {
     expect(say({ state: 'finished', best_val_accuracy: 0.9, test_accuracy: 0.78 })).toBe('finished · 0.7800');
     expect(say({ state: 'failed', message: 'the loss became NaN' })).toBe('failed: the loss became NaN');
     expect(say({ state: 'starting' })).toBe('starting');
+    const failed = run('a', { state: 'failed', reason: 'nan_loss', message: 'It became NaN.' });
+    expect(runText(failed, zh)).toBe('失败：损失不再是有限的数。 It became NaN.');
+    expect(runText({ ...failed, said: { zh: '它变成了 NaN。' } }, zh)).toBe('失败：它变成了 NaN。');
+    expect(runText({ ...failed, said: { zh: '它变成了 NaN。' } }, en)).toBe('failed: It became NaN.');
   });
 
   it('knows how far a run is', () => {
@@ -70,6 +75,10 @@ describe('endpointText and deviceText', () => {
     expect(endpointText(endpoint, en)).toBe('v3 · 1,214 requests · p95 2.8 ms');
     expect(endpointText({ ...endpoint, state: 'failed', message: 'the port is taken' }, en)).toBe(
       'failed: the port is taken'
+    );
+    const said = { zh: '端口已被占用' };
+    expect(endpointText({ ...endpoint, state: 'failed', message: 'the port is taken', said }, zh)).toBe(
+      '失败：端口已被占用'
     );
     expect(['cpu:0', 'cuda:1', 'cpu:2'].map(deviceText)).toEqual(['CPU', 'GPU 1', 'CPU 2']);
   });

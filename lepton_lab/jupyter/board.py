@@ -58,7 +58,7 @@ def run_details(store: Store, run_id: str) -> dict[str, Any]:
     except LeptonError:  # a folder that was copied in half is still shown
         spec = None
     has_report = (run.dir / "report.json").exists()
-    return {"summary": run.summary().to_dict(), "spec": spec, "has_report": has_report}
+    return {"summary": run.summary().to_page(), "spec": spec, "has_report": has_report}
 
 
 class BoardScan:
@@ -108,7 +108,7 @@ class BoardScan:
             runs = [shown for _, shown in seen.values()]
             self._board = sorted(runs, key=lambda run: (run.get("created") or 0.0, run["run_id"]), reverse=True)
         self._seen = seen
-        endpoints = [endpoint.to_dict() for endpoint in list_endpoints(self._store)]
+        endpoints = [endpoint.to_page() for endpoint in list_endpoints(self._store)]
         self.needs_supervisor = is_live or any(endpoint["state"] != "stopped" for endpoint in endpoints)
         return {"runs": self._board, "endpoints": endpoints, "devices": {**dict.fromkeys(self._slots), **leases}}
 

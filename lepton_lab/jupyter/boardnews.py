@@ -7,10 +7,13 @@ from typing import Any
 
 from lepton_lab.runs.listing import DEFAULTS
 from lepton_lab.runs.states import ACTIVE
+from lepton_lab.words import told
 
 FIRST_RUNS = 1_000
 """So many of the newest runs are told of at once, and all that are at work."""
 RUNS_PER_MESSAGE = 5_000
+MOST_TOLD = 300
+"""Of so many runs of a message the page is told in other languages, too, why they failed; of the rest, in English."""
 
 Runs = dict[str, dict[str, Any]]
 
@@ -32,16 +35,27 @@ def since(sent: Runs | None, board: dict[str, Any]) -> tuple[Runs, Iterable[dict
     later: list[dict[str, Any]] = []
     for place, run in enumerate(board["runs"]):
         (first if place < FIRST_RUNS or run.get("state") in ACTIVE else later).append(run)
-    state = {"type": "state", "defaults": DEFAULTS, "runs": first, **rest}
+    state = {"type": "state", "defaults": DEFAULTS, "runs": _told(first), **rest}
     return runs, [state, *(_changes(later, [], rest) if later else [])]
 
 
 def _changes(runs: list[dict[str, Any]], gone: list[str], rest: dict[str, Any]) -> list[dict[str, Any]]:
     parts = [runs[first : first + RUNS_PER_MESSAGE] for first in range(0, len(runs), RUNS_PER_MESSAGE)] or [[]]
     return [
-        {"type": "change", "runs": part, "gone": gone if number == 0 else [], **rest}
+        {"type": "change", "runs": _told(part), "gone": gone if number == 0 else [], **rest}
         for number, part in enumerate(parts)
     ]
+
+
+def _told(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs of a message, with `said` beside the first sentences; a message that is no more takes it away."""
+    failed = [place for place, run in enumerate(runs) if "message" in run]
+    if not failed:
+        return runs
+    found = list(runs)
+    for place in failed[:MOST_TOLD]:
+        found[place] = {"said": None, **told(runs[place])}
+    return found
 
 
 def _patch(before: dict[str, Any] | None, run: dict[str, Any]) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord
 from lepton_lab.runs.states import RunState, asks_of
 from lepton_lab.runs.verification import read_verification, start_verification
+from lepton_lab.words import told
 
 FRESH_SECONDS = 5.0
 """Without a younger sample of the supervisor's, the machine is measured here: nothing is at work then."""
@@ -41,14 +42,14 @@ def details(store: Store, run_id: str) -> dict[str, Any]:
     except LeptonError:  # a folder that was copied in half is still shown
         options = {}
     return {
-        "summary": summary.to_dict(),
+        "summary": summary.to_page(),
         "options": options,
         "lineage": branch.lineage(store, run_id),
         "labels": asdict(labels.read_labels(run.dir)) | {"trusted_seal": None},
         "checkpoints": all_steps(run.dir),
         "size": asdict(housekeeping.run_size(store, run_id)),
         "asks": asks_of(RunState(summary.state)),
-        "verification": read_verification(run.dir),
+        "verification": told(read_verification(run.dir) or {}) or None,
     }
 
 

@@ -95,7 +95,7 @@ class EndpointsHandler(LeptonHandler):
     async def get(self) -> None:
         """Answers with all endpoints; keys are not part of a summary."""
         endpoints = await self.hub.in_thread(list_endpoints, self.hub.store)
-        self.reply({"endpoints": [endpoint.to_dict() for endpoint in endpoints]})
+        self.reply({"endpoints": [endpoint.to_page() for endpoint in endpoints]})
 
 
 class EndpointStopHandler(LeptonHandler):

@@ -24,6 +24,7 @@ from lepton_lab.jupyter.base import RESOURCE, status_of
 from lepton_lab.jupyter.hub import StoreHub
 from lepton_lab.runs.frames import pack_frame
 from lepton_lab.runs.record import RunRecord
+from lepton_lab.words import told
 
 BOARD_SECONDS, FRAME_SECONDS = 0.1, 0.04
 """Shortest time between two messages to one client: of the board; of a run, whose curve moves 20 times a second."""
@@ -142,7 +143,7 @@ class RunSocket(LeptonSocket):
             await self._take(message)
         except LeptonError as error:
             reason = getattr(error, "reason", type(error).__name__)
-            await self._answer({"type": "error", "message": str(error), "reason": reason})
+            await self._answer(told({"type": "error", "message": str(error), "reason": reason}))
 
     async def _take(self, message: str | bytes) -> None:
         body = _parse(message)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from lepton_lab.runs.lines import Event, epochs_of
-from lepton_lab.runs.marks import cut_mark, mark_of
+from lepton_lab.runs.marks import cut_mark, mark_of, page_mark
 from lepton_lab.runs.summary import Fold, RunSummary
 
 
@@ -132,8 +132,8 @@ class Curve:
             "type": "frame",
             "run_id": self.run_id,
             "seq": self.seq,
-            "summary": self.summary().to_dict(),
-            "marks": list(self.marks),
+            "summary": self.summary().to_page(),
+            "marks": [page_mark(mark) for mark in self.marks],
             "series": series,
         }
         return header, b"".join(parts)

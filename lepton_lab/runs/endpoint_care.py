@@ -15,6 +15,7 @@ from lepton_lab.runs.endpoints import EndpointSummary, KeyRecord, edit_record, l
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import read_identity
 from lepton_lab.runs.usage import Usage, read_usage
+from lepton_lab.words import told
 
 LOG_BYTES = 32_000
 """So much of the end of a server's log is shown."""
@@ -38,7 +39,7 @@ def endpoint_details(store: Store, name: str) -> dict[str, Any]:
     used = read_usage(folder / "usage.jsonl")
     stats = read_identity(folder / "stats.json") or {}
     return {
-        "summary": summarize(store, name).to_dict(),
+        "summary": summarize(store, name).to_page(),
         "desired": record.desired,
         "active_version": record.active_version,
         "canary_version": record.canary_version,
@@ -47,7 +48,7 @@ def endpoint_details(store: Store, name: str) -> dict[str, Any]:
         "versions": [asdict(entry) for entry in reversed(record.versions)],
         "keys": [_key(key, used.get(key.id, Usage())) for key in record.keys],
         "history": [asdict(change) for change in reversed(record.history[-MOST_CHANGES:])],
-        "drift": stats.get("drift"),
+        "drift": told(stats["drift"], "warning") if isinstance(stats.get("drift"), dict) else None,
         "processes": record.processes,
         "tls": record.tls,
         "log": _end_of_log(store, name),

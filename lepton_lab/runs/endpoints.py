@@ -31,6 +31,7 @@ from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, read_identity, terminate
 from lepton_lab.specs import NAME_PATTERN
+from lepton_lab.words import told
 
 STOP_SECONDS = 15.0
 """Longest time that a server gets to answer what it has accepted."""
@@ -183,6 +184,10 @@ class EndpointSummary:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)
+
+    def to_page(self) -> dict[str, Any]:
+        """The same for a page, with `said` beside the message (see `words.told`); the message stays English."""
+        return told(self.to_dict())
 
 
 def load_record(store: Store, name: str) -> EndpointRecord:

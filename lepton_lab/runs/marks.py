@@ -6,9 +6,12 @@ from typing import Any
 
 from lepton_lab.runs.lines import Event
 from lepton_lab.runs.summary import Fold
+from lepton_lab.words import N_, told
 
 _BY = {"RunPaused": "paused", "RunResumed": "resumed", "RunStopped": "stopped"}
 _STAYING = {"restarted", "warning"}
+_SENTENCES = {"restarted", "failed", "warning"}
+"""Kinds of marks whose text is a sentence; a page has words of its own for the others."""
 
 
 def mark_of(event: Event, fold: Fold) -> dict[str, Any] | None:
@@ -30,6 +33,11 @@ def mark_of(event: Event, fold: Fold) -> dict[str, Any] | None:
     return {"step": step, "epoch": _epoch(step, fold), "text": text, "kind": kind}
 
 
+def page_mark(mark: dict[str, Any]) -> dict[str, Any]:
+    """A mark for a page: with its sentence in the languages that know it (`said`), where it is one."""
+    return told(mark, "text") if mark["kind"] in _SENTENCES else mark
+
+
 def cut_mark(mark: dict[str, Any], step: int, fold: Fold) -> dict[str, Any] | None:
     """What is left of a mark when the run goes back to a step: what was undone goes, a mishap stays."""
     if mark["step"] <= step:
@@ -45,10 +53,8 @@ def _describe(event: Event) -> tuple[str | None, str]:
         kind = _BY[event_type]
         return kind, f"{kind} by {by}" if by else kind
     if event_type == "RunRestarted":
-        return (
-            "restarted",
-            f"restarted from step {event.get('from_step', 0)}: {event.get('message') or event.get('reason')}",
-        )
+        from_step, why = event.get("from_step", 0), event.get("message") or event.get("reason")
+        return "restarted", N_(f"restarted from step {from_step}: {why}")
     if event_type == "RunQueued" and event.get("resumed"):
         return "resumed", f"resumed by {by}" if by else "resumed"
     if event_type == "RunPreempted":

@@ -11,6 +11,7 @@ from typing import Any
 from lepton_lab.runs.lines import Event, epochs_of
 from lepton_lab.runs.spark import Spark
 from lepton_lab.runs.states import ACTIVE, ENDED, RunState, next_state
+from lepton_lab.words import told
 
 
 @dataclass
@@ -87,6 +88,10 @@ class RunSummary:
         """The summary as plain values."""
         own = self.__dict__
         return {name: own[name] if name in own else getattr(self, name) for name in FIELDS}
+
+    def to_page(self) -> dict[str, Any]:
+        """The same for a page, with `said` beside the message (see `words.told`); the message stays English."""
+        return told(self.to_dict())
 
 
 FIELDS = tuple(each.name for each in dataclasses.fields(RunSummary))

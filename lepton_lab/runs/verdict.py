@@ -12,6 +12,7 @@ from lepton_lab.runs.checkpoints import newest_step
 from lepton_lab.runs.control import pending_commands
 from lepton_lab.runs.events import EventWriter
 from lepton_lab.runs.states import RunState
+from lepton_lab.words import N_
 
 _LOG_BYTES = 4096
 _LINE_LENGTH = 300
@@ -44,7 +45,7 @@ def on_death(writer: EventWriter, exit_code: int | None) -> bool:
     try:
         max_restarts = int(read_json(writer.run_dir / "spec.json")["train"].get("max_restarts", 2))
     except (StoreError, KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"{how} It cannot be restarted, because spec.json cannot be read: {error}"
+        message = N_(f"{how} It cannot be restarted, because spec.json cannot be read: {error}")
         writer.append("RunFailed", reason="unreadable", message=message, step=summary.step)
         return False
     attempts = writer.fold.attempt_restarts
@@ -81,7 +82,7 @@ def describe(run_dir: Path, exit_code: int | None) -> str:
     else:
         how = f"The worker process ended with code {exit_code}."
     line = last_line(run_dir / "worker.log")
-    return f"{how} It last said: {line}" if line else how
+    return N_(f"{how} It last said: {line}") if line else how
 
 
 def last_line(path: Path) -> str:

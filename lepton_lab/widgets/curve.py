@@ -12,6 +12,7 @@ from lepton_lab.errors import DataError, LeptonError
 from lepton_lab.session import Run
 from lepton_lab.widgets.frames import FramePusher
 from lepton_lab.widgets.static_files import module_source, style_source
+from lepton_lab.words import told
 
 COMMANDS = ("pause", "resume", "stop", "set_learning_rate", "checkpoint")
 
@@ -42,7 +43,7 @@ class CurveWidget(anywidget.AnyWidget):
             _esm=module_source("curve") if module is None else module,
             _css=style_source("curve"),
             run_id=run.id,
-            summary=run.summary.to_dict(),
+            summary=run.summary.to_page(),
             **traits,
         )
         self._pusher = FramePusher(run, self.send, picture=lambda row: sample_picture(run, row))
@@ -63,7 +64,7 @@ class CurveWidget(anywidget.AnyWidget):
             try:
                 perform(self._run, content.get("command"), content.get("value"))
             except LeptonError as error:
-                self.send({"type": "error", "message": str(error)})
+                self.send(told({"type": "error", "message": str(error)}))
 
 
 def perform(run: Run, command: Any, value: Any) -> None:

@@ -33,8 +33,8 @@ class ModelCard(Studio):
         summary = self._about.summary
         run = self._session.run(summary.run_id)
         self._run = run
-        self.summary, self.run_id = run.summary.to_dict(), run.id
-        self.endpoint = {**summary.to_dict(), "key_shown_once": None}
+        self.summary, self.run_id = run.summary.to_page(), run.id
+        self.endpoint = {**summary.to_page(), "key_shown_once": None}
         self.row_fields = row_fields(self._about)
         self.card = self._card_said(self._session.dataset_of(run).to_dict())
         try:

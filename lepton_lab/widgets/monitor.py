@@ -13,6 +13,7 @@ from lepton_lab.runs import Store, list_runs
 from lepton_lab.session import Run, Session
 from lepton_lab.widgets.frames import FramePusher
 from lepton_lab.widgets.static_files import module_source, style_source
+from lepton_lab.words import told
 
 LOOK_SECONDS = 2.0
 MOST_RUNS = 50
@@ -66,7 +67,10 @@ class RunMonitor(anywidget.AnyWidget):
         elif kind == "choose":
             self._choose(str(content.get("run_id")))
         elif kind == "command":
-            self.send({"type": "error", "message": "This page only shows runs; they are steered from a notebook."})
+            self._refuse("This page only shows runs; they are steered from a notebook.")
+
+    def _refuse(self, sentence: str) -> None:
+        self.send(told({"type": "error", "message": sentence}))
 
     def _choose(self, run_id: str) -> None:
         with self._lock:
@@ -75,13 +79,13 @@ class RunMonitor(anywidget.AnyWidget):
             try:
                 run: Run = self._session.run(run_id)
             except LeptonError as error:
-                self.send({"type": "error", "message": str(error)})
+                self._refuse(str(error))
                 return
             if self._pusher:
                 self._pusher.close()
             # Pictures of watched rows stay away: they would bring the dataset into every viewer's kernel.
             self._pusher = FramePusher(run, self.send)
-            self.summary = run.summary.to_dict()
+            self.summary = run.summary.to_page()
             self.run_id = run_id
             self._pusher.hello()
 

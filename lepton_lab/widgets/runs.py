@@ -30,7 +30,7 @@ def run_bundle(run: Run, widget: Any = None) -> dict[str, Any]:
     """
     summary, curve = run.summary, run.curve
     bundle: dict[str, Any] = {
-        RUN_MIME: {"run_id": run.id, "store_id": run.record.store.id, "summary": summary.to_dict()},
+        RUN_MIME: {"run_id": run.id, "store_id": run.record.store.id, "summary": summary.to_page()},
         "image/svg+xml": curve_svg(curve, summary),
         "text/html": run_html(run),
         "text/plain": sentence(summary),

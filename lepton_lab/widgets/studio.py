@@ -25,14 +25,13 @@ from lepton_lab.widgets.curve import perform, sample_picture
 from lepton_lab.widgets.frames import FramePusher
 from lepton_lab.widgets.static_files import module_source, style_source
 from lepton_lab.widgets.studio_search import Searching
-from lepton_lab.widgets.studio_words import Spoken
 from lepton_lab.widgets.uploads import Upload
 from lepton_lab.words import N_
 
 SYNC = {"sync": True}
 
 
-class Studio(Searching, Spoken, anywidget.AnyWidget):
+class Studio(Searching, anywidget.AnyWidget):
     """Pick a dataset, set up a network, train, evaluate, deploy, try it.
 
     Messages of the page, each `{"type": ...}`: `hello`; `set` with `section`, `values` (the whole section);
@@ -162,6 +161,8 @@ class Studio(Searching, Spoken, anywidget.AnyWidget):
         self._page_language = language
         if self.card is not None and self._session.dataset is not None:
             self.card = self._card_said(self._session.dataset.to_dict())
+        if self.study is not None:
+            self._show_study(self._study_in_sight())
 
     def _take_piece(self, content: dict[str, Any], buffers: Any) -> None:
         """A piece of a file that the page sends; the whole file is loaded at once."""
@@ -246,11 +247,11 @@ class Studio(Searching, Spoken, anywidget.AnyWidget):
         endpoint = self._require_run(finished=True).deploy(**self.values["deploy"])
         self.prediction = None
         self.row_fields = steps.row_fields(endpoint)
-        self.endpoint = {**endpoint.summary.to_dict(), "key_shown_once": endpoint.key}
+        self.endpoint = {**endpoint.summary.to_page(), "key_shown_once": endpoint.key}
 
     def _stop_endpoint(self, content: dict[str, Any]) -> None:
         endpoint = self._session.endpoint(self._endpoint_name()).stop()
-        self.endpoint = {**endpoint.summary.to_dict(), "key_shown_once": None}
+        self.endpoint = {**endpoint.summary.to_page(), "key_shown_once": None}
 
     def _predict(self, content: dict[str, Any]) -> None:
         self.prediction = steps.predict(self._session, self._endpoint_name(), content)
@@ -294,7 +295,7 @@ class Studio(Searching, Spoken, anywidget.AnyWidget):
             self._pusher.close()
         self._run = run
         self._pusher = FramePusher(run, self.send, picture=lambda row: sample_picture(run, row))
-        self.summary = run.summary.to_dict()
+        self.summary = run.summary.to_page()
         self.run_id = run.id
         self._pusher.hello()
         threading.Thread(target=self._await_end, args=(run,), name=f"lepton-studio-{run.id}", daemon=True).start()
@@ -303,7 +304,7 @@ class Studio(Searching, Spoken, anywidget.AnyWidget):
         summary = run.until_over()
         if self._run is not run:
             return
-        self.summary = summary.to_dict()
+        self.summary = summary.to_page()
         self.model_summary = steps.with_parameters(self.model_summary, run)
         self._show_variants(run)
         if run.record.report() is not None:

@@ -10,12 +10,14 @@ from lepton_lab.errors import RunError, SpecError
 from lepton_lab.session import Run, Session, Study
 from lepton_lab.session.study import ranked, sentence
 from lepton_lab.tuning.record import ACTIVE, Table
+from lepton_lab.widgets.studio_words import Spoken
+from lepton_lab.words import say
 
 MOST_TRIALS = 60
 """Trials that the page is told of, the best first."""
 
 
-class Searching:
+class Searching(Spoken):
     """The part of `Studio` that is about studies; the table of the one in sight is the trait `study`."""
 
     _session: Session
@@ -70,8 +72,13 @@ class Searching:
     def _show_study(self, study: Study) -> None:
         self._show_table(study.table)
 
+    def _study_said(self, table: Table) -> dict[str, Any]:
+        """A study for the page, in the page's language."""
+        with self._speaking():
+            return {**study_values(table), "message": say(table.message or "")}
+
     def _show_table(self, table: Table) -> None:
-        shown = study_values(table)
+        shown = self._study_said(table)
         if shown != self.study:
             self.study = shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from lepton_lab.words import say, speaking
@@ -14,13 +15,17 @@ class Spoken:
     _page_language: str | None = None
     """What the page has said of itself; None until then: the kernel's own language."""
 
+    def _speaking(self) -> AbstractContextManager[None]:
+        """The page's language, for what is said within."""
+        return speaking(self.locale or self._page_language)
+
     def _say(self, sentence: str) -> str:
-        with speaking(self.locale or self._page_language):
+        with self._speaking():
             return say(sentence)
 
     def _card_said(self, card: dict[str, Any]) -> dict[str, Any]:
         """A dataset's card with its sentences said; names and values are the data's own."""
-        with speaking(self.locale or self._page_language):
+        with self._speaking():
             return {
                 **card,
                 "task_reason": say(card.get("task_reason") or ""),
@@ -30,7 +35,7 @@ class Spoken:
 
     def _variants_said(self, table: dict[str, Any]) -> dict[str, Any]:
         """The table of variants with its sentences said."""
-        with speaking(self.locale or self._page_language):
+        with self._speaking():
             rows = [{**row, "problem": row["problem"] and say(row["problem"])} for row in table["rows"]]
             said = {key: say(table.get(key) or "") for key in ("step", "reason", "message")}
             return {**table, **said, "rows": rows}

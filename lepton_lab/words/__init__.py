@@ -4,6 +4,7 @@ Code, records, events and JSON are English, and so is the text of an exception. 
 
 - `_("...")` gives the text in the reader's language, and marks it for the catalogue; an f-string may stand inside.
 - `say(sentence)` translates a sentence that somebody else wrote: an exception's, a warning's, a record's.
+- `told(values)` puts a sentence's translations beside it, for a page whose reader is not known yet.
 - `with speaking("zh"):` for one request of somebody who reads another language than this process.
 
 The catalogue is `locale/zh_CN/LC_MESSAGES/lepton_lab.po`, read when it is first needed. A message with values has named
@@ -15,7 +16,7 @@ the code that raises it needs no second wording, and a record written in English
 
 from lepton_lab.words.catalogue import Catalogue, catalogue
 from lepton_lab.words.choice import LANGUAGES, choose, config_path, keep, language, language_of, speaking
-from lepton_lab.words.saying import N_, _, heads, say
+from lepton_lab.words.saying import N_, _, heads, say, told
 from lepton_lab.words.width import columns, left, right, wrap
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "right",
     "say",
     "speaking",
+    "told",
     "wrap",
 ]

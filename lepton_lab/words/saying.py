@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from lepton_lab.words.catalogue import Catalogue, catalogue
-from lepton_lab.words.choice import language
+from lepton_lab.words.choice import LANGUAGES, language, speaking
 from lepton_lab.words.templates import fill
 
 SPOKEN = frozenset({"state", "kind", "noun", "verb", "metric", "part", "task", "modality", "what", "why"})
@@ -24,6 +25,29 @@ def N_(text: str) -> str:
 def say(sentence: str) -> str:
     """A sentence in the reader's language; what the catalogue does not know stays as it is."""
     return _in_language(sentence, ours=False)
+
+
+def told(values: dict[str, Any], name: str = "message") -> dict[str, Any]:
+    """Values for a page, whose reader's language is not known here: `said` holds a sentence of theirs by language.
+
+    Args:
+        values: What the page is told; the sentence in it stays English.
+        name: Where the sentence stands.
+
+    Returns:
+        The values, with `said` where a catalogue knows the sentence: `{"zh": "..."}`.
+    """
+    sentence = values.get(name)
+    said = {code: known for code in LANGUAGES if (known := _known_as(sentence, code)) not in (None, sentence)}
+    return {**values, "said": said} if said else values
+
+
+def _known_as(sentence: Any, code: str) -> str | None:
+    """A sentence in a language; None where there is no sentence, or no catalogue."""
+    if not sentence or not isinstance(sentence, str) or code == "en":
+        return None
+    with speaking(code):
+        return say(sentence)
 
 
 def _(text: str) -> str:

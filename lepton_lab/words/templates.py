@@ -60,7 +60,9 @@ class Template:
         if self.anchor not in sentence or not self._has_all(sentence):
             return None
         found = self.pattern.fullmatch(sentence)
-        return dict(zip(self.names, found.groups(), strict=True)) if found else None
+        if not found or any(map(_leaves_its_brackets, self.pieces, found.groups())):
+            return None
+        return dict(zip(self.names, found.groups(), strict=True))
 
     def _has_all(self, sentence: str) -> bool:
         """Whether all pieces stand in the sentence in their order: linear, so that the expression need not search."""
@@ -85,6 +87,18 @@ def is_template(message: str) -> bool:
     """Whether a message has values, and enough words of its own to be recognised by."""
     own = _FIELD.sub("", message)
     return own != message and _letters(own) >= _LEAST_LETTERS
+
+
+def _leaves_its_brackets(before: str, value: str) -> bool:
+    """Whether a value that stands in brackets goes on behind their end: what matched is two sentences."""
+    if not before.endswith("("):
+        return False
+    depth = 0
+    for sign in value:
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            return True
+    return False
 
 
 def _letters(text: str) -> int:

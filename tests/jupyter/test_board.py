@@ -88,6 +88,29 @@ def test_only_what_has_changed_is_sent(waiting):
     assert message["runs"] == message["gone"] == []
 
 
+def test_why_a_run_failed_is_told_in_chinese_too_and_taken_back_when_it_goes_on(waiting, monkeypatch):
+    scan, client = BoardScan(waiting), Client()
+    client.take(scan.look())
+    Queue(waiting).remove("run-0")
+    with EventLog.open_writer(waiting.run_dir("run-0")) as writer:
+        writer.append("RunFailed", reason="worker_died", message="The worker process disappeared.", step=0)
+    client.take(scan.look())
+    assert client.runs["run-0"]["message"] == "The worker process disappeared."
+    assert client.runs["run-0"]["said"] == {"zh": "工作进程消失了。"}
+    newcomer = Client()
+    newcomer.take(scan.look())
+    assert newcomer.runs["run-0"]["said"] == {"zh": "工作进程消失了。"}
+    monkeypatch.setattr(boardnews, "MOST_TOLD", 0)
+    far = Client()
+    far.take(scan.look())
+    assert "said" not in far.runs["run-0"], "of very many runs the newest alone are told in other languages"
+    with EventLog.open_writer(waiting.run_dir("run-0")) as writer:
+        writer.append("RunQueued", resumed=True)
+    monkeypatch.undo()
+    client.take(scan.look())
+    assert client.runs["run-0"]["message"] is None and client.runs["run-0"]["said"] is None
+
+
 def test_places_far_behind_are_renewed_now_and_then(waiting, monkeypatch):
     monkeypatch.setattr(board_module, "EXACT_PLACES", 1)
     monkeypatch.setattr(board_module, "PLACES_SECONDS", 1e9)

@@ -11,9 +11,12 @@ import pytest
 from IPython.testing.globalipapp import start_ipython
 
 from lepton_lab.errors import SpecError, UnknownName
+from lepton_lab.runs.curve import Curve
+from lepton_lab.runs.summary import RunSummary
+from lepton_lab.runs.verdict import describe
 from lepton_lab.specs import TrainSpec
 from lepton_lab.verbs import VERBS, help_for, overview, parse
-from lepton_lab.words import LANGUAGES, choose, columns, keep, language, language_of, say, speaking, wrap
+from lepton_lab.words import LANGUAGES, choose, columns, keep, language, language_of, say, speaking, told, wrap
 from lepton_lab.words.choice import _from_files
 
 
@@ -93,6 +96,46 @@ def test_an_error_is_chinese_at_the_face_and_english_in_itself():
         assert say(str(raised.value)) == "train: epochs 为 0；应大于或等于 1。"
         assert str(raised.value).startswith("train: epochs is 0")
         assert say(str(UnknownName("run", "digit", ["digits"]))) == "没有名为 'digit' 的运行。你是指 'digits' 吗？"
+
+
+ENDS = [(None, ""), (-9, ""), (-11, "Segmentation fault (core dumped)"), (3, "ValueError: not (a) row")]
+
+
+@pytest.mark.parametrize(("code", "line"), ENDS)
+def test_why_a_run_failed_is_told_to_a_page_in_chinese_beside_the_english_sentence(tmp_path, code, line):
+    (tmp_path / "worker.log").write_text(line)
+    how = describe(tmp_path, code)
+    for sentence in (how, f"{how} It was restarted 2 times (max_restarts)."):
+        page = RunSummary("a", state="failed", reason="worker_died", message=sentence).to_page()
+        assert page["message"] == sentence and set(page["said"]) == {"zh"}
+        chinese = page["said"]["zh"]
+        assert chinese.startswith("工作进程") and line in chinese and "It " not in chinese, chinese
+        assert chinese.count("（") == chinese.count("）"), chinese
+    assert "said" not in RunSummary("a", state="failed", message=how).to_dict(), "records and JSON are English"
+
+
+def test_what_no_catalogue_knows_is_told_in_english_alone():
+    assert told({"message": "qwerty asdf"}) == {"message": "qwerty asdf"}
+    assert told({"message": None}) == {"message": None} and told({}) == {}
+
+
+def test_a_frame_tells_what_happened_in_chinese_too():
+    curve = Curve("a")
+    events = [
+        {"type": "RunQueued", "name": "a", "dataset": "digits", "model": "cnn"},
+        {"type": "RunStarted", "step": 0, "from_step": 0},
+        {"type": "RunRestarted", "from_step": 7, "attempt": 1, "message": "The worker process disappeared."},
+        {"type": "RunFailed", "reason": "worker_died", "message": "The worker process ended with code 3."},
+    ]
+    for seq, event in enumerate(events, start=1):
+        curve.apply({"seq": seq, "time": 1.0, "elapsed_seconds": 0.0, **event})
+    header, _ = curve.frame()
+    assert header["summary"]["said"] == {"zh": "工作进程以代码 3 结束。"}
+    assert [mark["said"]["zh"] for mark in header["marks"]] == [
+        "从第 7 步重新开始：工作进程消失了。",
+        "工作进程以代码 3 结束。",
+    ]
+    assert all("said" not in mark for mark in curve.marks)
 
 
 def test_names_in_a_sentence_are_never_translated():

@@ -45,6 +45,11 @@ export class Locale {
     return this._learnt[text] ?? text;
   }
 
+  /** A sentence in the reader's language where it is known in it, else in English. */
+  told(sentence: { message?: string | null; said?: Record<string, string> | null }): string {
+    return sentence.said?.[this.language] ?? sentence.message ?? '';
+  }
+
   /** A count with the language's digit grouping. */
   count(value: number): string {
     return value.toLocaleString(this.tag, { maximumFractionDigits: 0 });

@@ -1,6 +1,6 @@
 /** What the panel shows: runs, endpoints and device slots, as the server extension tells them. */
 
-import type { RunSummary } from '../protocol';
+import type { RunSummary, Said } from '../protocol';
 
 export interface EndpointSummary {
   name: string;
@@ -11,6 +11,7 @@ export interface EndpointSummary {
   requests?: number | null;
   p95_ms?: number | null;
   message?: string | null;
+  said?: Said;
 }
 
 export interface BoardState {

@@ -1,3 +1,4 @@
+import type { Said } from '../protocol';
 import type { Server } from '../server';
 import type { EndpointSummary } from './board';
 
@@ -35,7 +36,7 @@ export interface EndpointDetails {
   keys: EndpointKey[];
   history: { time: number; what: string; version: number; detail: string }[];
   /** How far what comes in lies from training; the distance is there from some rows on. */
-  drift?: { rows: number; inputs?: number; warning?: string | null } | null;
+  drift?: { rows: number; inputs?: number; warning?: string | null; said?: Said } | null;
   processes: number;
   tls: boolean;
   /** The end of the server's log. */

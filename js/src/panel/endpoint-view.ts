@@ -64,7 +64,8 @@ export class EndpointView {
     const active = document.activeElement;
     const focused = this._body.contains(active) ? active?.getAttribute('data-deed') : null;
     const { summary } = details;
-    const warning = summary.message || details.drift?.warning;
+    const { drift } = details;
+    const warning = this._locale.told(summary) || this._locale.told({ message: drift?.warning, said: drift?.said });
     this._body.replaceChildren(
       this._title(details),
       this._address(summary.url),

@@ -58,7 +58,7 @@ export function progressOf(run: RunSummary): number {
 export function endpointText(endpoint: EndpointSummary, locale: Locale): string {
   if (endpoint.state !== 'ready') {
     const state = locale.word('state', endpoint.state);
-    return endpoint.message ? `${state}: ${endpoint.message}` : state;
+    return endpoint.message ? locale.t('panel.state_told', { state, message: locale.told(endpoint) }) : state;
   }
   const note = locale.t(endpoint.requests === 1 ? 'panel.endpoint_note.one' : 'panel.endpoint_note', {
     version: endpoint.version,

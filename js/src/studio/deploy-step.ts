@@ -121,7 +121,7 @@ export class DeployStep implements StepView {
     const key = this._key?.endpoint === endpoint.name ? this._key.text : null;
     return [
       this._title(endpoint),
-      ...(endpoint.message ? [note(endpoint.message, endpoint.state === 'failed' ? 'error' : 'warning')] : []),
+      ...(endpoint.message ? [note(locale.told(endpoint), endpoint.state === 'failed' ? 'error' : 'warning')] : []),
       this._copyable(locale.t('deploy.url'), `${endpoint.url}/predict`),
       ...(key ? [this._copyable(locale.t('deploy.key'), key), note(locale.t('deploy.key_once'), 'warning')] : []),
       facts([

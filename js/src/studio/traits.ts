@@ -1,6 +1,6 @@
 /** The studio's traits, as the Python widget syncs them. */
 
-import type { RunSummary } from '../protocol';
+import type { RunSummary, Said } from '../protocol';
 import type { JsonSchema } from './schema';
 
 export const STEPS = ['data', 'model', 'train', 'evaluate', 'deploy'] as const;
@@ -175,6 +175,7 @@ export interface EndpointCard {
   requests?: number;
   p95_ms?: number | null;
   message?: string | null;
+  said?: Said;
   key_shown_once?: string | null;
 }
 

@@ -3,8 +3,12 @@
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
 
-/** Why a run failed: the server's sentence, after a general one in languages that are not its own. */
+/** Why a run failed: the server's sentence; in a language that has none for it, after a general one. */
 export function failureText(run: RunSummary, locale: Locale): string {
+  const known = run.said?.[locale.language];
+  if (known) {
+    return known;
+  }
   const said = run.message ?? '';
   const general = locale.language === 'en' ? '' : locale.word('failed', run.reason ?? 'error', '');
   return [general, said].filter(Boolean).join(' ');

@@ -3,7 +3,7 @@ import { h } from '../dom';
 import type { RunHistory } from '../history';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
-import { metricName } from './words';
+import { eventText, metricName } from './words';
 
 const MOST_ROWS = 200;
 
@@ -67,7 +67,7 @@ function cell(value: number | undefined, locale: Locale): HTMLTableCellElement {
 /** What happened to the run, in whole sentences. */
 function runEvents(history: RunHistory, locale: Locale): HTMLElement {
   const lines = history.marks.map(mark =>
-    h('li', {}, locale.t('history.line', { epoch: locale.fixed(mark.epoch, 2), text: mark.text }))
+    h('li', {}, locale.t('history.line', { epoch: locale.fixed(mark.epoch, 2), text: eventText(mark, locale) }))
   );
   return h(
     'section',

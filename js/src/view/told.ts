@@ -40,7 +40,7 @@ export function verificationText(found: Verification, locale: Locale): string {
     return locale.t('verify.running');
   }
   if (found.state === 'failed') {
-    return locale.t('verify.failed', { message: found.message ?? '' });
+    return locale.t('verify.failed', { message: locale.told(found) });
   }
   const steps = {
     from_step: locale.count(found.from_step ?? 0),

@@ -66,6 +66,15 @@ export function markText(mark: Mark, locale: Locale): string {
   return locale.word('mark', mark.kind, mark.text.slice(0, 40));
 }
 
+/** What happened at a mark, as a whole sentence where the reader's language has one. */
+export function eventText(mark: Mark, locale: Locale): string {
+  if (locale.language === 'en') {
+    return mark.text;
+  }
+  const by = /^\w+ by (.+)$/.exec(mark.text);
+  return mark.said?.[locale.language] ?? (by ? `${markText(mark, locale)} (${by[1]})` : markText(mark, locale));
+}
+
 function short(rate: string): string {
   const value = Number(rate);
   return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : rate;

@@ -50,7 +50,7 @@ export class LiveRun {
       reconnect: () => void this._reconnect()
     });
     this._server = this._findServer(server, summary);
-    this.client.onRefused = message => this.view.refuse(message);
+    this.client.onRefused = told => this.view.refuse(locale.told(told));
     this.client.subscribe(() => this._changed());
     this.view.update(this.client.history, this.client.link);
     this.client.connect();

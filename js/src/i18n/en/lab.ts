@@ -15,6 +15,7 @@ export const lab = {
   'panel.place': 'queued, {place} before it',
   'panel.score': '{state} · {score}',
   'panel.failed': 'failed: {message}',
+  'panel.state_told': '{state}: {message}',
   'panel.open_curve': 'Open curve',
   'panel.stop_run': 'Stop run',
   'panel.resume_run': 'Resume run',

@@ -15,6 +15,7 @@ export const lab = {
   'panel.place': '排队中，前面有 {place} 个',
   'panel.score': '{state} · {score}',
   'panel.failed': '失败：{message}',
+  'panel.state_told': '{state}：{message}',
   'panel.open_curve': '打开曲线',
   'panel.stop_run': '停止运行',
   'panel.resume_run': '恢复运行',
