@@ -85,15 +85,15 @@ bench: setup ## measure everything beside its peers; writes bench.json
 	$(PY) -m tests.benchmarks $(ARGS)
 
 # Sets by name: make bench-accuracy ARGS="gunpoint adult --seeds 1"
-bench-accuracy: setup ## test accuracy on real sets with default options; goes on where it ended; writes bench-accuracy.json
+bench-accuracy: setup ## test accuracy on real sets with default options; goes on where it ended; adds to bench.json
 	$(PY) -m tests.benchmarks.accuracy $(ARGS)
 
 faults: setup system ## the fault tests in their long form: kills, full disks, bit rot, races; writes faults.json
 	@$(BIN)/pip install -q -c constraints.txt -e '.[dev,ray]'
 	$(PY) -m pytest -q -s --run-slow -m "fault or slow" --figures faults.json tests/runs tests/training tests/serving/test_long.py tests/serving/test_cluster.py tests/scaling tests/compression tests/test_spine_faults.py
 
-fuzz: setup system ## load 5,000 broken files, send 20,000 odd requests: no crash, no hang, nothing lost in silence; writes fuzz.json
-	$(PY) -m pytest -q -s --run-slow --figures fuzz.json tests/data/test_fuzz.py tests/serving/test_fuzz.py
+fuzz: setup system ## load 5,000 broken files, send 20,000 odd requests: no crash, no hang, nothing lost in silence; adds to faults.json
+	$(PY) -m pytest -q -s --run-slow --figures faults.json tests/data/test_fuzz.py tests/serving/test_fuzz.py
 
 words: setup ## bring the Chinese catalogue of the Python side up to date; prints what has no translation yet
 	@$(PY) -m tests.tools.messages

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.rows import Row, row, write
+from tests.benchmarks.rows import Row, put, row
 from tests.ledger import Ledger
 from tests.processes import end_processes_below, end_processes_of
 
@@ -87,7 +87,7 @@ def figure(pytestconfig: pytest.Config) -> Iterator[Callable[..., None]]:
     path = pytestconfig.getoption("--figures")
     if path and rows:
         print()
-        write(rows, Path(path))
+        put(rows, Path(path))
 
 
 @pytest.fixture(scope="session")

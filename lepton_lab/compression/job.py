@@ -141,6 +141,7 @@ class _Job:
                 info["metrics"]["test_f1_macro"] = found.f1
             workshop.write(made, recipe, info, folder)
             row = self._measured(recipe, load(folder), answers, time.monotonic() - began)
+            row = replace(row, zeros=workshop.zeros(recipe))
         except LeptonError as error:
             traceback.print_exc()
             return Variant(recipe, problem=str(error), seconds=round(time.monotonic() - began, 3))

@@ -25,18 +25,20 @@ class Pruning:
     Args:
         network: What is pruned; weights that are zero already stay so.
         sparsity: Wanted share of zeros among the weights of all layers that are large enough.
+        begun_at: The share that an earlier pruning has reached.
     """
 
-    def __init__(self, network: nn.Module, sparsity: float) -> None:
+    def __init__(self, network: nn.Module, sparsity: float, begun_at: float = 0.0) -> None:
         self._weights = [weight for weight in matrices(network).values() if weight.numel() >= SMALL_LAYER]
         self._masks = [torch.ones_like(weight) for weight in self._weights]
-        self._sparsity = sparsity
+        self._sparsity, self._begun_at = sparsity, begun_at
         self._num_calls = 0
 
     def before(self, progress: float) -> None:
         """Prunes as far as the schedule says."""
         if self._num_calls % STEPS_BETWEEN == 0 and progress <= SETTLED_AT:
-            self._prune(self._sparsity * (1 - (1 - progress / SETTLED_AT) ** 3))
+            missing = (self._sparsity - self._begun_at) * (1 - progress / SETTLED_AT) ** 3
+            self._prune(self._sparsity - missing)
         self._num_calls += 1
         self._apply()
 

@@ -51,6 +51,7 @@ class Variant:
         times_faster: Than the original network in eager torch, at batch 1.
         memory_bytes: What loading it and answering 32 rows takes.
         seconds: How long it took to make.
+        zeros: Share of zeros among the weights of its kernels and matrices.
         problem: Why there is no such variant; the other fields are 0 then.
     """
 
@@ -64,6 +65,7 @@ class Variant:
     times_faster: float = 0.0
     memory_bytes: int = 0
     seconds: float = 0.0
+    zeros: float = 0.0
     problem: str | None = None
 
     @property
@@ -264,7 +266,11 @@ def choose(table: Table, spec: CompressSpec) -> tuple[str, str]:
 
 def loss_points(table: Table, row: Variant) -> float:
     """Points that a variant loses: of a share such as accuracy percentage points, else percent of the original."""
-    original = table.rows[0].metric
-    lost = original - row.metric if table.higher_is_better else row.metric - original
-    is_share = table.higher_is_better and 0 <= original <= 1
+    return points_lost(table.rows[0].metric, row.metric, higher_is_better=table.higher_is_better)
+
+
+def points_lost(original: float, value: float, *, higher_is_better: bool) -> float:
+    """The same for two figures."""
+    lost = original - value if higher_is_better else value - original
+    is_share = higher_is_better and 0 <= original <= 1
     return 100 * (lost if is_share else lost / max(abs(original), 1e-12))

@@ -14,13 +14,14 @@ import torch
 
 from lepton_lab.compression.folding import fold_norms
 from lepton_lab.compression.int8 import dynamic_int8, simplified, static_int8
+from lepton_lab.compression.limit import prune_to_the_limit
 from lepton_lab.compression.material import Material
 from lepton_lab.compression.pruning import KeptZeros, Pruning
 from lepton_lab.compression.rounding import Rounding, rounded_activations
 from lepton_lab.compression.sharing import Sharing
 from lepton_lab.compression.slimming import slim
 from lepton_lab.compression.students import student
-from lepton_lab.compression.tuning import Constraint, Together, tune
+from lepton_lab.compression.tuning import Constraint, Together, matrices, tune
 from lepton_lab.serving.engine import Inputs
 from lepton_lab.serving.export import Exported, compare, export_model, samples_of, write_bundle
 from lepton_lab.serving.manifest import PACKED_FILE
@@ -80,8 +81,8 @@ class Workshop:
         Raises:
             LeptonError: If this network cannot be treated so.
         """
-        steps = tuple(recipe.split("+"))
-        network = self.network(tuple(step for step in steps if step not in ("dynamic-int8", "static-int8")))
+        steps = recipe.split("+")
+        network = self.network(_in_torch(recipe))
         exported = export_model(network, self._samples, self._dataset.task)
         model = simplified(exported.model)
         if steps[-1] == "dynamic-int8":
@@ -102,8 +103,15 @@ class Workshop:
             folder: Where the bundle will stand.
         """
         started = time.perf_counter()
-        info = {**run_info, "compression": {"recipe": recipe, **self._spec.model_dump(mode="json")}}
+        found = {"recipe": recipe, **self._spec.model_dump(mode="json"), "zeros": self.zeros(recipe)}
+        info = {**run_info, "compression": found}
         write_bundle(made, {PACKED_FILE: pack(made.model)}, self._dataset, info, folder, started=started)
+
+    def zeros(self, recipe: str) -> float:
+        """Share of zeros among the weights of a variant's kernels and matrices."""
+        weights = matrices(self.network(_in_torch(recipe))).values()
+        num_zeros = sum(int((weight == 0).sum()) for weight in weights)
+        return round(num_zeros / max(1, sum(weight.numel() for weight in weights)), 4)
 
     def network(self, steps: tuple[str, ...]) -> nn.Module:
         """The network after some steps; do not change it."""
@@ -135,7 +143,14 @@ class Workshop:
 
     def pruned(self, network: nn.Module, progress: Callable[[float], None]) -> nn.Module:
         """More and more zeros."""
-        return self._tuned(network, Pruning(network, self._spec.sparsity), 1.0, 2 * self._spec.learning_rate, progress)
+        rate = 2 * self._spec.learning_rate
+        if self._spec.sparsity is not None:
+            return self._tuned(network, Pruning(network, self._spec.sparsity), 1.0, rate, progress)
+
+        def tuned(network: nn.Module, held: Pruning, times: float, said: Callable[[float], None]) -> nn.Module:
+            return self._tuned(network, held, times, rate, said)
+
+        return prune_to_the_limit(network, self._dataset, tuned, self._spec.max_loss, progress)
 
     def shared(self, network: nn.Module, progress: Callable[[float], None]) -> nn.Module:
         """Few values a layer."""
@@ -180,6 +195,11 @@ class Workshop:
         """Training rows, prepared."""
         index = torch.arange(min(self._spec.calibration_rows, len(self.material)))
         return tuple(np.ascontiguousarray(each.numpy()) for each in self.material.rows.batch(index).inputs)
+
+
+def _in_torch(recipe: str) -> tuple[str, ...]:
+    """The steps that change the network; the others change what was exported."""
+    return tuple(step for step in recipe.split("+") if step not in ("dynamic-int8", "static-int8"))
 
 
 _STEPS: dict[str, Callable[[Workshop, Any, Callable[[float], None]], Any]] = {

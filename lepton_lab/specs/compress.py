@@ -49,7 +49,9 @@ class CompressSpec(Spec):
         1.0, "Largest loss of the chosen variant on the test rows", unit="points of accuracy", ge=0, le=100
     )
     epochs: float = option(2.0, "Passes over the training rows for each fine-tuning", gt=0, le=1000)
-    sparsity: Fraction = option(0.8, "Share of the weights that prune sets to zero")
+    sparsity: Fraction | None = option(
+        None, "Share of the weights that prune sets to zero (default: as many as the validation rows allow)"
+    )
     width: float = option(0.5, "Share of channels and hidden units that slim and distill keep", gt=0, le=1)
     levels: int = option(16, "Different values that the weights of a layer may share", advanced=True, ge=2, le=256)
     learning_rate: float = option(1e-3, "Step length of fine-tuning at its highest", advanced=True, gt=0, le=1)

@@ -58,9 +58,10 @@ def tradeoff_figure(found: Table) -> dict[str, Any]:
         "y": [row.metric for row in rows],
         "text": [str(esc(row.name)) for row in rows],
         "textposition": "top center",
-        "customdata": [[row.milliseconds, row.times_smaller, -loss_points(found, row)] for row in rows],
+        "customdata": [[row.milliseconds, row.times_smaller, -loss_points(found, row), row.zeros] for row in rows],
         "hovertemplate": "%{text}<br>%{x:.1f} kB, 1/%{customdata[1]:.1f}<br>"
-        f"{metric(found.metric)} %{{y:.4f}} (%{{customdata[2]:+.2f}} %)<br>%{{customdata[0]:.3f}} ms<extra></extra>",
+        f"{metric(found.metric)} %{{y:.4f}} (%{{customdata[2]:+.2f}} %)<br>%{{customdata[0]:.3f}} ms, "
+        f"{_('zeros')} %{{customdata[3]:.0%}}<extra></extra>",
         "marker": {
             "size": [14 if row.name == found.chosen else 10 for row in rows],
             "symbol": ["star" if row.name == found.chosen else "circle" for row in rows],

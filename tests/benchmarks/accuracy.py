@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.rows import Row, write
+from tests.benchmarks.rows import Row, put
 from tests.benchmarks.spine import fresh_session
 
 RECORD = Path("accuracy.json")
@@ -197,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             done[key] = measure(goal, seed, material)
             RECORD.write_text(json.dumps(done, indent=1))
             print(f"  {key}: {json.dumps(done[key])}", flush=True)
-    return 0 if write(rows(done), Path("bench-accuracy.json")) else 1
+    return 0 if put(rows(done), Path("bench.json")) else 1
 
 
 if __name__ == "__main__":

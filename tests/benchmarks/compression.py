@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lepton_lab.compression.record import loss_points
-from tests.benchmarks.rows import Row, row, write
+from tests.benchmarks.rows import Row, put, row
 from tests.benchmarks.spine import fresh_session
 
 MOST_POINTS = 1.0
@@ -79,4 +79,4 @@ def _measure(goal: Goal, material: Path) -> list[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if write(measure(sys.argv[1:]), Path("bench-compression.json")) else 1)
+    sys.exit(0 if put(measure(sys.argv[1:]), Path("bench.json")) else 1)

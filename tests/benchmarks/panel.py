@@ -162,6 +162,6 @@ def _page() -> Iterator[Page]:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write
+    from tests.benchmarks.rows import put
 
-    write(measure(), Path("bench-panel.json"))
+    put(measure(), Path("bench.json"))

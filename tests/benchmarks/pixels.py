@@ -249,6 +249,6 @@ def zooming(browser: Browser) -> list[float]:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write as write_rows
+    from tests.benchmarks.rows import put
 
-    write_rows(measure(), Path("bench-pixels.json"))
+    put(measure(), Path("bench.json"))

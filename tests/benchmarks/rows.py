@@ -50,6 +50,13 @@ def read(path: Path) -> list[Row]:
     return [Row(**each) for each in json.loads(path.read_text(encoding="utf-8"))] if path.exists() else []
 
 
+def put(rows: Sequence[Row], path: Path) -> bool:
+    """Writes the rows in the place of the same ones of the file, whose others stay; whether these meet their goals."""
+    fresh = {(row.issue, row.measure) for row in rows}
+    write([*(row for row in read(path) if (row.issue, row.measure) not in fresh), *rows], path)
+    return all(row.holds for row in rows)
+
+
 def write(rows: Sequence[Row], path: Path) -> bool:
     """Writes the rows as JSON, prints them as a table, and says whether every goal is met."""
     path.write_text(json.dumps([asdict(r) for r in rows], indent=1), encoding="utf-8")

@@ -268,6 +268,6 @@ def measure() -> list[Row]:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write
+    from tests.benchmarks.rows import put
 
-    write(measure(), Path("bench-runs.json"))
+    put(measure(), Path("bench.json"))

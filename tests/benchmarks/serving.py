@@ -302,6 +302,6 @@ def _median(found: list[dict[str, Any]]) -> float:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write
+    from tests.benchmarks.rows import put
 
-    sys.exit(0 if write(measure(only_speeds="speeds" in sys.argv), Path("bench-serving.json")) else 1)
+    sys.exit(0 if put(measure(only_speeds="speeds" in sys.argv), Path("bench.json")) else 1)

@@ -138,7 +138,7 @@ def measure() -> list[Row]:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write
+    from tests.benchmarks.rows import put
 
     chosen = [globals()[name] for name in sys.argv[1:]] or [measure]
-    sys.exit(0 if write([one for make in chosen for one in make()], Path("bench-training.json")) else 1)
+    sys.exit(0 if put([one for make in chosen for one in make()], Path("bench.json")) else 1)

@@ -195,6 +195,6 @@ def _pixels() -> list[Row]:
 
 
 if __name__ == "__main__":
-    from tests.benchmarks.rows import write
+    from tests.benchmarks.rows import put
 
-    write(measure(), Path("bench-workbench.json"))
+    put(measure(), Path("bench.json"))

@@ -11,6 +11,7 @@ from torch import nn
 
 from lepton_lab.compression.channels import Channels
 from lepton_lab.compression.folding import fold_norms
+from lepton_lab.compression.limit import STAGES, UNJUDGED, prune_to_the_limit
 from lepton_lab.compression.material import Material
 from lepton_lab.compression.pruning import KeptZeros, Pruning
 from lepton_lab.compression.rounding import Rounding, best_scales
@@ -18,9 +19,12 @@ from lepton_lab.compression.sharing import Sharing, kmeans
 from lepton_lab.compression.slimming import slim
 from lepton_lab.compression.students import student_spec
 from lepton_lab.compression.tuning import Together, matrices, tune
+from lepton_lab.data.dataset import Split
 from lepton_lab.errors import ModelError
 from lepton_lab.specs import ModelSpec
-from lepton_lab.training.validation import evaluating
+from lepton_lab.training.objective import objective_for
+from lepton_lab.training.resident import place
+from lepton_lab.training.validation import evaluating, score
 
 
 def accuracy(network: nn.Module, material: Material) -> float:
@@ -37,10 +41,52 @@ def test_pruning_sets_the_wanted_share_to_zero_and_keeps_the_accuracy(network, m
     small = copy.deepcopy(network)
     tuned(small, material, Pruning(small, 0.7))
     large = [weight for weight in matrices(small).values() if weight.numel() >= 512]
-    zeros = sum(int((weight == 0).sum()) for weight in large) / sum(weight.numel() for weight in large)
-    assert zeros == pytest.approx(0.7, abs=0.01)
+    assert share_of_zeros(small) == pytest.approx(0.7, abs=0.01)
     assert all((weight != 0).any() for weight in large)
     assert accuracy(small, material) > accuracy(network, material) - 0.03
+
+
+def cut(network, held, times, said):
+    """What a fine-tuning does, without the fine-tuning: each stage hurts more than the one before."""
+    held.settle()
+    said(1.0)
+    return network
+
+
+def share_of_zeros(network):
+    large = [weight for weight in matrices(network).values() if weight.numel() >= 512]
+    return sum(int((weight == 0).sum()) for weight in large) / sum(weight.numel() for weight in large)
+
+
+def test_pruning_goes_on_until_the_validation_rows_say_that_it_hurts(network, dataset):
+    def reached(max_points):
+        heard = []
+        found = prune_to_the_limit(copy.deepcopy(network), dataset, cut, max_points, heard.append)
+        assert heard == sorted(heard) and heard[-1] <= 1
+        return found
+
+    rows, objective = place(dataset, "validation", torch.device("cpu")), objective_for(dataset.problem, dataset.target)
+
+    def lost(small):
+        return 100 * (score(network, rows, objective).metric - score(small, rows, objective).metric)
+
+    assert share_of_zeros(reached(200)) == pytest.approx(STAGES[-1], abs=0.01)
+    assert share_of_zeros(reached(-100)) == pytest.approx(STAGES[0], abs=0.01)  # nothing is good enough
+    some = reached(8)
+    at = next(number for number, share in enumerate(STAGES) if abs(share - share_of_zeros(some)) < 0.01)
+    assert 0 < at < len(STAGES) - 1 and lost(some) <= 4
+    further = copy.deepcopy(some)
+    Pruning(further, STAGES[at + 1]).settle()
+    assert lost(further) > 4
+
+
+def test_without_validation_rows_pruning_stops_at_a_fixed_share(network, dataset):
+    part = dataset.splits["validation"]
+    none = Split(part.inputs[:0], part.labels[:0], part.row_ids[:0])
+    unjudged = copy.copy(dataset)
+    unjudged.splits = {**dataset.splits, "validation": none}
+    small = prune_to_the_limit(copy.deepcopy(network), unjudged, cut, 1.0, lambda share: None)
+    assert share_of_zeros(small) == pytest.approx(UNJUDGED, abs=0.01)
 
 
 def test_rounding_to_4_bits_leaves_at_most_15_values_a_row_and_keeps_zeros(network, material):

@@ -93,7 +93,15 @@ def test_f23_a_few_hundred_requests_from_the_document_never_fail_inside(endpoint
 
 
 @pytest.mark.slow
-def test_f23_twenty_thousand_requests_from_the_document_never_fail_inside(endpoint, loop):
-    statuses = hammer(endpoint, loop, NUM_LONG // 2)
-    print(f"\n{endpoint.record.name}: {sum(statuses.values())} requests, {dict(statuses)}")
-    assert sum(statuses.values()) > NUM_LONG // 4
+@pytest.mark.timeout(3600)
+def test_f23_twenty_thousand_requests_from_the_document_never_fail_inside(served, served_table, loop, figure):
+    statuses: Counter[int] = Counter()
+    for endpoint in (served, served_table):
+        sent: Counter[int] = Counter()
+        while sum(sent.values()) < NUM_LONG // 2:  # not every case can be written as HTTP
+            sent += hammer(endpoint, loop, NUM_LONG // 2 - sum(sent.values()))
+        statuses += sent
+    print(f"\n{sum(statuses.values())} requests, answered with {dict(statuses)}")
+    figure("serve", "requests made from the OpenAPI document", [sum(statuses.values())], f">= {NUM_LONG}")
+    fallen = sum(count for status, count in statuses.items() if status >= 500)
+    figure("serve", "of them answered with 5xx", [fallen], "== 0")
