@@ -32,6 +32,7 @@ from lepton_lab.serving.answers import SERVED_TASKS
 from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.engine import Engine, Inputs
 from lepton_lab.serving.export import answering
+from lepton_lab.serving.waiting import bundle_of_run
 from lepton_lab.specs import TASKS, CompressSpec
 from lepton_lab.training.plan import has_bfloat16_tiles
 from lepton_lab.training.restore import trained
@@ -116,7 +117,9 @@ class _Job:
             write_table(self._record.dir, self._table)
 
     def _add_original(self) -> None:
-        bundle = load(bundle_folder(self._record.dir, ORIGINAL))
+        self._table.step = "reading the original's bundle"
+        write_table(self._record.dir, self._table)
+        bundle = bundle_of_run(self._record.store, self._record.run_id)  # the run's worker may be writing it still
         engine = self._engines[ORIGINAL] = Engine(bundle, threads=1)
         self._expected = self._judge.answers(engine)
         self._table.rows.append(self._measured(ORIGINAL, bundle, self._expected, 0.0))

@@ -36,6 +36,7 @@ from lepton_lab.serving import require_extra, tls
 from lepton_lab.serving.accounts import existing_folder, new_key, owner_key, revoke_key, usage_of
 from lepton_lab.serving.bundle import Bundle, load
 from lepton_lab.serving.crew import auto_processes
+from lepton_lab.serving.engine import auto_threads
 from lepton_lab.serving.keys import make_key
 from lepton_lab.serving.ports import PortTaken, choose_port
 from lepton_lab.serving.starting import Starter, has_server, require_own_port, start_and_wait
@@ -182,7 +183,7 @@ def _deploy_new(
             record.keys = [shown, own]
             record.note("deploy", 1)
             record.tls = spec.tls
-            _limits(record, spec)
+            _limits(record, spec, bundle)
             save_record(store, record)
             try:
                 return start_and_wait(store, spec.name, start), key
@@ -215,7 +216,7 @@ def _redeploy(store: Store, bundle: Bundle, run_id: str, spec: DeploySpec, start
     with edit_record(store, spec.name) as record:
         if same not in record.versions:
             record.versions.append(same)
-        _limits(record, spec)
+        _limits(record, spec, bundle)
     if running and (spec.canary or spec.shadow) and same.version != record.active_version:
         try_version(store, spec.name, same.version, share=spec.canary, shadow=spec.shadow)
         return summarize(store, spec.name)
@@ -265,10 +266,11 @@ def _publish(folder: Path, bundle: Bundle, version: int) -> None:
     bundle.copy_to(folder / "versions" / str(version))
 
 
-def _limits(record: EndpointRecord, spec: DeploySpec) -> None:
+def _limits(record: EndpointRecord, spec: DeploySpec, bundle: Bundle) -> None:
     """Takes the spec's limits over."""
+    threads = spec.threads or auto_threads(len(bundle.model))
     record.max_batch, record.max_queue, record.threads = spec.max_batch, spec.max_queue, spec.threads
-    record.processes = spec.processes or (1 if spec.cluster else auto_processes())
+    record.processes = spec.processes or (1 if spec.cluster else auto_processes(threads))
     record.cluster, record.replica_cpus = spec.cluster, spec.replica_cpus
     record.replicas, record.max_replicas = spec.replicas, spec.max_replicas or spec.replicas
     record.sleep_after_seconds = spec.sleep_after_seconds

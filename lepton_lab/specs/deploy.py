@@ -45,7 +45,11 @@ class DeploySpec(Spec):
     )
     threads: int | None = option(None, "CPU threads of the inference engine", advanced=True, ge=1, le=512)
     processes: int | None = option(
-        None, "Processes that answer side by side (default: one for every two cores)", advanced=True, ge=1, le=64
+        None,
+        "Processes that answer side by side (default: one for every two cores, two for a small network on two cores)",
+        advanced=True,
+        ge=1,
+        le=64,
     )
 
     cluster: ClusterAddress | None = option(

@@ -34,16 +34,16 @@ class Goal:
 
 
 GOALS = (
-    Goal("cnn", "fashion-mnist", "cnn", 10, train={"epochs": 3}, compress={"epochs": 1, "sparsity": 0.75}),
+    Goal("cnn", "fashion-mnist", "cnn", 10, train={"epochs": 3}, compress={"epochs": 1}),
     Goal(
         "rnn",
         "sentence-polarity/sentence_polarity.csv",
         "rnn",
         10,
         data={"test_fraction": 0.1},
-        compress={"epochs": 1, "sparsity": 0.5, "levels": 8},
+        compress={"epochs": 1, "levels": 8},
     ),
-    Goal("resnet", "fashion-mnist", "resnet", 20, train={"epochs": 2}, compress={"epochs": 0.6, "sparsity": 0.85}),
+    Goal("resnet", "fashion-mnist", "resnet", 20, train={"epochs": 2}, compress={"epochs": 0.6}),
 )
 
 

@@ -14,12 +14,14 @@ from lepton_lab.errors import EndpointError, LeptonError, RunError, SpecError, U
 from lepton_lab.runs.paths import Store
 from lepton_lab.serving.bundle import load
 from lepton_lab.serving.engine import Engine
+from lepton_lab.serving.waiting import bundle_of_run
 from lepton_lab.session import Session
 from lepton_lab.session.host import Host
 from lepton_lab.specs import CompressSpec
 from lepton_lab.specs.compress import DEFAULT_RECIPES, normal_recipe
 from lepton_lab.verbs import parse
 from lepton_lab.widgets.compression import compression_html, tradeoff_figure
+from tests.waiting import wait_until
 
 RECIPES = "prune+share,dynamic-int8,slim+static-int8"
 
@@ -34,11 +36,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def compression(run: Any) -> Any:
-    """Its variants."""
-    from lepton_lab.serving.waiting import bundle_of_run
-
+    """Its variants, asked for while the run's worker has not written the bundle yet."""
     bundle_of_run(run._session.store, run.id)
-    return run.compress(wait=True, recipes=RECIPES, epochs=0.1, sparsity=0.6, width=0.75)
+    folder = run.record.dir / "bundle"
+    folder.rename(folder.with_name("written-later"))
+    asked = run.compress(wait=False, recipes=RECIPES, epochs=0.1, sparsity=0.6, width=0.75)
+    wait_until(lambda: asked.state != "running" or "bundle" in asked.table.step, "the compression to want it", 60)
+    folder.with_name("written-later").rename(folder)
+    return asked.wait()
 
 
 def test_the_table_holds_every_variant_with_its_figures(compression):

@@ -117,7 +117,8 @@ def test_two_processes_answer_as_one(store, bundle_folder, other_folder, run_of,
 
 
 def test_one_process_for_every_two_cores():
-    assert [auto_processes(cores) for cores in (1, 2, 4, 6, 64)] == [1, 1, 2, 3, 8]
+    assert [auto_processes(1, cores) for cores in (1, 2, 4, 6, 64)] == [1, 2, 2, 3, 8]
+    assert [auto_processes(4, cores) for cores in (1, 2, 4, 8, 64)] == [1, 1, 1, 2, 8]
 
 
 def test_a_rate_is_shared_through_its_file(tmp_path: Path):
