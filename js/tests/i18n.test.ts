@@ -42,6 +42,39 @@ describe('strings', () => {
   });
 });
 
+describe('numbers and dates', () => {
+  it('are written as the language does', () => {
+    const [en, zh] = [new Locale('en'), new Locale('zh')];
+    const unix = Date.parse('2026-03-09T14:05:00') / 1000;
+    expect(en.moment(unix)).toMatch(/^Mar 9, 2026, 2:05.PM$/);
+    expect(zh.moment(unix)).toBe('2026年3月9日 14:05');
+    expect([0.001, 1994, 12.3456789, 1e-9, 0].map(value => en.figure(value, 4))).toEqual([
+      '0.001',
+      '1994',
+      '12.35',
+      '1e-9',
+      '0'
+    ]);
+    expect([zh.count(12345), zh.fixed(0.5, 4), zh.figure(0.0005, 3)]).toEqual(['12,345', '0.5000', '0.0005']);
+  });
+
+  it('are left to the locale, but for drawings, styles and fields', () => {
+    const drawn = /^(i18n|charts)\b|^compare.overlay-chart\.ts|^view.meter\.ts|^page\b/;
+    const own = /toFixed\(\d\)}%`|'fill-opacity'|_rate\.value/;
+    const found = readdirSync('src', { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.ts') && !drawn.test(name))
+      .flatMap(name =>
+        readFileSync(`src/${name}`, 'utf8')
+          .split('\n')
+          .map(line => `${name}: ${line.trim()}`)
+      )
+      .filter(
+        line => /\.(toFixed|toPrecision|toExponential|toLocale\w*String)\(|new Date\(/.test(line) && !own.test(line)
+      );
+    expect(found).toEqual([]);
+  });
+});
+
 describe('the settings', () => {
   it('are in the catalogue as their schema has them, and are said in Chinese', () => {
     const described = { ...settings, 'jupyter.lab.shortcuts': [] };

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 
 import { Locale } from '../src/i18n';
 import { type BoardState, EMPTY_BOARD } from '../src/panel/board';
+import type { EndpointChange } from '../src/panel/endpoint-details';
+import { EndpointView } from '../src/panel/endpoint-view';
 import { PanelView } from '../src/panel/panel';
 import type { PanelActions } from '../src/panel/rows';
 import { deviceText, endpointText, progressOf, runText } from '../src/panel/texts';
@@ -66,6 +68,46 @@ describe('runText', () => {
     expect(progressOf(run('a', { step: 25, steps_total: 100 }))).toBe(0.25);
     expect(progressOf(run('a', { epoch: 5, epochs: 20 }))).toBe(0.25);
     expect(progressOf(run('a', { epoch: 0 }))).toBe(0);
+  });
+});
+
+describe('EndpointView', () => {
+  it('says what was done in the reader’s language', () => {
+    const noop = (): void => undefined;
+    const view = new EndpointView(zh, {
+      copyUrl: noop,
+      stop: noop,
+      start: noop,
+      switchTo: noop,
+      revoke: noop,
+      openRun: noop
+    });
+    const change = (what: string, detail = ''): EndpointChange => ({ time: 1.7e9, what, version: 2, detail });
+    view.update({
+      summary: { name: 'd', url: '', state: 'failed', version: 2, message: 'No port.', said: { zh: '没有端口。' } },
+      desired: 'running',
+      active_version: 2,
+      canary_version: 0,
+      canary_share: 0,
+      shadow_version: 0,
+      versions: [],
+      keys: [],
+      history: [
+        change('key', 'k1 revoked'),
+        change('trial', '10% of the requests'),
+        change('trial', 'shadow'),
+        change('deploy')
+      ],
+      processes: 1,
+      tls: false,
+      log: ''
+    });
+    const text = view.element.textContent;
+    for (const said of ['没有端口。', '密钥：已撤销 k1', '试用：10% 的请求', '试用：影子', '已部署', '2023年11月']) {
+      expect(text).toContain(said);
+    }
+    expect(text).not.toMatch(/No port|revoked|requests|shadow/);
+    view.dispose();
   });
 });
 

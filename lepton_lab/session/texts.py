@@ -9,6 +9,7 @@ from typing import Any
 from lepton_lab.words import N_, _, columns, language, left, right
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 METRICS = {
@@ -95,11 +96,15 @@ def count(value: float | None) -> str:
 
 
 def moment(unix: float | None) -> str:
-    """A moment in local time ("22 Nov 14:03"), as the reader's language writes it."""
+    """A moment in local time ("22 Nov 14:03"), as the reader's language writes it; the year where it is another one."""
     if unix is None:
         return "-"
     then = datetime.fromtimestamp(unix)
-    return f"{then.month}月{then.day}日 {then:%H:%M}" if language() == "zh" else f"{then:%d %b %H:%M}"
+    year = "" if then.year == datetime.now().year else str(then.year)
+    if language() == "zh":
+        return f"{year + '年' if year else ''}{then.month}月{then.day}日 {then:%H:%M}"
+    # The month's name is ours: %b is in the language of the process's locale, which need not be the reader's.
+    return f"{then.day} {_MONTHS[then.month - 1]} {year + ' ' if year else ''}{then:%H:%M}"
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import locale
 import os
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 from IPython.testing.globalipapp import start_ipython
@@ -14,6 +17,7 @@ from lepton_lab.errors import SpecError, UnknownName
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.summary import RunSummary
 from lepton_lab.runs.verdict import describe
+from lepton_lab.session.texts import moment
 from lepton_lab.specs import TrainSpec
 from lepton_lab.verbs import VERBS, help_for, overview, parse
 from lepton_lab.words import LANGUAGES, choose, columns, keep, language, language_of, say, speaking, told, wrap
@@ -136,6 +140,19 @@ def test_a_frame_tells_what_happened_in_chinese_too():
         "工作进程以代码 3 结束。",
     ]
     assert all("said" not in mark for mark in curve.marks)
+
+
+def test_a_moment_is_written_as_the_readers_language_does_whatever_the_process_is_set_to():
+    now, before = datetime.now().replace(month=3, day=9, hour=14, minute=5), datetime(2021, 11, 30, 8, 0)
+    kept = locale.setlocale(locale.LC_TIME)
+    try:
+        with contextlib.suppress(locale.Error):  # where that language is installed
+            locale.setlocale(locale.LC_TIME, "de_DE.UTF-8")
+        assert (moment(now.timestamp()), moment(before.timestamp())) == ("9 Mar 14:05", "30 Nov 2021 08:00")
+        with speaking("zh"):
+            assert (moment(now.timestamp()), moment(before.timestamp())) == ("3月9日 14:05", "2021年11月30日 08:00")
+    finally:
+        locale.setlocale(locale.LC_TIME, kept)
 
 
 def test_names_in_a_sentence_are_never_translated():

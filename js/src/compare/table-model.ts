@@ -114,7 +114,7 @@ export function cellText(column: Column, value: Cell, locale: Locale): string {
     case 'epoch':
       return locale.fixed(value, 1);
     default:
-      return column.kind === 'result' ? locale.fixed(value, 4) : String(Number(value.toPrecision(6)));
+      return column.kind === 'result' ? locale.fixed(value, 4) : locale.figure(value, 6);
   }
 }
 

@@ -64,6 +64,19 @@ export class Locale {
     });
   }
 
+  /** A number with so many digits that count, whatever its size: a rate, a value of the data. */
+  figure(value: number, digits: number): string {
+    const size = Math.abs(value);
+    return size !== 0 && (size < 1e-6 || size >= 1e15)
+      ? String(Number(value.toPrecision(digits)))
+      : value.toLocaleString(this.tag, { maximumSignificantDigits: digits, useGrouping: false });
+  }
+
+  /** A moment as the language writes dates. */
+  moment(unix: number): string {
+    return new Date(unix * 1000).toLocaleString(this.tag, { dateStyle: 'medium', timeStyle: 'short' });
+  }
+
   /** A duration in the two largest units that matter. */
   duration(seconds: number): string {
     const whole = Math.max(0, Math.round(seconds));

@@ -2,6 +2,14 @@ import type { Said } from '../protocol';
 import type { Server } from '../server';
 import type { EndpointSummary } from './board';
 
+/** Something that was done to an endpoint. */
+export interface EndpointChange {
+  time: number;
+  what: string;
+  version: number;
+  detail: string;
+}
+
 export interface EndpointVersion {
   version: number;
   run_id: string;
@@ -34,7 +42,7 @@ export interface EndpointDetails {
   /** The newest first, as `history`. */
   versions: EndpointVersion[];
   keys: EndpointKey[];
-  history: { time: number; what: string; version: number; detail: string }[];
+  history: EndpointChange[];
   /** How far what comes in lies from training; the distance is there from some rows on. */
   drift?: { rows: number; inputs?: number; warning?: string | null; said?: Said } | null;
   processes: number;

@@ -2,7 +2,7 @@ import { followTheme } from '../charts/theme';
 import { button, type Child, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import { iconButton } from '../view/controls';
-import type { EndpointDetails, EndpointKey, EndpointVersion } from './endpoint-details';
+import type { EndpointChange, EndpointDetails, EndpointKey, EndpointVersion } from './endpoint-details';
 
 /** What a person does with an endpoint. Each may fail; the host shows the sentence. */
 export interface EndpointActions {
@@ -143,7 +143,7 @@ export class EndpointView {
     const rows = details.versions.map(version => [
       `${version.version}${version.variant ? ` · ${version.variant}` : ''}`,
       button(version.run_id, () => this._actions.openRun(version.run_id), { class: 'lp-link' }),
-      moment(version.created, locale),
+      locale.moment(version.created),
       this._role(version, details)
     ]);
     return table(
@@ -178,7 +178,7 @@ export class EndpointView {
     const head = ['endpoint.key', 'endpoint.made', 'endpoint.ends', 'endpoint.requests', 'endpoint.rows'] as const;
     const rows = keys.map(key => [
       h('code', {}, `${key.prefix}…`),
-      moment(key.created, locale),
+      locale.moment(key.created),
       this._ending(key),
       locale.count(key.usage.requests) + (key.requests_per_minute ? ` (≤ ${key.requests_per_minute}/min)` : ''),
       locale.count(key.usage.rows)
@@ -194,9 +194,9 @@ export class EndpointView {
   private _ending(key: EndpointKey): Child {
     const locale = this._locale;
     if (key.revoked) {
-      return locale.t('endpoint.revoked', { time: moment(key.revoked, locale) });
+      return locale.t('endpoint.revoked', { time: locale.moment(key.revoked) });
     }
-    const until = key.expires ? moment(key.expires, locale) : locale.t('endpoint.never');
+    const until = key.expires ? locale.moment(key.expires) : locale.t('endpoint.never');
     const text = locale.t('endpoint.revoke');
     const revoke = button(text, () => this._actions.revoke(key), {
       class: 'lp-link',
@@ -210,9 +210,9 @@ export class EndpointView {
     const locale = this._locale;
     const head = ['endpoint.time', 'endpoint.what', 'endpoint.version'] as const;
     const rows = history.map(change => [
-      moment(change.time, locale),
-      [locale.word('endpoint_change', change.what), change.detail].filter(Boolean).join(': '),
-      String(change.version)
+      locale.moment(change.time),
+      changeText(change, locale),
+      locale.count(change.version)
     ]);
     return table(
       head.map(key => locale.t(key)),
@@ -226,9 +226,12 @@ export class EndpointView {
   }
 }
 
-/** A moment as the reader writes dates. */
-function moment(unix: number, locale: Locale): string {
-  return new Date(unix * 1000).toLocaleString(locale.tag, { dateStyle: 'medium', timeStyle: 'short' });
+/** What was changed, and how: "key: lk_1 made", "trial: 10% of the requests". */
+function changeText({ what, detail = '' }: EndpointChange, locale: Locale): string {
+  const [, of = '', how = detail] = /^(\S+) (made|revoked|of the requests)$/.exec(detail) ?? [];
+  const said = detail && locale.word('endpoint_change.detail', how).replace('{of}', () => of);
+  const word = locale.word('endpoint_change', what);
+  return said ? locale.t('panel.state_told', { state: word, message: said }) : word;
 }
 
 function table(head: string[], rows: Child[][], label: string): HTMLElement {

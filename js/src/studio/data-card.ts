@@ -57,7 +57,7 @@ function targets(card: DataCard, locale: Locale): HTMLElement {
   const head = ['data.column', 'data.least', 'data.mean', 'data.greatest', 'data.spread'] as const;
   const rows = (card.targets ?? []).map(target => [
     target.name,
-    ...[target.least, target.mean, target.greatest].map(value => String(Number(value.toPrecision(5)))),
+    ...[target.least, target.mean, target.greatest].map(value => locale.figure(value, 5)),
     sparkline(target.histogram, 120, 28)
   ]);
   return table(

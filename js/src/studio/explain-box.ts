@@ -64,7 +64,7 @@ function drawing(found: Explanation, locale: Locale): HTMLElement[] {
     case 'picture':
       return [title, pictureOf(found)];
     case 'words':
-      return [title, wordsOf(found)];
+      return [title, wordsOf(found, locale)];
     default:
       return [title, barsOf(found, locale)];
   }
@@ -102,11 +102,11 @@ function pictureOf({ picture, effects }: Explanation): HTMLElement {
   return h('div', { class: 'lp-explain-picture' }, h('figure', {}, image()), h('figure', {}, image(), shades));
 }
 
-function wordsOf({ names = [], effects }: Explanation): HTMLElement {
+function wordsOf({ names = [], effects }: Explanation, locale: Locale): HTMLElement {
   const most = mostOf(effects as number[]);
   const words = names.flatMap((name, index) => {
     const effect = (effects as number[])[index] ?? 0;
-    const word = h('span', { class: effect >= 0 ? 'lp-for' : 'lp-against', title: effect.toFixed(3) }, name);
+    const word = h('span', { class: effect >= 0 ? 'lp-for' : 'lp-against', title: locale.fixed(effect, 3) }, name);
     word.style.setProperty('--lp-share', `${(60 * strength(effect, most)).toFixed(0)}%`);
     return [word, ' '];
   });

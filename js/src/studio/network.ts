@@ -123,5 +123,5 @@ function optionText(value: FieldValue, locale: Locale): string {
   if (typeof value === 'boolean') {
     return locale.t(value ? 'word.yes' : 'word.no');
   }
-  return typeof value === 'string' ? locale.word('value', value) : String(value);
+  return typeof value === 'string' ? locale.word('value', value) : locale.figure(value, 6);
 }

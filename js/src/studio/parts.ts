@@ -113,5 +113,5 @@ function cellText(value: string | number | null | undefined, locale: Locale): st
   if (value === null || value === undefined) {
     return locale.t('data.missing');
   }
-  return typeof value === 'number' ? String(Number(value.toPrecision(6))) : value.slice(0, 40);
+  return typeof value === 'number' ? locale.figure(value, 6) : value.slice(0, 40);
 }

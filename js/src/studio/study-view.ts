@@ -1,4 +1,5 @@
 import { button, h } from '../dom';
+import type { Locale } from '../i18n';
 import type { RunState } from '../protocol';
 import { StateChip } from '../view/chip';
 import { decimals } from '../charts/score';
@@ -93,10 +94,10 @@ export class StudyView {
     const { locale } = this._context;
     const value = trial.value === null ? '' : locale.fixed(trial.value, decimals(trial.value));
     const cells = [
-      String(trial.number + 1),
+      locale.count(trial.number + 1),
       locale.word('trial', trial.state, trial.state),
       value,
-      ...options.map(name => shortValue(trial.values[name])),
+      ...options.map(name => shortValue(trial.values[name], locale)),
       trial.run_id
     ];
     return trial.number === study.best ? cells.map(cell => h('b', {}, cell)) : cells;
@@ -117,6 +118,6 @@ export class StudyView {
 }
 
 /** A value of an option in a narrow cell. */
-function shortValue(value: unknown): string {
-  return typeof value === 'number' ? String(Number(value.toPrecision(3))) : value === undefined ? '' : String(value);
+function shortValue(value: unknown, locale: Locale): string {
+  return typeof value === 'number' ? locale.figure(value, 3) : value === undefined ? '' : String(value);
 }

@@ -109,7 +109,7 @@ export class DetailsView {
     add('details.lineage', this._lineage(details.lineage));
     add('details.checkpoints', this._checkpoints(details));
     add('details.verified', this._verified(details));
-    add('details.priority', summary.priority ? String(summary.priority) : null);
+    add('details.priority', summary.priority ? this._locale.count(summary.priority) : null);
     add('details.user', summary.user);
     const checkpoints = bytesText(size.checkpoints_bytes, this._locale);
     add('details.size', this._locale.t('details.size_of', { bytes: bytesText(size.bytes, this._locale), checkpoints }));
@@ -161,7 +161,11 @@ export class DetailsView {
     if (value === null || value === undefined) {
       return this._locale.t('form.auto');
     }
-    return typeof value === 'object' ? JSON.stringify(value) : String(value);
+    return typeof value === 'object'
+      ? JSON.stringify(value)
+      : typeof value === 'number'
+        ? this._locale.figure(value, 6)
+        : String(value);
   }
 
   private _button(deed: Deed): HTMLButtonElement {

@@ -82,7 +82,7 @@ function queuedText(summary: RunSummary, locale: Locale): string {
 }
 
 function stoppedNotice(summary: RunSummary, locale: Locale, actions: NoticeActions): Notice {
-  const text = locale.t('notice.stopped', { epoch: (summary.epoch ?? 0).toFixed(1) });
+  const text = locale.t('notice.stopped', { epoch: locale.fixed(summary.epoch ?? 0, 1) });
   return { tone: 'quiet', lines: [text], action: { text: locale.t('control.resume'), run: actions.resume } };
 }
 

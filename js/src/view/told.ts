@@ -47,7 +47,7 @@ export function verificationText(found: Verification, locale: Locale): string {
     to_step: locale.count(found.to_step ?? 0),
     tensors: locale.count(found.num_tensors ?? 0),
     differing: locale.count(found.differing?.length ?? 0),
-    largest: (found.largest_difference ?? 0).toPrecision(3),
+    largest: locale.figure(found.largest_difference ?? 0, 3),
     names: (found.differing ?? []).slice(0, 3).join(', ')
   };
   return locale.t(found.equal ? 'verify.equal' : 'verify.differs', steps);

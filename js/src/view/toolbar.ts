@@ -76,7 +76,7 @@ export class Toolbar {
     press(this._smooth, options.smooth);
     press(this._log, options.log);
     this._weight.hidden = !options.smooth;
-    this._weight.title = options.weight.toFixed(2);
+    this._weight.title = this._locale.fixed(options.weight, 2);
     for (const kind of ['train', 'validation'] as const) {
       press(this._lines[kind], !options.hidden.includes(kind));
     }

@@ -12,7 +12,7 @@ export function curveText(summary: RunSummary, locale: Locale): string {
   }
   const parts = [
     locale.t('text.running', {
-      epoch: (summary.epoch ?? 0).toFixed(0),
+      epoch: locale.count(summary.epoch ?? 0),
       epochs: summary.epochs ?? '?',
       metric,
       val: scoreText(val, locale),
@@ -61,7 +61,8 @@ export function originText(summary: RunSummary): string {
 export function markText(mark: Mark, locale: Locale): string {
   const rates = /([\d.eE+-]+|\?) → ([\d.eE+-]+|\?)/.exec(mark.text);
   if (mark.kind === 'learning_rate' && rates) {
-    return locale.t('mark.learning_rate', { old: short(rates[1] as string), new: short(rates[2] as string) });
+    const [old, now] = rates.slice(1).map(rate => short(rate, locale)) as [string, string];
+    return locale.t('mark.learning_rate', { old, new: now });
   }
   return locale.word('mark', mark.kind, mark.text.slice(0, 40));
 }
@@ -75,7 +76,7 @@ export function eventText(mark: Mark, locale: Locale): string {
   return mark.said?.[locale.language] ?? (by ? `${markText(mark, locale)} (${by[1]})` : markText(mark, locale));
 }
 
-function short(rate: string): string {
+function short(rate: string, locale: Locale): string {
   const value = Number(rate);
-  return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : rate;
+  return Number.isFinite(value) ? locale.figure(value, 3) : rate;
 }

@@ -203,6 +203,11 @@ export const lab = {
   'endpoint_change.rollback failed': 'switching failed',
   'endpoint_change.trial': 'trial',
   'endpoint_change.key': 'key',
+  'endpoint_change.detail.made': '{of} made',
+  'endpoint_change.detail.revoked': '{of} revoked',
+  'endpoint_change.detail.of the requests': '{of} of the requests',
+  'endpoint_change.detail.shadow': 'shadow',
+  'endpoint_change.detail.ended': 'ended',
   'endpoint.log': 'Log of the server',
 
   'command.open_endpoint': 'Open Endpoint',

@@ -198,6 +198,11 @@ export const lab = {
   'endpoint_change.rollback failed': '切换失败',
   'endpoint_change.trial': '试用',
   'endpoint_change.key': '密钥',
+  'endpoint_change.detail.made': '已创建 {of}',
+  'endpoint_change.detail.revoked': '已撤销 {of}',
+  'endpoint_change.detail.of the requests': '{of} 的请求',
+  'endpoint_change.detail.shadow': '影子',
+  'endpoint_change.detail.ended': '已结束',
   'endpoint.log': '服务器日志',
 
   'command.open_endpoint': '打开端点',
