@@ -9,10 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lepton_lab.errors import LeptonError, SpecError, StoreError
+from lepton_lab.runs.bulk import undisturbed
 from lepton_lab.runs.devices import device_slots, each_slot
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.runs.launch import poke
-from lepton_lab.runs.listing import Listing, slim, undisturbed
+from lepton_lab.runs.listing import Listing, slim
 from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.queue import Queue
 from lepton_lab.runs.record import RunRecord

@@ -9,8 +9,6 @@ of a second (some 10,000 runs); of longer ones only so many that they take a twe
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import os
 import threading
 import time
@@ -20,6 +18,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from lepton_lab.errors import StoreError
 from lepton_lab.runs import snapshot
+from lepton_lab.runs.bulk import undisturbed
 from lepton_lab.runs.events import EVENTS_FILE
 from lepton_lab.runs.index import Index, Row, Stamp
 from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels
@@ -249,18 +248,6 @@ def whole(values: dict[str, Any], queue_position: int | None = None) -> RunSumma
     if queue_position is not None:
         own["queue_position"] = queue_position
     return summary
-
-
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keeps the garbage collector from walking over all that is being made, again and again."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def run_names(runs_dir: Path) -> list[str]:

@@ -12,8 +12,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lepton_lab.errors import StoreError
+from lepton_lab.runs.bulk import undisturbed
 from lepton_lab.runs.paths import Store
 
 _COLUMNS = {
@@ -40,8 +42,7 @@ _PLACE = "COALESCE(place, position)"
 _ORDER = f"ORDER BY priority DESC, {_PLACE}, position"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One run of the queue; with a slot it is leased to a worker."""
 
     run_id: str
@@ -150,7 +151,8 @@ class Queue:
 
         read = self._read()
         if read.waiting is None:
-            read.waiting = waiting_order(read.entries)
+            with undisturbed():
+                read.waiting = waiting_order(read.entries)
         return list(read.waiting)
 
     def _read(self) -> _Read:
@@ -161,10 +163,10 @@ class Queue:
         read = _READ.get(self._path)
         if read is not None and stamp is not None and read.stamp == stamp:
             return read
-        with self._connect() as db:
+        with self._connect() as db, undisturbed():
             columns = "run_id, device, slot, pid, start_time, boot, priority, user, share, devices"
             rows = db.execute(f"SELECT {columns} FROM queue {_ORDER}").fetchall()
-        entries = [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
+            entries = [Entry(row[0], row[1], row[2], _worker(*row[3:6]), *row[6:]) for row in rows]
         read = _Read(stamp, entries)
         if stamp is not None and stamp == self._stamp():
             _READ.pop(self._path, None)

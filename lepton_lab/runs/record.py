@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lepton_lab.errors import RunError, StoreError, UnknownName
 from lepton_lab.runs import listing
 from lepton_lab.runs.atomic import read_json, store_error, sync_directory, write_json
+from lepton_lab.runs.bulk import undisturbed
 from lepton_lab.runs.control import forget_commands
 from lepton_lab.runs.curve import Curve
 from lepton_lab.runs.devices import asked_device, check_devices
@@ -29,7 +30,7 @@ from lepton_lab.runs.events import EventLog, EventWriter, iterate_events, read_e
 from lepton_lab.runs.labels import read_labels, trust
 from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.lines import Event
-from lepton_lab.runs.listing import Listing, read_run, undisturbed, whole
+from lepton_lab.runs.listing import Listing, read_run, whole
 from lepton_lab.runs.paths import Store, check_name
 from lepton_lab.runs.people import current_user
 from lepton_lab.runs.queue import Queue
