@@ -44,9 +44,12 @@ export async function serverHasRun(server: Server, summary: RunSummary): Promise
 export class ServerError extends Error {
   readonly status: number;
   readonly reason: string;
+  /** Whether the sentence is the server's own, in the language that it was asked in. */
+  readonly isSaid: boolean;
 
   constructor(status: number, message: string, reason: string) {
-    super(message);
+    super(message || `The server answered ${status}.`);
+    this.isSaid = message !== '';
     this.status = status;
     this.reason = reason;
   }
@@ -63,11 +66,7 @@ export async function readAnswer(response: Response): Promise<unknown> {
   }
   if (!response.ok) {
     const error = (content ?? {}) as { message?: string; reason?: string };
-    throw new ServerError(
-      response.status,
-      error.message || `The server answered ${response.status} ${response.statusText}`,
-      error.reason || 'error'
-    );
+    throw new ServerError(response.status, error.message ?? '', error.reason || 'error');
   }
   return content;
 }

@@ -1,5 +1,6 @@
 import { type Clock, handOn, SYSTEM_CLOCK, type Transport, type TransportListener } from './client';
 import { type ClientMessage, decodeMessage } from './protocol';
+import { SaidError } from './said-error';
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
@@ -49,7 +50,7 @@ export class ReconnectingSocket {
 
   send(message: string | ArrayBuffer): void {
     if (this._socket?.readyState !== 1) {
-      throw new Error('The connection to the Jupyter server is down.');
+      throw new SaidError('error.connection', 'The connection to the Jupyter server is down.');
     }
     this._socket.send(message);
   }
@@ -97,7 +98,7 @@ export class SocketTransport implements Transport {
 
   send(message: ClientMessage): void {
     if (!this._socket) {
-      throw new Error('The connection to the Jupyter server is not open yet.');
+      throw new SaidError('error.connection', 'The connection to the Jupyter server is down.');
     }
     this._socket.send(JSON.stringify(message));
   }

@@ -27,7 +27,7 @@ class EndpointContent extends Widget {
     const attempt = (work: Promise<void>): void => {
       work
         .then(() => this._fetch())
-        .catch((error: unknown) => Notification.error(messageOf(error), { autoClose: 8000 }));
+        .catch((error: unknown) => Notification.error(messageOf(error, locale), { autoClose: 8000 }));
     };
     this._view = new EndpointView(locale, {
       copyUrl: url => Clipboard.copyToSystem(url),

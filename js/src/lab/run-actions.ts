@@ -31,7 +31,7 @@ export class RunActions {
 
   /** Does it; an error is shown as its sentence. */
   attempt(work: Promise<unknown>): void {
-    work.catch((error: unknown) => Notification.error(messageOf(error), { autoClose: 8000 }));
+    work.catch((error: unknown) => Notification.error(messageOf(error, this._locale), { autoClose: 8000 }));
   }
 
   /** Shows a run's tab. */

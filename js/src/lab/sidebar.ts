@@ -40,7 +40,7 @@ export class Sidebar extends Widget {
     this.title.icon = leptonIcon;
     this.title.caption = locale.t('panel.title');
     const attempt = (work: Promise<unknown>): void => {
-      work.catch((error: unknown) => Notification.error(messageOf(error), { autoClose: 8000 }));
+      work.catch((error: unknown) => Notification.error(messageOf(error, locale), { autoClose: 8000 }));
     };
     this._view = new PanelView(locale, {
       openCurve: run_id => attempt(commands.execute(Commands.openCurve, { run_id })),

@@ -1,6 +1,8 @@
 import { button, h, on, setAttribute, setText } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunCommand, RunSummary } from '../protocol';
+import { SaidError } from '../said-error';
+import { ServerError } from '../server';
 import { icon, type IconName } from './icons';
 
 /** Sends a command by whatever way is open; rejects with a sentence when none is. */
@@ -117,7 +119,7 @@ export class Controls {
     try {
       await this._send(command, value);
     } catch (error) {
-      this._say(this._locale.t('control.failed', { message: messageOf(error) }), true);
+      this._say(this._locale.t('control.failed', { message: messageOf(error, this._locale) }), true);
     }
   }
 
@@ -128,8 +130,17 @@ export class Controls {
   }
 }
 
-/** The sentence of an error. */
-export function messageOf(error: unknown): string {
+/** The sentence of an error: the server's own is in the reader's language already. */
+export function messageOf(error: unknown, locale: Locale): string {
+  if (error instanceof SaidError) {
+    return locale.t(error.key);
+  }
+  if (error instanceof ServerError && !error.isSaid) {
+    return locale.t('error.answered', { status: error.status });
+  }
+  if (error instanceof TypeError && /fetch|network|load failed/i.test(error.message)) {
+    return locale.t('error.no_server');
+  }
   return error instanceof Error ? error.message : String(error);
 }
 

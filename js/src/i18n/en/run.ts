@@ -72,6 +72,9 @@ export const run = {
   'control.group': 'Controls of run {run}',
   'control.pending': 'Sent: {command}',
   'control.failed': 'The command did not arrive: {message}',
+  'error.answered': 'The server answered {status}.',
+  'error.connection': 'The connection to the Jupyter server is down.',
+  'error.no_server': 'The server cannot be reached.',
   'control.refused': 'Not done: {message}',
   'control.bad_rate': 'Give a learning rate above 0, at most 100.',
 

@@ -72,6 +72,9 @@ export const run = {
   'control.group': '运行 {run} 的控制',
   'control.pending': '已发送：{command}',
   'control.failed': '命令未送达：{message}',
+  'error.answered': '服务器返回了 {status}。',
+  'error.connection': '与 Jupyter 服务器的连接已断开。',
+  'error.no_server': '无法连接到服务器。',
   'control.refused': '未执行：{message}',
   'control.bad_rate': '请输入大于 0 且不超过 100 的学习率。',
 
