@@ -23,7 +23,7 @@ ARGS ?=
 
 JS_SOURCES := $(shell find js -type f -not -path '*/node_modules/*' -not -path 'js/lib/*' -not -path 'js/.yarn/*' 2>/dev/null)
 
-.PHONY: help setup system lab lab-check dashboard gallery test check python-tests js-tests bench bench-accuracy faults fuzz words clean
+.PHONY: help setup system lab lab-check dashboard gallery test check pictures python-tests js-tests bench bench-accuracy faults fuzz words clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ check: setup ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+pictures: setup system ## keep how every step and page looks now as how it shall look; look at the pages before
+	LEPTON_RENEW_PICTURES=1 $(PY) -m pytest -q tests/browser -k "looks"
 
 js-tests: setup ## lint, types and tests of js/
 	@if [ -f js/package.json ]; then cd js && jlpm check; fi

@@ -1,4 +1,4 @@
-"""The studio in the Voilà dashboard (in JupyterLab: test_newcomer): from data to an answer without any code."""
+"""The studio in the Voilà dashboard (in JupyterLab: test_newcomer): from data to an answer, in both languages."""
 
 from __future__ import annotations
 
@@ -8,49 +8,62 @@ import urllib.request
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.axe import serious
+from tests.browser.english import english_left
 from tests.browser.studio import RUN_MS, Studio
 
 
-def whole_job(studio: Studio, page, picture: str, name: str) -> None:
-    """From a dataset to an answer, with a picture of each step."""
+def whole_job(studio: Studio, page, look: str, name: str) -> list[str]:
+    """From a dataset to an answer, with a picture of each step; what axe-core and the search for English find."""
+    found = []
+
+    def look_at(step: str) -> None:
+        page.shoot(f"dashboard-{look}-{step}")
+        found.extend(f"{step}: {each}" for each in serious(page.page, "body"))
+        if look.endswith("zh"):
+            found.extend(f"{step}: English: {text}" for text in english_left(page.page, names={name}))
+
+    look_at("0-open")
     studio.load_digits()
-    page.shoot(f"{picture}-1-data")
+    look_at("1-data")
     studio.select_cnn()
-    page.shoot(f"{picture}-2-model")
-    chip = studio.start(epochs=12)
-    page.shoot(f"{picture}-3-training")
-    expect(chip).to_have_text("finished", timeout=RUN_MS)
-    page.shoot(f"{picture}-3-trained")
+    look_at("2-model")
+    chip = studio.start(epochs=8)
+    look_at("3-training")
+    expect(chip).to_have_text(studio.word("finished"), timeout=RUN_MS)
+    look_at("3-trained")
     studio.show_report()
-    page.shoot(f"{picture}-4-report")
+    look_at("4-report")
     studio.deploy(name)
-    page.shoot(f"{picture}-5-deployed")
+    look_at("5-deployed")
     studio.predict(0)
-    page.shoot(f"{picture}-5-predicted")
+    look_at("5-predicted")
+    return found
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_dashboard_does_the_whole_job(dashboard, watched, dark):
+@pytest.mark.parametrize(("dark", "language"), [(False, "en"), (True, "zh")], ids=["light-en", "dark-zh"])
+def test_the_dashboard_does_the_whole_job(dashboard, watched, dark, language):
     page = watched(dark=dark)
-    page.page.goto(dashboard.url())
-    studio = Studio(page.page.locator("body"))
+    page.page.goto(dashboard.url(lang=language))
+    studio = Studio(page.page.locator("body"), chinese=language == "zh")
     expect(studio.root).to_be_visible()
     expect(page.page.locator(".jp-InputArea, .jp-Cell-inputWrapper")).to_have_count(0)
-    theme = "dark" if dark else "light"
-    page.shoot(f"dashboard-0-open-{theme}")
-    whole_job(studio, page, f"dashboard-{theme}", f"dash-{theme}")
+    look = f"{'dark' if dark else 'light'}-{language}"
+    found = whole_job(studio, page, look, f"dash-{look}")
+    assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("width", [800, 400])
-def test_the_dashboard_folds_on_a_narrow_window(dashboard, watched, width):
-    page = watched(width=width)
+def test_the_dashboard_folds_on_a_narrow_window(dashboard, watched):
+    page = watched(width=800)
     page.page.goto(dashboard.url())
     studio = Studio(page.page.locator("body"))
     expect(studio.root).to_be_visible()
     studio.load_digits()
-    page.shoot(f"dashboard-narrow-{width}")
-    overflow = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0, f"{overflow} px stick out at {width} px"
+    for width in (800, 400):
+        page.page.set_viewport_size({"width": width, "height": 860})
+        page.shoot(f"dashboard-narrow-{width}")
+        overflow = page.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0, f"{overflow} px stick out at {width} px"
 
 
 def test_the_page_loads_its_own_program_alone_and_says_when_the_kernel_is_gone(dashboard, watched):

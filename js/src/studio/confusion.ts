@@ -40,10 +40,14 @@ export function confusionTable(report: Report, locale: Locale, choose: (cell: Ce
   );
 }
 
+/** The page's letters can be read on a shade up to this one, those of the full colour on the full colour alone. */
+const STRONG = 0.45;
+
 function rightCell(count: number, share: number, locale: Locale): HTMLElement {
   const cell = h('td', { class: 'lp-right' }, locale.count(count));
-  shade(cell, share * 0.85);
-  setAttribute(cell, 'data-strong', share > 0.55);
+  const strong = share > STRONG;
+  shade(cell, strong ? 0.92 + 0.08 * share : share);
+  setAttribute(cell, 'data-strong', strong);
   return cell;
 }
 
@@ -64,7 +68,7 @@ function mistakenCell(
     });
     element.append(press);
     // Mistakes are few: their shade grows faster, so that a rare one can be seen beside the diagonal.
-    shade(element, Math.min(0.8, Math.sqrt(share) * 0.8));
+    shade(element, Math.sqrt(share) * STRONG);
   }
   return element;
 }

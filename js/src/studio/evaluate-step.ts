@@ -145,9 +145,10 @@ export class EvaluateStep implements StepView {
     const { locale } = this._context;
     const text = locale.t('samples.wrong', { truth: mistake.truth, prediction: mistake.prediction });
     const confidence = locale.fixed(mistake.confidence, 2);
-    const why = button(locale.t('explain.why'), () => this._explain.ask(mistake.row), {
+    const says = locale.t('explain.why');
+    const why = button(says, () => this._explain.ask(mistake.row), {
       class: 'lp-link',
-      'aria-label': locale.t('explain.why_row', { row: mistake.row })
+      'aria-label': `${says} ${locale.t('explain.why_row', { row: mistake.row })}`
     });
     return h(
       'li',
