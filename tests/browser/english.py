@@ -26,8 +26,8 @@ SEEN = """selector => {
 }"""
 # Names of things, values of options, and what Chinese writes in Latin letters too.
 NAMES = {
-    "auto", "chosen", "cnn", "compress", "cpu", "digits", "etth1", "etth2", "f1", "k", "kb", "lepton", "m", "mb", "movielens", "ms",
-    "python", "quicknet", "resnet", "s", "transformer",
+    "auto", "chosen", "cnn", "compress", "cpu", "digits", "etth1", "etth2", "f1", "k", "kb", "lepton", "m", "mb",
+    "movielens", "ms", "python", "quicknet", "resnet", "s", "transformer",
 }  # fmt: skip
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9'’]*")
 # An address, a path, a name with a dash or a point in it, an abbreviation: not a word of a sentence.
