@@ -257,7 +257,7 @@ describe('DetailsView', () => {
     const { view } = open(DETAILS);
     const hint = { code: 'waiting_for_data', values: { waiting_fraction: 0.4 }, text: 'in English' };
     view.showUse([{ time: 1, cpu_cores: 1.5 }], [hint]);
-    expect(view.element.querySelector('.lp-notice:not([hidden])')?.textContent).toContain('data 40 % of the time');
+    expect(view.element.querySelector('.lp-notice:not([hidden])')?.textContent).toContain('data 40% of the time');
     expect(hintText(hint, zh)).toContain('40% 的时间在等待数据');
     expect(hintText({ ...hint, code: 'a new one' }, zh)).toBe('in English');
     expect(view.element.querySelector('.lp-meter')?.textContent).toBe('Cores in use1.5');
@@ -279,13 +279,13 @@ describe('meters', () => {
     };
     const said = Object.fromEntries([...machineReadings(sample, en)].map(([key, reading]) => [key, reading.text]));
     expect(said).toEqual({
-      cpu: '73 %',
+      cpu: '73%',
       memory: '9.6 GB',
       disk: '210 GB free',
-      gpu0: '50 %',
+      gpu0: '50%',
       'gpu0-power': '412 W · 61 °C'
     });
-    expect(runReadings({ time: 1, waiting_fraction: 0.4 }, en).get('waiting')?.text).toBe('40 %');
+    expect(runReadings({ time: 1, waiting_fraction: 0.4 }, en).get('waiting')?.text).toBe('40%');
     expect([bytesText(12, en), bytesText(1.25e6, en)]).toEqual(['12 B', '1.3 MB']);
   });
 

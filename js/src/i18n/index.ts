@@ -72,6 +72,11 @@ export class Locale {
       : value.toLocaleString(this.tag, { maximumSignificantDigits: digits, useGrouping: false });
   }
 
+  /** A share as whole per cent. */
+  percent(fraction: number): string {
+    return fraction.toLocaleString(this.tag, { style: 'percent', maximumFractionDigits: 0 });
+  }
+
   /** A moment as the language writes dates. */
   moment(unix: number): string {
     return new Date(unix * 1000).toLocaleString(this.tag, { dateStyle: 'medium', timeStyle: 'short' });

@@ -160,7 +160,7 @@ export class EndpointView {
     }
     const roles = [
       version.version === details.canary_version
-        ? locale.t('endpoint.trial', { percent: Math.round(details.canary_share * 100) })
+        ? locale.t('endpoint.trial', { percent: locale.percent(details.canary_share) })
         : '',
       version.version === details.shadow_version ? locale.t('endpoint.shadow') : ''
     ].filter(Boolean);

@@ -18,7 +18,7 @@ export function bytesText(bytes: number, locale: Locale): string {
 }
 
 function percent(fraction: number, locale: Locale): string {
-  return `${locale.fixed(fraction * 100, 0)} %`;
+  return locale.percent(fraction);
 }
 
 /** What the machine used. */

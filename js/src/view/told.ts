@@ -26,7 +26,7 @@ export function hintText(hint: Hint, locale: Locale): string {
 /** A figure as its name says: a share in per cent, a size with its unit, a rate as a whole number. */
 function figureText(name: string, value: number, locale: Locale): string {
   if (name.endsWith('_fraction')) {
-    return locale.t('hint.percent', { value: Math.round(value * 100) });
+    return locale.percent(value);
   }
   if (name.endsWith('_bytes')) {
     return bytesText(value, locale);

@@ -20,7 +20,13 @@ function board(): BoardState {
         test_accuracy: 0.781,
         sparkline: CURVE.slice(0, 6)
       },
-      { run_id: 'own-net-1', state: 'failed', reason: 'nan_loss', message: 'loss became NaN at step 412' },
+      {
+        run_id: 'own-net-1',
+        state: 'failed',
+        reason: 'nan_loss',
+        message: 'Training stopped at step 412 (epoch 5.4) because the training loss became nan.',
+        said: { zh: '训练在第 412 步（第 5.4 轮）停止，因为训练损失变成了 nan。' }
+      },
       {
         run_id: 'digits-cnn-with-quite-a-long-name-12',
         state: 'paused',

@@ -15,7 +15,9 @@ function view(host: HTMLElement, locale: Locale, run: RunHistory, link: Link = '
 
 const FAILED = {
   reason: 'nan_loss',
-  message: 'The loss became NaN at step 412; the last finite weights are in the checkpoint of step 400.',
+  message:
+    'Training stopped at step 412 (epoch 5.4) because the training loss became nan. The checkpoint of step 400 is kept.',
+  said: { zh: '训练在第 412 步（第 5.4 轮）停止，因为训练损失变成了 nan。第 400 步的检查点已保留。' },
   checkpoint_step: 400
 };
 

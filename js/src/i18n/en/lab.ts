@@ -88,7 +88,6 @@ export const lab = {
   'details.size': 'On disk',
   'details.size_of': '{bytes}, {checkpoints} of it checkpoints',
 
-  'hint.percent': '{value} %',
   'hint.waiting_for_data':
     'The steps wait for data {waiting_fraction} of the time. Where the rows do not fit into memory, put them on a faster disk; else use less work per row in their preparation.',
   'hint.idle_gpu':
@@ -182,7 +181,7 @@ export const lab = {
   'endpoint.role': 'What it does',
   'endpoint.answers': 'answers',
   'endpoint.switching': 'is being loaded',
-  'endpoint.trial': 'on trial with {percent} %',
+  'endpoint.trial': 'on trial with {percent}',
   'endpoint.shadow': 'shadow',
   'endpoint.switch': 'Let it answer',
   'endpoint.keys': 'Keys and usage',

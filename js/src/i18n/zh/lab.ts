@@ -87,7 +87,6 @@ export const lab = {
   'details.size': '磁盘占用',
   'details.size_of': '{bytes}，其中检查点 {checkpoints}',
 
-  'hint.percent': '{value}%',
   'hint.waiting_for_data':
     '训练步骤有 {waiting_fraction} 的时间在等待数据。若数据行放不进内存，请放到更快的磁盘上；否则请减少每行的预处理工作。',
   'hint.idle_gpu': '显卡有 {idle_fraction} 的时间空闲：每步的工作量太小。增大批大小可以充分利用它。',
@@ -177,7 +176,7 @@ export const lab = {
   'endpoint.role': '用途',
   'endpoint.answers': '正在应答',
   'endpoint.switching': '正在加载',
-  'endpoint.trial': '试用，占 {percent}%',
+  'endpoint.trial': '试用，占 {percent}',
   'endpoint.shadow': '影子版本',
   'endpoint.switch': '切换到此版本',
   'endpoint.keys': '密钥与用量',
