@@ -17,9 +17,10 @@ export function readPageConfig(): PageConfig {
 
 /** Leaves the page to Voilà's own program: it draws whatever a notebook may put out, and takes longer to load. */
 export function startVoila(config: PageConfig): void {
-  const { style, script } = (document.getElementById('voila-parts') as HTMLElement).dataset;
+  const { script, style, light, dark } = (document.getElementById('voila-parts') as HTMLElement).dataset;
   const extensions = config.federated_extensions ?? [];
-  document.head.prepend(h('link', { rel: 'stylesheet', href: style }));
+  const colours = document.body.classList.contains('theme-dark') ? dark : light;
+  document.head.prepend(...[style, colours].map(href => h('link', { rel: 'stylesheet', href })));
   // What the program asks for later is fetched beside it.
   document.head.append(
     ...extensions.map(({ name, load }) =>

@@ -1,3 +1,4 @@
+import { followTheme } from '../charts/theme';
 import { h, on, setAttribute } from '../dom';
 import { localeFor } from '../i18n';
 import type { CurveTraits } from './curve';
@@ -11,6 +12,7 @@ export function runChooser(model: WidgetModel<CurveTraits>): { element: HTMLElem
   const none = h('p', { class: 'lp-hint' }, locale.t('monitor.none'));
   const label = h('label', { class: 'lp-chooser' }, h('span', {}, locale.t('monitor.choose')), select);
   const element = h('div', { class: 'lepton', lang: locale.tag }, label, none);
+  const leaveTheme = followTheme(element, () => undefined);
   const draw = (): void => {
     const runs = model.get('runs');
     setAttribute(element, 'hidden', !runs);
@@ -28,6 +30,7 @@ export function runChooser(model: WidgetModel<CurveTraits>): { element: HTMLElem
   return {
     element,
     dispose: () => {
+      leaveTheme();
       model.off('change:runs', draw);
       model.off('change:run_id', draw);
       element.remove();
