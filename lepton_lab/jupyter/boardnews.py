@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lepton_lab.runs.listing import DEFAULTS
 from lepton_lab.runs.states import ACTIVE
+from lepton_lab.runs.summary import DEFAULTS
 from lepton_lab.words import told
 
 FIRST_RUNS = 1_000

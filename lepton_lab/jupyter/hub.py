@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from lepton_lab.jupyter.board import BoardScan
 from lepton_lab.jupyter.feed import RunFeed
 from lepton_lab.runs.launch import ensure_supervisor
-from lepton_lab.runs.listing import DEFAULTS
 from lepton_lab.runs.paths import Store
+from lepton_lab.runs.summary import DEFAULTS
 
 FEED_SECONDS = 0.03
 """Time between two looks at a run that somebody watches."""

@@ -24,10 +24,7 @@ from lepton_lab.runs.index import Index, Row, Stamp
 from lepton_lab.runs.labels import LABELS_FILE, NO_LABELS, read_labels
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.states import ACTIVE
-from lepton_lab.runs.summary import RunSummary
-
-DEFAULTS: dict[str, Any] = {**RunSummary("").to_dict()}
-"""Every field of a summary, as it is before anything is known."""
+from lepton_lab.runs.summary import DEFAULTS, RunSummary
 
 _SETTLED_NS = 2_000_000_000
 """A file that was changed this recently may change again and have the same time: it is not believed yet."""
@@ -215,21 +212,25 @@ def read_run(run_dir: Path) -> Known:
 
     A folder that cannot be read gives a failed run with reason "unreadable".
     """
-    try:
-        fold = snapshot.load(run_dir).fold
-        if fold.seq == 0:
-            raise StoreError("it has no events")
-    except (OSError, StoreError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        message = f"The folder of run {run_dir.name!r} cannot be read: {said}."
-        broken = RunSummary(run_dir.name, name=run_dir.name, state="failed", reason="unreadable", message=message)
-        return Known(None, broken.state, None, slim(broken), False)
-    summary = fold.summary()
+    seen = snapshot.glance(run_dir)
+    if seen is None:
+        try:
+            fold = snapshot.load(run_dir).fold
+            if fold.seq == 0:
+                raise StoreError("it has no events")
+        except (OSError, StoreError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            message = f"The folder of run {run_dir.name!r} cannot be read: {said}."
+            broken = RunSummary(run_dir.name, name=run_dir.name, state="failed", reason="unreadable", message=message)
+            return Known(None, broken.state, None, slim(broken), False)
+        seen = slim(fold.summary()), fold.seal
+    values, seal = seen
     labels = read_labels(run_dir)
     if labels is not NO_LABELS:
-        summary.title, summary.tags = labels.title, list(labels.tags)
-        summary.note, summary.pinned = labels.note, labels.pinned
-    return Known((0, 0, 0, 0, 0, 0, 0, 0), summary.state, fold.seal, slim(summary), False)
+        written = {"title": labels.title, "tags": list(labels.tags), "note": labels.note, "pinned": labels.pinned}
+        values |= {name: value for name, value in written.items() if value != DEFAULTS[name]}
+    state = values.get("state", DEFAULTS["state"])
+    return Known((0, 0, 0, 0, 0, 0, 0, 0), state, seal, values, False)
 
 
 def slim(summary: RunSummary) -> dict[str, Any]:

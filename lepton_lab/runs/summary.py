@@ -95,6 +95,8 @@ class RunSummary:
 
 
 FIELDS = tuple(each.name for each in dataclasses.fields(RunSummary))
+DEFAULTS: dict[str, Any] = RunSummary("").to_dict()
+"""Every field of a summary, as it is before anything is known."""
 
 
 class Fold:

@@ -12,8 +12,8 @@ from lepton_lab.jupyter import board as board_module
 from lepton_lab.jupyter import boardnews
 from lepton_lab.jupyter.board import BoardScan
 from lepton_lab.runs import EventLog, Store, create_run
-from lepton_lab.runs.listing import DEFAULTS
 from lepton_lab.runs.queue import Queue
+from lepton_lab.runs.summary import DEFAULTS
 from lepton_lab.specs import DataSpec, ModelSpec, RunSpec, TrainSpec
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lepton_lab.runs import EventLog, Store, create_run, list_runs, listing
+from lepton_lab.runs import EventLog, Store, create_run, list_runs, listing, snapshot
 from lepton_lab.runs.labels import rename_run
 from lepton_lab.runs.listing import Listing
 from lepton_lab.runs.queue import Queue
@@ -122,6 +122,7 @@ def test_a_run_that_may_not_be_read_is_told_of_until_it_may(store, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(listing.snapshot, "load", closed)
+        patch.setattr(listing.snapshot, "glance", lambda folder: None)
         os.utime(store.run_dir("run-1"))
         assert _by_name(store)["run-1"].reason == "unreadable"
     assert _by_name(store)["run-1"].state == "finished"
@@ -220,3 +221,20 @@ def test_places_are_those_of_the_queue(store, spec):
     assert [runs[name].queue_position for name in ("run-0", "waits", "waits-2")] == [None, 1, 2]
     Queue(store).remove("waits")
     assert _by_name(store)["waits-2"].queue_position == 1
+
+
+def test_a_glance_at_a_snapshot_tells_what_its_fold_does(store, spec):
+    run = create_run(store, spec, name="glanced")
+    with EventLog.open_writer(run.dir) as writer:
+        writer.append("RunStarted", steps_per_epoch=10, device="cpu")
+        for epoch in range(1, 50):
+            writer.append("EpochEnded", epoch=epoch, step=10 * epoch, train_loss=1 / epoch, val_accuracy=epoch / 50)
+        writer.append("RunStopped", step=490, epoch=49.0, by="test")
+    seen = snapshot.glance(run.dir)
+    fold = snapshot.load(run.dir).fold
+    assert seen is not None and seen[1] == fold.seal
+    assert listing.whole(seen[0]) == fold.summary()
+    with open(run.dir / "events.jsonl", "ab") as file:
+        file.write(b'{"seq": 53, "time": 1.0, "type": "RunVerified", "equal": true}\n')
+    assert snapshot.glance(run.dir) is None
+    assert listing.whole(listing.read_run(run.dir).values).verified is True
