@@ -157,7 +157,7 @@ class Routes:
         """Prometheus' text format."""
         host = self._host
         uptime = time.monotonic() - host.ready_since
-        host.notes.write(host.metrics, host.version)  # whoever is asked next adds these, and no figure goes back
+        host.leave_notes()  # whoever is asked next adds these, and no figure goes back
         total = host.notes.total(host.metrics)
         text = total.render(in_flight=host.in_flight, version=host.version, uptime_seconds=uptime)
         return Response(text, media_type="text/plain; version=0.0.4")

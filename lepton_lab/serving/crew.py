@@ -18,6 +18,7 @@ from typing import Any
 
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.process import python_command, read_identity
+from lepton_lab.serving.drift import Drift
 from lepton_lab.serving.metrics import Metrics
 
 log = logging.getLogger("lepton_lab.serving")
@@ -43,9 +44,11 @@ class Notes:
             for path in self._folder.glob("*.json"):  # of processes before this one
                 path.unlink(missing_ok=True)
 
-    def write(self, metrics: Metrics, version: int, problem: str | None = None) -> None:
+    def write(self, metrics: Metrics, version: int, drift: Drift | None) -> None:
         """Leaves this process's figures."""
-        values = {"pid": os.getpid(), "version": version, "problem": problem, "metrics": metrics.to_dict()}
+        values: dict[str, Any] = {"pid": os.getpid(), "version": version, "metrics": metrics.to_dict()}
+        if drift is not None:
+            values["drift"] = drift.sums()
         write_json(self._folder / f"{self.number}.json", values, durable=False)
 
     def versions(self) -> dict[int, tuple[int, int]]:
@@ -58,6 +61,11 @@ class Notes:
         for values in self._others().values():
             total.add(values["metrics"])
         return total
+
+    def drift(self, own: Drift, version: int) -> Drift:
+        """What this process and the others have seen while they answered with a version."""
+        others = self._others().values()
+        return own.joined(each["drift"] for each in others if each["version"] == version and "drift" in each)
 
     def _others(self) -> dict[int, dict[str, Any]]:
         found = {}

@@ -6,7 +6,9 @@ column), and the shares of the classes that the network predicts. The server kee
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -61,6 +63,16 @@ def _shares(answers: np.ndarray) -> np.ndarray | None:
     return np.bincount(answers.argmax(1), minlength=answers.shape[1]).astype(np.float64)
 
 
+def _plain(sums: np.ndarray | None) -> list[float] | None:
+    return None if sums is None else [float(each) for each in sums]
+
+
+def _added(mine: np.ndarray | None, theirs: list[float] | None) -> np.ndarray | None:
+    if theirs is None:
+        return mine
+    return np.asarray(theirs, np.float64) if mine is None else mine + np.asarray(theirs, np.float64)
+
+
 class Drift:
     """Running sums of one version.
 
@@ -90,6 +102,22 @@ class Drift:
         if shares is not None and self._kept["shares"] is not None and len(shares) == len(self._kept["shares"]):
             self._counts = shares if self._counts is None else self._counts + shares
         self.num_rows += len(figures)
+
+    def sums(self) -> dict[str, Any]:
+        """The running sums as plain values, ready for JSON; `joined` takes them."""
+        plain = {"sum": self._sum, "counts": self._counts}
+        return {
+            "rows": self.num_rows,
+            **{name: None if each is None else each.tolist() for name, each in plain.items()},
+        }
+
+    def joined(self, others: Iterable[dict[str, Any]]) -> Drift:
+        """These sums and those of the endpoint's other processes, as their `sums` gives them."""
+        total = copy.copy(self)
+        for other in others:
+            total.num_rows += int(other["rows"])
+            total._sum, total._counts = _added(total._sum, other["sum"]), _added(total._counts, other["counts"])
+        return total
 
     def report(self) -> dict[str, Any]:
         """The comparison: rows, distances, and a warning in plain words (None where there is nothing to say)."""

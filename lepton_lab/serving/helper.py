@@ -98,7 +98,7 @@ class Helper:
         try:
             self._usage.flush()
             self._host.access.flush()
-            self._host.notes.write(self._host.metrics, self._host.version)
+            self._host.leave_notes()
         except (LeptonError, OSError) as error:
             log.warning("usage could not be written yet: %s", error)
 

@@ -177,6 +177,10 @@ class Host:
         """Number of the version that answers; 0 before the first is loaded."""
         return self._active.version.version if self._active else self._slept_version
 
+    def leave_notes(self) -> None:
+        """Has the endpoint's other processes know what this one has counted."""
+        self.notes.write(self.metrics, self.version, self._active.drift if self._active else None)
+
     def load_first(self) -> None:
         """Takes the record's active version into service.
 

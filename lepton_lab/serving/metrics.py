@@ -76,6 +76,7 @@ class Metrics:
             "batch_rows": [self.batch_rows.counts, self.batch_rows.total],
             "by_version": [[number, outcome, count] for (number, outcome), count in self.by_version.items()],
             "shadow": dict(self.shadow),
+            "recent": [round(seconds, 6) for seconds in self._recent],
             **{name: getattr(self, name) for name in _SINGLES},
         }
 
@@ -89,6 +90,7 @@ class Metrics:
         for number, outcome, count in other["by_version"]:
             self.by_version[number, outcome] += count
         self.shadow.update(other["shadow"])
+        self._recent = deque([*self._recent, *other["recent"]])
         for name in _SINGLES:
             setattr(self, name, getattr(self, name) + other[name])
 

@@ -254,11 +254,12 @@ class EndpointServer:
         requests = self._requests_before + sum(counted.requests.values()) - counted.requests["closed", 401]
         stats: dict[str, Any] = {
             "requests": requests,
-            "p95_ms": self._host.metrics.p95_ms(),
+            "p95_ms": counted.p95_ms(),
             "rejected": counted.rejected,
         }
         if not self._host.asleep:
-            stats["drift"] = self._host.active.drift.report()
+            own, version = self._host.active.drift, self._host.version
+            stats["drift"] = self._host.notes.drift(own, version).report()
         try:
             self._usage.flush()
             self._host.access.flush()

@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.endpoints import edit_record, load_record
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import python_command, read_identity
@@ -86,6 +87,9 @@ def test_two_processes_answer_as_one(store, bundle_folder, other_folder, run_of,
     until(lambda: figures() == ['lepton_requests_total{route="/predict",status="200"} 40'])
     path = store.endpoint_dir("digits") / "usage.jsonl"
     until(lambda: sum(usage.rows for usage in read_usage(path).values()) == 40)
+    stats = store.endpoint_dir("digits") / "stats.json"
+    until(lambda: (read_identity(stats) or {}).get("drift") == {"rows": 40, "warning": None})
+    assert read_json(stats)["requests"] >= 40 and read_json(stats)["p95_ms"] > 0
 
     lifecycle.deploy(store, run_of(other_folder), spec, start=start)
     assert {ask().json()["version"] for _ in range(20)} == {2}, "the deploy waits for every process"
