@@ -10,9 +10,9 @@
   const say = (name, values = {}) => WORDS[state.lang][name].replace(/\{(\w+)\}/g, (_, part) => values[part]);
   const tag = () => (state.lang === "zh" ? "zh-CN" : "en");
   const number = (value, options) => new Intl.NumberFormat(tag(), options).format(value);
-  const fixed = (value, digits) => number(value, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const fixed = (value, places) => number(value, { minimumFractionDigits: places, maximumFractionDigits: places });
   const percent = (share) => number(share, { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-  const digits = (value, count, signed = false) => number(Number(value), { maximumSignificantDigits: count, signDisplay: signed ? "exceptZero" : "auto" });
+  const rounded = (value, count, signed = false) => number(Number(value), { maximumSignificantDigits: count, signDisplay: signed ? "exceptZero" : "auto" });
   const make = (tag, className, text) => {
     const node = document.createElement(tag);
     if (className) node.className = className;
@@ -129,7 +129,7 @@
     if (!explanation) return;
     at("why-help").textContent = say("whyHelp", { of: explanation.of });
     const parts = explanation.parts || [], grid = explanation.grid;
-    at("why-parts").replaceChildren(...parts.slice(0, SHOWN_CLASSES).map(({ part, change }) => make("li", "", `${part}: ${digits(change, 3, true)}`)));
+    at("why-parts").replaceChildren(...parts.slice(0, SHOWN_CLASSES).map(({ part, change }) => make("li", "", `${part}: ${rounded(change, 3, true)}`)));
     show("why-grid", Boolean(grid));
     if (!grid) return;
     const place = at("why-grid"), most = Math.max(1e-9, ...grid.flat().map(Math.abs));
@@ -146,7 +146,7 @@
   // What answers without shares by class have to say: boxes, steps ahead.
   function said(prediction) {
     if (prediction.boxes) return prediction.boxes.map((box) => `${box.label} ${percent(box.confidence)}: ${["left", "top", "right", "bottom"].map((edge) => percent(box[edge])).join(", ")}`);
-    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => digits(value, 6)).join(", ")}`);
+    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => rounded(value, 6)).join(", ")}`);
     return [];
   }
 
