@@ -28,8 +28,10 @@ from filelock import FileLock, Timeout
 
 from lepton_lab.errors import EndpointError, LeptonError, StoreError, UnknownName
 from lepton_lab.runs.atomic import read_json, write_json
+from lepton_lab.runs.launch import ensure_supervisor
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.process import alive, read_identity, terminate
+from lepton_lab.runs.servers import LEFT_FILE
 from lepton_lab.specs import NAME_PATTERN
 from lepton_lab.words import told
 
@@ -284,6 +286,8 @@ def stop_endpoint(store: Store, name: str) -> EndpointSummary:
     for seconds, hard in ((STOP_SECONDS, False), (1.0, True)):
         if process and not _ends_within(process, seconds):
             terminate(process, hard=hard)
+    if (store.endpoint_dir(name) / LEFT_FILE).exists():  # a server that was killed has left something on a cluster
+        ensure_supervisor(store)
     return summarize(store, name)
 
 

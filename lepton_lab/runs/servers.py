@@ -25,6 +25,9 @@ log = logging.getLogger("lepton_lab.supervisor")
 PROCESS_FILE = "process.json"
 """Where a server says which process it is."""
 _RECORD_FILE, _SPAWNED_FILE, _LOG_FILE = "record.json", "spawned.json", "server.log"
+LEFT_FILE = "cluster.json"
+"""In an endpoint's folder: what it has on a cluster, which is to be taken off when the endpoint is stopped."""
+_MOST_LEAVINGS = 10
 _SOUND_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
@@ -137,8 +140,15 @@ class ServerKeeper:
                 self._start(server)
         elif server.is_alive and server.process is not None:
             self._send_away(server, server.process)
+        elif server.desired == "stopped" and self._has_left_something(server):
+            self._start(server)  # which takes it off the cluster and ends
         elif server.desired == "gone":
             self._servers.pop(server.name, None)
+
+    def _has_left_something(self, server: Server) -> bool:
+        if server.quick_deaths >= _MOST_LEAVINGS or self._clock() < server.not_before:
+            return False
+        return server.process is None and (self._folder(server) / LEFT_FILE).exists()
 
     def _adopt(self, server: Server) -> None:
         for name in (PROCESS_FILE, _SPAWNED_FILE):

@@ -88,6 +88,8 @@ def place(wire: Wire, address: str) -> None:
     how, is_lost = "", False
     try:
         _trainer(ray, order).fit()
+    except LeptonError as error:
+        how = str(error)
     except Exception as error:  # Ray's own, of no common base; what a rank said itself is with the worker
         how = str(error).strip().splitlines()[-1][:200]
         is_lost = not isinstance(error, ray.train.TrainingFailedError)  # who decides that is gone itself

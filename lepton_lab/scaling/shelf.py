@@ -1,4 +1,5 @@
-"""Prepared data on other hosts: read where it lies if they can see it, else fetched to each host once.
+"""Prepared data on other hosts: read where it lies if they can see it, else fetched to each host once, from shared
+storage where there is some (`depot`).
 
 The folder goes over in pieces, on demand, from the host that has it, and is put in place whole; its name is its
 fingerprint, so that the next run on that host finds it.
@@ -20,6 +21,7 @@ from lepton_lab.data import PreparedDataset
 from lepton_lab.data.loading import open_prepared
 from lepton_lab.data.storage import folder, read_meta
 from lepton_lab.runs.paths import Store
+from lepton_lab.scaling.depot import Depot, shared_storage
 from lepton_lab.specs import DataSpec
 
 PIECE_BYTES = 32 * 2**20
@@ -72,7 +74,8 @@ class Parcel:
         name: As `PreparedDataset.name`; `title` and `spec` likewise.
         fingerprint: The folder's name.
         store: Where the folder lies on the host that has it.
-        shelf: The actor that gives it out.
+        shelf: The actor that gives it out; None where it lies on shared storage.
+        depot: Where it lies there.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Parcel:
     fingerprint: str
     store: Path
     shelf: Any
+    depot: Depot | None = None
 
     def open(self) -> PreparedDataset:
         """The dataset, from the store itself where this host sees it, else from a copy on this host."""
@@ -90,8 +94,6 @@ class Parcel:
 
     def fetched(self, cache: Path) -> Path:
         """The folder on this host; brought here by the first rank that asks, while the others wait."""
-        import ray
-
         path = cache / self.fingerprint
         with FileLock(cache / f"{self.fingerprint}.lock", mode=0o600):
             if read_meta(path) is not None:
@@ -100,14 +102,22 @@ class Parcel:
             temporary = cache / f".{self.fingerprint}-{uuid4().hex[:8]}"
             temporary.mkdir(mode=0o700)
             try:
-                for name, size in ray.get(self.shelf.sizes.remote()).items():
-                    with open(temporary / name, "wb") as file:
-                        for start in range(0, size, PIECE_BYTES):
-                            file.write(ray.get(self.shelf.piece.remote(name, start)))
+                if self.depot is not None:
+                    self.depot.get(temporary)
+                else:
+                    self._fetch(temporary)
                 temporary.rename(path)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         return path
+
+    def _fetch(self, into: Path) -> None:
+        import ray
+
+        for name, size in ray.get(self.shelf.sizes.remote()).items():
+            with open(into / name, "wb") as file:
+                for start in range(0, size, PIECE_BYTES):
+                    file.write(ray.get(self.shelf.piece.remote(name, start)))
 
 
 def local_cache() -> Path:
@@ -118,7 +128,16 @@ def local_cache() -> Path:
 
 
 def put_on_shelf(ray: Any, dataset: Contents, store: Path) -> Parcel:
-    """Has an actor on this host give the dataset out, as long as this process lives."""
+    """Puts the dataset on shared storage where there is some; else an actor gives it out while this process lives.
+
+    Raises:
+        RunError: The shared storage cannot be written.
+    """
+    url = shared_storage()
+    if url is not None:
+        depot = Depot(f"{url.rstrip('/')}/data/{dataset.fingerprint}")
+        depot.put(folder(Store(store), dataset.fingerprint))
+        return Parcel(dataset.name, dataset.title, dataset.spec, dataset.fingerprint, store, None, depot)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)

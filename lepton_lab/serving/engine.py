@@ -37,6 +37,9 @@ class Engine:
         ServingError: If the model does not load or does not match the bundle's signature.
     """
 
+    is_lost = False
+    """Whether it will not answer again, because the cluster that it ran on has gone."""
+
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         self.threads = threads or auto_threads(len(bundle.model))
         self.session = open_session(bundle.model, self.threads)

@@ -251,6 +251,11 @@ class Host:
         self.in_flight += 1
         self.last_request = time.monotonic()
 
+    @property
+    def has_lost_cluster(self) -> bool:
+        """Whether the cluster that its network ran on has gone; only a new process finds the one that comes back."""
+        return self._active is not None and self._active.engine.is_lost
+
     def close(self) -> None:
         """Ends the threads once what they do is done, and takes off a cluster what runs there."""
         self.decoding.shutdown()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable
@@ -23,9 +22,10 @@ import numpy as np
 
 from lepton_lab.errors import ServingError
 from lepton_lab.runs.endpoints import EndpointRecord
-from lepton_lab.runs.ray_cluster import connect
+from lepton_lab.runs.ray_cluster import answers, connect
 from lepton_lab.serving.bundle import Bundle
 from lepton_lab.serving.engine import Engine, Inputs, ValuesRefused
+from lepton_lab.serving.leaving import application_prefix, forget, note
 from lepton_lab.serving.replica import Replica
 
 log = logging.getLogger("lepton_lab.serving")
@@ -33,7 +33,9 @@ log = logging.getLogger("lepton_lab.serving")
 START_SECONDS = 90.0
 ANSWER_SECONDS = 30.0
 """How long a batch may be on its way, other replicas included."""
-PREFIX = "lepton"
+AGAIN_SECONDS = 0.05
+LOOK_SECONDS = 2.0
+"""How often a batch that is on its way looks whether the cluster is still there."""
 
 
 class RemoteEngine(Engine):
@@ -54,8 +56,11 @@ class RemoteEngine(Engine):
         self.inputs = bundle.manifest.inputs
         self.output_name = bundle.manifest.output.name
         os.environ.setdefault("RAY_SERVE_QUEUE_LENGTH_RESPONSE_DEADLINE_S", "1.0")
-        connect(record.cluster or "auto", "Serving on a cluster")
+        ray = connect(record.cluster or "auto", "Serving on a cluster")
         from ray import serve
+
+        self._head, self._folder = str(ray.get_runtime_context().gcs_address), folder
+        note(folder, self._head)
 
         self._serve = serve
         asked = repr((record.replicas, record.max_replicas, record.replica_cpus, record.threads))
@@ -66,25 +71,51 @@ class RemoteEngine(Engine):
     def run(self, inputs: Inputs) -> np.ndarray:
         """The network's answers; a batch whose replica dies goes to another one."""
         from ray.exceptions import RayActorError, RayTaskError
+        from ray.serve.exceptions import RayServeException
 
         deadline = time.monotonic() + ANSWER_SECONDS
-        while True:
+        while not self.is_lost:
+            asked = self._handle.run.remote(inputs)
             try:
-                answer: np.ndarray = self._handle.run.remote(inputs).result(timeout_s=deadline - time.monotonic())
-                return answer
+                return self._answer(asked, deadline)
             except RayTaskError as error:
                 if isinstance(error.cause, ValuesRefused):
                     raise error.cause from None
                 raise ServingError(f"A replica could not answer: {error.cause}") from None
-            except RayActorError:
-                if time.monotonic() > deadline:
-                    raise
+            except (RayActorError, RayServeException):
+                if self._is_away(deadline):
+                    break
                 log.warning("a replica of %s has gone; its batch goes to another one", self._name)
+                time.sleep(AGAIN_SECONDS)
+            except TimeoutError:
+                break
+        self.is_lost = True  # Serve brings a replica back sooner than that, unless it is gone itself
+        raise ServingError("The cluster does not answer any more; the endpoint waits for it to come back.")
+
+    def _answer(self, asked: Any, deadline: float) -> np.ndarray:
+        """What a replica says, looking now and then whether there is a cluster still.
+
+        Raises:
+            TimeoutError: There is none, or it takes too long.
+        """
+        while True:
+            try:
+                answer: np.ndarray = asked.result(timeout_s=LOOK_SECONDS)
+                return answer
+            except TimeoutError:
+                if self._is_away(deadline):
+                    raise
+
+    def _is_away(self, deadline: float) -> bool:
+        return self.is_lost or time.monotonic() > deadline or not answers(self._head)
 
     def close(self) -> None:
         """Takes the version off the cluster."""
+        if self.is_lost:
+            return
         try:
             self._serve.delete(self._name, _blocking=False)
+            forget(self._serve, self._folder)
         except Exception as error:  # whatever a cluster that is going away raises
             log.warning("%s could not be taken off the cluster: %s", self._name, error)
 
@@ -130,9 +161,3 @@ class RemoteEngine(Engine):
             ) from None
         except Exception as error:
             raise ServingError(f"The cluster could not start a replica: {str(error)[:300]}") from None
-
-
-def application_prefix(folder: Path) -> str:
-    """How the names of an endpoint's applications begin."""
-    place = f"{platform.node()}:{folder.resolve()}"
-    return f"{PREFIX}-{folder.name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}-"

@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -33,6 +34,7 @@ from lepton_lab.serving.app import build_app
 from lepton_lab.serving.crew import Crew
 from lepton_lab.serving.express import ExpressProtocol
 from lepton_lab.serving.host import Host
+from lepton_lab.serving.leaving import is_to_be_taken_off, take_off
 from lepton_lab.serving.ports import PortTaken
 from lepton_lab.serving.tls import CERTIFICATE, KEY
 from lepton_lab.serving.usage import UsageMeter, read_usage
@@ -81,6 +83,9 @@ def _serve(store: Store, name: str, folder: Path) -> int:
     """Loads, answers, and leaves the reason behind where it cannot."""
     status = _Status(folder / "process.json")
     try:
+        if is_to_be_taken_off(folder):
+            take_off(folder)
+            return 0
         host = Host(store, name)
         status.write(port=host.watch.record.port)
         listener = bind(host.watch.record)
@@ -199,10 +204,19 @@ class EndpointServer:
         finally:
             chores.cancel()
             await asyncio.to_thread(self._crew.dismiss)
+            if self._host.has_lost_cluster:
+                self._leave_at_once()
             self._host.close()
             self._status.write(ready=False)
             self._flush()
         log.info("endpoint %s stopped", self._host.name)
+
+    def _leave_at_once(self) -> NoReturn:
+        """Ends the process without its threads, which may wait for a cluster that is gone."""
+        self._status.write(ready=False, message="The cluster has gone; the endpoint waits for it to come back.")
+        self._flush()
+        log.warning("endpoint %s has lost its cluster; another server looks for it", self._host.name)
+        os._exit(1)
 
     async def _chores(self) -> None:
         """Follows the record, flushes the accounts, and keeps the supervisor alive."""
@@ -230,7 +244,7 @@ class EndpointServer:
         """Does what the record says: another version, or the end."""
         await self._host.follow_record()
         watch = self._host.watch
-        if watch.gone or watch.record.desired == "stopped":
+        if watch.gone or watch.record.desired == "stopped" or self._host.has_lost_cluster:
             self._server.should_exit = True
             return
         self._crew.keep()

@@ -6,9 +6,11 @@ two cores. Sides take turns, each figure is the median of the turns.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -61,6 +63,24 @@ def restart() -> list[Row]:
     return [row("scale", "killed rank to next step: times faster than torchrun's restart", ratios, ">= 2", **seconds)]
 
 
+def launchers() -> list[Row]:
+    """Ray Train beside torchrun: the same loop, one side after the other; nothing where Ray is not installed."""
+    if importlib.util.find_spec("ray") is None:
+        print("Ray Train beside torchrun is left out: install lepton-lab[ray]", file=sys.stderr)
+        return []
+    taken = _json("tests.benchmarks.raytrain_peer")
+    mine, theirs = taken["seconds"]["ray train"], taken["seconds"]["torchrun"]
+    busy = [statistics.median(taken["processor_seconds"][side]) for side in ("ray train", "torchrun")]
+    millis = {side: round(1e3 * statistics.median(found) / 20, 2) for side, found in taken["seconds"].items()}
+    start = {side: round(seconds, 1) for side, seconds in taken["start"].items()}
+    said = "Ray Train, two ranks, batch 64: a step"
+    return [
+        row("scale", f"{said} against torchrun's, times", [a / b for a, b in zip(mine, theirs, strict=True)], "<= 1.03",
+            processor=round(busy[0] / busy[1], 3), **millis),
+        row("scale", "Ray Train: seconds from the start to the first steps", [start["ray train"]], "report", **start),
+    ]  # fmt: skip
+
+
 def _json(module: str, *arguments: str) -> Any:
     """What a process prints in its last line."""
     env = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
@@ -74,7 +94,7 @@ def measure() -> Sequence[Row]:
     if not (MATERIAL / "fashion-mnist").exists():
         print(f"scale is left out: {MATERIAL} is not there (set LEPTON_TEST_DATA)", file=sys.stderr)
         return []
-    return [*shared_steps(), *small_network(), *restart()]
+    return [*shared_steps(), *small_network(), *restart(), *launchers()]
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
 
 from lepton_lab.errors import LeptonError
 from lepton_lab.runs.process import read_identity
+from lepton_lab.runs.servers import LEFT_FILE
 from lepton_lab.serving import bundle as bundles
 from lepton_lab.serving import lifecycle
 from lepton_lab.serving.engine import Engine
@@ -128,8 +129,11 @@ def test_replicas_and_nodes_die_and_versions_change_without_a_failed_request(
     assert httpx.post(f"{summary.url}/predict", json={"instances": [PICTURE]}, headers=headers, timeout=60).is_success
     assert [process.pid for process in replicas()] == [process.pid for process in kept]
 
+    # A server that dies before it could take its replicas off: somebody else does.
+    os.kill(read_identity(supervised.endpoint_dir("digits") / "process.json")["pid"], signal.SIGSTOP)
     lifecycle.stop_endpoint(supervised, "digits")
     until(lambda: not replicas())
+    until(lambda: not (supervised.endpoint_dir("digits") / LEFT_FILE).exists())
 
 
 def counted(store, requests: int):

@@ -1,0 +1,88 @@
+"""The head of a Ray cluster dies while a run trains and an endpoint serves on it, and is started again."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lepton_lab.runs import Store
+from lepton_lab.runs.checkpoints import newest_step
+from lepton_lab.runs.events import read_events
+from lepton_lab.session import Host, Session
+from tests.processes import end_processes_of
+from tests.scaling.heads import Head
+from tests.waiting import wait_until
+
+pytest.importorskip("ray", reason="NO RAY: install lepton-lab[ray]")
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+SECONDS = 180
+OPTIONS = {"seed": 3, "batch_size": 50, "threads": 1}
+PICTURE = [[0.0] * 8] * 8
+
+
+@pytest.fixture
+def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="ll", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        made = Head(Path(folder) / "ray", port, 3)
+        made.start()
+        made.wait()
+        yield made
+        made.kill()
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    store = Store(tmp_path / "store").prepare()
+    yield Session(store, Host())
+    end_processes_of(store.root)
+
+
+def answer(url: str, key: str) -> bool:
+    try:
+        said = httpx.post(f"{url}/predict", json={"instances": [PICTURE]}, headers={"X-API-Key": key}, timeout=60)
+    except httpx.HTTPError:
+        return False
+    return said.is_success
+
+
+def test_a_run_and_an_endpoint_go_on_when_the_head_is_back(session, head):
+    model = session.select_model("cnn", session.load_data("digits"), channels=8, stages=2)
+    first = model.train(wait=True, epochs=1, **OPTIONS)
+    endpoint = first.deploy(name="digits", cluster=head.address, replica_cpus=0.5)
+    url, key = endpoint.url, endpoint.key
+    assert answer(url, key)
+    run: Any = model.train(
+        wait=False, epochs=150, cluster=head.address, workers=2, checkpoint_every_seconds=0.5, **OPTIONS
+    )
+    folder = Path(run.record.dir)
+    wait_until(lambda: newest_step(folder) > 0, "a checkpoint", SECONDS)
+
+    head.kill()
+    wait_until(lambda: run.summary.message, "the run to say that it waits", SECONDS)
+    assert "waits for the cluster" in run.summary.message and run.state == "starting"
+    saved = newest_step(folder)
+    head.start()
+    wait_until(lambda: newest_step(folder) > saved, "steps on the new head", SECONDS)
+    wait_until(lambda: answer(url, key), "the endpoint to answer", SECONDS)
+    run.stop()
+    run.wait(SECONDS)
+
+    assert run.state == "stopped", run.summary
+    events = list(read_events(folder))
+    (again,) = [event for event in events if event["type"] == "RunRestarted"]
+    assert again["from_step"] == saved > 0
+    reached = max(event["step"] for event in events[: events.index(again)] if event["type"] == "MetricsRecorded")
+    seconds = [event for event in events if event["type"] == "CheckpointSaved" and event["step"] <= saved]
+    assert seconds and reached >= saved
+    endpoint.stop()

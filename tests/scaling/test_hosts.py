@@ -1,0 +1,112 @@
+"""A run over hosts with addresses of their own, which see nothing of one another's folders, with Ray's tokens on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lepton_lab.runs import Store
+from lepton_lab.runs.checkpoints import newest_step
+from lepton_lab.runs.events import read_events
+from tests.processes import end_processes_of
+from tests.scaling.heads import RAY, Head, end_all_of, is_started
+from tests.scaling.hosts import NoNamespaces, hosts, inside
+from tests.waiting import wait_until
+
+pytest.importorskip("ray", reason="NO RAY: install lepton-lab[ray]")
+pytestmark = [pytest.mark.timeout(600), pytest.mark.slow]
+SECONDS = 180
+PORT = 6379
+
+
+@pytest.fixture
+def three() -> Iterator[list[tuple[str, str]]]:
+    try:
+        with hosts(3) as found:
+            yield found
+    except NoNamespaces as error:
+        pytest.skip(f"NO NETWORK NAMESPACES: {error}")
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    """A short path, which sockets need."""
+    with tempfile.TemporaryDirectory(prefix="ll", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def test_a_run_over_hosts_of_their_own_outlives_one_of_them(three, room, tmp_path):
+    store = Store(tmp_path / "store").prepare()
+    token = room / "token"
+    token.write_text("0123456789abcdef" * 4)
+    env = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(token), "CUDA_VISIBLE_DEVICES": "", "RAY_USAGE_STATS_ENABLED": "0"}
+    env.pop("RAY_AUTH_MODE", None)
+    (first, address), *others = three
+    head = Head(room / "ray", PORT, 0, inside(first), address, {**env, "RAY_AUTH_MODE": "token"})
+    try:
+        head.start()
+        head.wait()
+        for name, own in others:
+            join(name, own, head.address, room, store.root, env)
+        stranger = {**env, "RAY_AUTH_TOKEN_PATH": str(room / "none"), "HOME": str(room)}
+        refused = subprocess.run([*inside(first), sys.executable, "-c", CONNECTS, head.address], env=stranger)
+        assert refused.returncode == 3
+
+        command = [*inside(first), sys.executable, "-m", "tests.scaling.far_session", str(store.root), head.address]
+        with subprocess.Popen([*command, "80"], env=env, stdout=subprocess.PIPE, text=True) as person:
+            folder = store.run_dir("far")
+            wait_until(lambda: newest_step(folder) > 0, "a checkpoint", SECONDS)
+            at_work = host_of_ranks([own for _, own in others])
+            end_all_of(f"node_ip_address={at_work}")
+            said, _ = person.communicate(timeout=SECONDS)
+        assert said.split()[-1] == "finished", said
+        events = list(read_events(folder))
+        again = [event for event in events if event["type"] == "RunRestarted"]
+        assert again and again[0]["from_step"] > 0
+    finally:
+        end_processes_of(store.root)
+        for _, own in others:
+            end_all_of(f"node_ip_address={own}")
+        head.kill()
+
+
+CONNECTS = """
+import sys
+from lepton_lab.errors import RunError
+from lepton_lab.runs.ray_cluster import connect
+try:
+    connect(sys.argv[1], "a test")
+except RunError as error:
+    print(error)
+    sys.exit(3 if "token" in str(error) else 4)
+"""
+
+
+def join(name: str, own: str, head: str, room: Path, hidden: Path, env: dict[str, str]) -> None:
+    """A node, which keeps what it fetches to itself and sees nothing of the store."""
+    mine = room / name
+    mine.mkdir()
+    command = [*inside(name, hides=str(hidden)), *RAY, "start", f"--address={head}", f"--node-ip-address={own}"]
+    log = room / f"{name}.log"
+    with open(log, "ab") as said:
+        subprocess.Popen(
+            [*command, "--num-cpus=2", "--block"], env={**env, "TMPDIR": str(mine), "RAY_AUTH_MODE": "token"},
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+        )  # fmt: skip
+    wait_until(lambda: is_started(log), f"a node on {name}", SECONDS)
+
+
+def host_of_ranks(addresses: list[str]) -> str:
+    """The host whose processes train."""
+    for process in psutil.process_iter(["cmdline"]):
+        if "RayTrainWorker" in " ".join(process.info["cmdline"] or ""):
+            raylet = " ".join(psutil.Process(process.ppid()).cmdline())
+            return next(each for each in addresses if f"node_ip_address={each}" in raylet)
+    raise AssertionError("no rank is at work")
