@@ -27,7 +27,7 @@ PROCESS_FILE = "process.json"
 _RECORD_FILE, _SPAWNED_FILE, _LOG_FILE = "record.json", "spawned.json", "server.log"
 LEFT_FILE = "cluster.json"
 """In an endpoint's folder: what it has on a cluster, which is to be taken off when the endpoint is stopped."""
-_MOST_LEAVINGS = 10
+_MOST_LEAVINGS, _TAKING_OFF_SECONDS = 10, 120.0
 _SOUND_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 30.0
 _LEAVE_SECONDS = 10.0
@@ -47,6 +47,8 @@ class Server:
     quick_deaths: int = 0
     not_before: float = 0.0
     asked_to_leave_at: float | None = None
+    takes_off: bool = False
+    """Whether the process only takes off a cluster what one before it has left there."""
     trouble: str = ""
 
     @property
@@ -139,9 +141,11 @@ class ServerKeeper:
             if server.process is None and self._clock() >= server.not_before:
                 self._start(server)
         elif server.is_alive and server.process is not None:
-            self._send_away(server, server.process)
+            if not server.takes_off or self._clock() - server.started_at > _TAKING_OFF_SECONDS:
+                self._send_away(server, server.process)
         elif server.desired == "stopped" and self._has_left_something(server):
             self._start(server)  # which takes it off the cluster and ends
+            server.takes_off, server.asked_to_leave_at = True, None
         elif server.desired == "gone":
             self._servers.pop(server.name, None)
 
@@ -173,6 +177,7 @@ class ServerKeeper:
         pause = min(0.5 * 2 ** (server.quick_deaths - 2), _LONGEST_PAUSE_SECONDS) if server.quick_deaths > 1 else 0.0
         server.not_before = self._clock() + pause
         server.process = server.child = None
+        server.takes_off = False
         if server.desired == "running":
             log.warning("%s %s: its process has ended after %.1f s", self.what, server.name, lived_seconds)
 
