@@ -29,7 +29,7 @@ EVENTS_FILE, LOCK_FILE, RESERVE_FILE = "events.jsonl", "events.lock", ".reserve"
 _PASSING = {"MetricsRecorded", "SamplesPredicted", "EpochEnded", "WarningRaised", "CommandReceived"}
 """Events that need not reach the medium before the next step; all others wait for it."""
 _CLOCK_STARTS = {"RunStarted", "RunResumed"}
-_CLOCK_STOPS = {"RunPaused", "RunPreempted", "RunFinished", "RunStopped", "RunFailed", "RunQueued"}
+_CLOCK_STOPS = {"RunPaused", "RunPreempted", "RunFinished", "RunStopped", "RunFailed", "RunQueued", "RunRestarted"}
 _RESERVE_BYTES = 16_384
 _SNAPSHOT_SECONDS = 1.0
 
