@@ -14,28 +14,34 @@ from lepton_lab.widgets.studio_steps import report_of, row_fields
 class ModelCard(Studio):
     """The card of an endpoint. It asks the endpoint and changes nothing: every message but a question is left alone."""
 
-    ALLOWED: ClassVar[frozenset[str]] = frozenset({"hello", "predict"})
+    ALLOWED: ClassVar[frozenset[str]] = frozenset({"hello", "language", "predict"})
 
     def __init__(self, session: Session, name: str | None = None, **options: Any) -> None:
-        """Opens the card of an endpoint, by default of the newest one.
+        """Opens the card of an endpoint, by default of the newest one; where there is none, the card says so.
 
         Raises:
-            UnknownName: If there is no such endpoint.
+            UnknownName: If there is no endpoint of the name.
         """
         super().__init__(session, public=True, only="deploy", step="deploy", locked=True, **options)
-        self._about = session.endpoint(name or _ready(session))
+        self._name = name and session.endpoint(name).name
         self._jobs.submit(self._work, "deploy", "", self._show)
 
     def _take_over(self) -> None:
         """The run behind the endpoint is shown, not one that happens to be at work."""
 
+    def _speak(self, language: str) -> None:
+        super()._speak(language)
+        if self.error:
+            self._jobs.submit(self._work, "deploy", "", self._show)
+
     def _show(self) -> None:
-        summary = self._about.summary
+        about = self._session.endpoint(self._name or _ready(self._session))
+        summary = about.summary
         run = self._session.run(summary.run_id)
         self._run = run
         self.summary, self.run_id = run.summary.to_page(), run.id
         self.endpoint = {**summary.to_page(), "key_shown_once": None}
-        self.row_fields = row_fields(self._about)
+        self.row_fields = row_fields(about)
         self.card = self._card_said(self._session.dataset_of(run).to_dict())
         try:
             self.report = report_of(run)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lepton_lab.runs import Store
 from lepton_lab.session import Host, Session
 from lepton_lab.widgets.model_card import ModelCard
 from lepton_lab.widgets.monitor import RunMonitor
@@ -61,3 +62,15 @@ def test_a_model_card_only_asks(trained, monkeypatch):
     finally:
         widget.close()
         endpoint.stop()
+
+
+def test_a_model_card_without_an_endpoint_says_so_in_the_pages_language(tmp_path):
+    widget = ModelCard(Session(Store(tmp_path), Host(), who="card"), module=PAGE)
+    try:
+        widget._jobs.submit(lambda: None).result(timeout=60)
+        assert widget.error["message"].startswith("There is no endpoint yet")
+        widget._handle_custom_msg({"type": "language", "language": "zh-CN"}, [])
+        widget._jobs.submit(lambda: None).result(timeout=60)
+        assert widget.error["message"].startswith("还没有端点")
+    finally:
+        widget.close()

@@ -102,6 +102,8 @@ export class DeployStep implements StepView {
       this._card.replaceChildren(...this._endpoint(endpoint));
       const tryIt = block(locale.t('deploy.try'), this._try.element, this._predictLine.element);
       this.view.replaceChildren(this._card, tryIt, this._variants.element);
+    } else if (this._context.get('locked')) {
+      this.view.replaceChildren(); // the card's notice says why there is nothing to ask
     } else if (finished) {
       this.view.replaceChildren(
         empty(
