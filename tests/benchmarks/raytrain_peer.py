@@ -24,7 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from tests.benchmarks.torchrun_peer import BATCH_SIZE, block
 from tests.waiting import wait_until
 
-SIDES, NUM_TURNS, STEPS, WARM_STEPS = ("torchrun", "ray train"), 24, 20, 10
+SIDES, NUM_TURNS, STEPS, WARM_STEPS = ("torchrun", "ray train"), 16, 20, 10
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.002
 
