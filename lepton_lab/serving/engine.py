@@ -26,6 +26,10 @@ class ValuesRefused(ServingError):
     """The network looks something up that is not there: a token beyond its vocabulary, for example."""
 
 
+class ClusterAway(ServingError):
+    """The cluster that the network runs on does not answer; it may come back."""
+
+
 class Engine:
     """Runs prepared rows through a bundle's network.
 

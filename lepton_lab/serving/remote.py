@@ -24,7 +24,7 @@ from lepton_lab.errors import ServingError
 from lepton_lab.runs.endpoints import EndpointRecord
 from lepton_lab.runs.ray_cluster import answers, connect
 from lepton_lab.serving.bundle import Bundle
-from lepton_lab.serving.engine import Engine, Inputs, ValuesRefused
+from lepton_lab.serving.engine import ClusterAway, Engine, Inputs, ValuesRefused
 from lepton_lab.serving.leaving import application_prefix, forget, note
 from lepton_lab.serving.replica import Replica
 
@@ -90,7 +90,7 @@ class RemoteEngine(Engine):
             except TimeoutError:
                 break
         self.is_lost = True  # Serve brings a replica back sooner than that, unless it is gone itself
-        raise ServingError("The cluster does not answer any more; the endpoint waits for it to come back.")
+        raise ClusterAway("The cluster does not answer any more; the endpoint waits for it to come back.")
 
     def _answer(self, asked: Any, deadline: float) -> np.ndarray:
         """What a replica says, looking now and then whether there is a cluster still.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lepton_lab.serving.batcher import Answer
-from lepton_lab.serving.engine import Inputs, ValuesRefused
+from lepton_lab.serving.engine import ClusterAway, Inputs, ValuesRefused
 from lepton_lab.serving.host import Host, Served
 from lepton_lab.serving.requests import RequestError, Ticket
 from lepton_lab.serving.shadow import Shadows
@@ -39,4 +39,6 @@ class Settling:
     def failed(self, served: Served, error: Exception) -> Exception:
         """Counts a failure of the network; gives what the client is to be told of it."""
         self._host.metrics.by_version[served.version.version, "failed"] += 1
+        if isinstance(error, ClusterAway):
+            return RequestError(503, str(error), retry_after="5")
         return RequestError(422, str(error), "inputs") if isinstance(error, ValuesRefused) else error
