@@ -43,14 +43,14 @@ def build_mirror(real: Path, folder: Path) -> Path:
 
 
 def _write_adult(source: Path, folder: Path) -> None:
-    """Adult as the UCI repository has it: no line of names, a dot behind the labels of the test part."""
+    """Adult byte for byte as UCI has it: no names, a dot behind the test part's labels, an empty line at the end."""
     folder.mkdir()
     for part, name, end in (("train", "adult.data", ""), ("test", "adult.test", ".")):
         with (source / f"{part}.csv").open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))[1:]
         lines = [", ".join(cell or "?" for cell in row) + end for row in rows]
         head = "|1x3 Cross validator\n" if part == "test" else ""
-        (folder / name).write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+        (folder / name).write_text(head + "\n".join(lines) + "\n\n", encoding="utf-8")
 
 
 def run(path: Path, epochs: int | None = None, timeout_seconds: int = 3600) -> nbformat.NotebookNode:
