@@ -11,7 +11,7 @@ from tests.browser.pictures import cells, compare, differing, is_worse, take
 
 JS = Path(__file__).parents[2] / "js"
 STEPS = ("studio-data", "studio-model", "studio-train", "studio-evaluate", "studio-deploy")
-SCENES = (*STEPS, "studio-new", "studio-error", "panel", "compare", "details", "failed", "gone")
+SCENES = (*STEPS, "studio-new", "studio-error", "panel", "endpoint", "compare", "details", "failed", "gone")
 # Every width with every theme and every language, each theme with each language: in four looks instead of eight.
 LOOKS = [(1280, "light", "en"), (1280, "dark", "zh"), (800, "light", "zh"), (800, "dark", "en")]
 

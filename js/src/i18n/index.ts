@@ -12,20 +12,28 @@ export const STRINGS: Record<Language, Record<Key, string>> = { en, zh };
 /** Words for names that come from data, by language. */
 export const WORDS: Record<Language, Words> = { en: ENGLISH_WORDS, zh: CHINESE_WORDS };
 
+/** What a translation catalogue says for an English text in a context; the text itself where it says nothing. */
+export type Catalogue = (context: string, english: string) => string;
+
 /** Words and numbers of one language. */
 export class Locale {
   readonly language: Language;
   private readonly _learnt: Record<string, string> = {};
 
-  constructor(language: Language) {
+  /** A catalogue knows better than our own strings, and may know languages that we do not. */
+  constructor(
+    language: Language,
+    private readonly _catalogue?: Catalogue
+  ) {
     this.language = language;
   }
 
   /** The string of a key, with `{name}` replaced by values. */
   t(key: Key, values: Values = {}): string {
-    return STRINGS[this.language][key].replace(/\{(\w+)\}/g, (whole, name: string) =>
-      name in values ? String(values[name]) : whole
-    );
+    const english = STRINGS.en[key];
+    const found = this._catalogue?.(key, english) ?? english;
+    const text = found === english ? STRINGS[this.language][key] : found;
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole));
   }
 
   /** The word for a name that comes from data (a state, a field, an option), or the fallback where there is none. */

@@ -2,7 +2,12 @@ import type { ITranslator } from '@jupyterlab/translation';
 
 import { languageOf, Locale } from '../i18n';
 
-/** The language of JupyterLab's own interface, else the page's. */
+/** The domain of our texts in JupyterLab's language packs. */
+export const DOMAIN = 'lepton_lab';
+
+/** The language of JupyterLab's own interface, with what its language packs say of our texts; else the page's. */
 export function labLocale(translator: ITranslator | null): Locale {
-  return new Locale(languageOf(translator?.languageCode || document.documentElement.lang));
+  const bundle = translator?.load(DOMAIN);
+  const language = languageOf(translator?.languageCode || document.documentElement.lang);
+  return new Locale(language, bundle && ((context, english) => bundle._p(context, english)));
 }

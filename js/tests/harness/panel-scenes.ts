@@ -1,5 +1,6 @@
 import type { Locale } from '../../src/i18n';
 import type { BoardState } from '../../src/panel/board';
+import { EndpointView } from '../../src/panel/endpoint-view';
 import { PanelView } from '../../src/panel/panel';
 import type { Scene } from './harness';
 import { MACHINE } from './kept-scenes';
@@ -68,7 +69,55 @@ function panel(host: HTMLElement, locale: Locale, state: BoardState, online = tr
   }
 }
 
+const NOON = Date.UTC(2026, 2, 9, 12) / 1000;
+const DAY = 86_400;
+
+function endpoint(host: HTMLElement, locale: Locale): void {
+  const nothing = (): void => undefined;
+  const actions = { copyUrl: nothing, stop: nothing, start: nothing };
+  const view = new EndpointView(locale, { ...actions, switchTo: nothing, revoke: nothing, openRun: nothing });
+  const box = document.createElement('div');
+  box.style.cssText = 'background:var(--jp-layout-color1)';
+  box.append(view.element);
+  host.append(box);
+  const usage = { requests: 1180, rows: 2360, compute_seconds: 4.25 };
+  view.update({
+    summary: { name: 'digits', url: 'http://127.0.0.1:41873', state: 'ready', version: 3, requests: 1214, p95_ms: 2.8 },
+    desired: 'running',
+    active_version: 3,
+    canary_version: 4,
+    canary_share: 0.1,
+    shadow_version: 0,
+    versions: [
+      { version: 4, run_id: 'digits-cnn-7', created: NOON, variant: 'prune+share' },
+      { version: 3, run_id: 'digits-cnn-5', created: NOON - DAY },
+      { version: 2, run_id: 'digits-cnn-with-quite-a-long-name-12', created: NOON - 9 * DAY }
+    ],
+    keys: [
+      { id: 'k1', prefix: 'lp_3f9a', created: NOON - 9 * DAY, requests_per_minute: 600, valid: true, usage },
+      {
+        id: 'k2',
+        prefix: 'lp_c01d',
+        created: NOON - DAY,
+        revoked: NOON,
+        valid: false,
+        usage: { requests: 34, rows: 34, compute_seconds: 0.06 }
+      }
+    ],
+    history: [
+      { time: NOON, what: 'trial', version: 4, detail: '10% of the requests' },
+      { time: NOON, what: 'key', version: 3, detail: 'lp_c01d revoked' },
+      { time: NOON - DAY, what: 'deploy', version: 3, detail: '' }
+    ],
+    drift: { rows: 1214, inputs: 0.31, warning: null },
+    processes: 2,
+    tls: false,
+    log: 'endpoint digits version 3 answers on http://127.0.0.1:41873\n'
+  });
+}
+
 export const panelScenes: Record<string, Scene> = {
+  endpoint,
   panel: (host, locale) => panel(host, locale, board()),
   'panel-empty': (host, locale) => panel(host, locale, { runs: [], endpoints: [], devices: { 'cpu:0': null } }),
   'panel-offline': (host, locale) => panel(host, locale, { runs: [], endpoints: [], devices: {} }, false)
