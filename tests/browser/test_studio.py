@@ -85,7 +85,7 @@ def test_the_page_loads_its_own_program_alone_and_says_when_the_kernel_is_gone(d
     expect(notice).to_have_count(0)
 
 
-def test_the_dashboard_is_closed_without_its_token(dashboard):
+def test_the_dashboard_is_closed_without_its_token_GHSA_2q59_h24c_w6fg(dashboard):
     for path in ("", "voila/files/studio.ipynb", "api/kernels", "voila/tree"):
         request = urllib.request.Request(f"http://127.0.0.1:{dashboard.port}/{path}")
         try:

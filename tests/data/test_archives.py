@@ -94,7 +94,7 @@ def tarred(path: Path, **fields) -> Path:
         ("pipe", 0o010644, "link or a device"),
     ],
 )
-def test_members_that_lead_out_are_refused(tmp_path, name, mode, words):
+def test_members_that_lead_out_are_refused_CVE_2024_5187_CVE_2025_12060(tmp_path, name, mode, words):
     (tmp_path / "in").mkdir()
     with pytest.raises(DataError, match=words):
         unpack(zipped(tmp_path / "a.zip", ("fine", b"x", 0), (name, b"/etc/passwd", mode)), tmp_path / "in", print)
