@@ -1,7 +1,7 @@
 """What `compress` reaches on real sets: `python -m tests.benchmarks.compression [NAME ...]`.
 
-Each network is trained anew and compressed with the options written here; the variant that counts is the smallest one
-that loses at most a point on the test part. Training `resnet` takes about a quarter of an hour.
+Each network is trained anew and compressed with the options written here. Of the variants that lose at most a point on
+the test part, the smallest one counts for size and the fastest one for speed. `resnet` takes half an hour.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lepton_lab.compression.record import loss_points
+from lepton_lab.compression.record import Table, Variant, loss_points
 from tests.benchmarks.rows import Row, put, row
 from tests.benchmarks.spine import fresh_session
 
@@ -64,18 +64,23 @@ def _measure(goal: Goal, material: Path) -> list[Row]:
             session.load_data(str(material / goal.path), **goal.data)
         session.select_model(goal.model)
         run = session.current_model().train(wait=True, **goal.train)
-        made = run.compress(wait=True, recipes="prune+share,share,int4", max_loss=MOST_POINTS, **goal.compress)
+        made = run.compress(wait=True, recipes="prune+share,prune+static-int8", max_loss=MOST_POINTS, **goal.compress)
         table = made.table
         chosen = table.row(table.chosen or "original")
-        lost = loss_points(table, chosen)
-        about = {"variant": chosen.name, "points_lost": round(lost, 2), "bytes": chosen.bytes}
         what = f"{Path(goal.path).stem} {goal.model}"
         smaller = f"{what}: times smaller than float32 safetensors at a loss of at most {MOST_POINTS:g} point"
-        faster = f"{what}: times faster than eager torch at batch 1, compressed"
+        faster = f"{what}: times faster than eager torch at batch 1, compressed, at the same loss"
+        good = [each for each in table.rows[1:] if not each.problem and loss_points(table, each) <= MOST_POINTS]
+        quickest = max(good, key=lambda each: each.times_faster, default=chosen)
         return [
-            row("serve", smaller, [chosen.times_smaller], f">= {goal.times_smaller:g}", **about),
-            row("serve", faster, [chosen.times_faster], ">= 4.5"),
+            row("serve", smaller, [chosen.times_smaller], f">= {goal.times_smaller:g}", **_about(table, chosen)),
+            row("serve", faster, [quickest.times_faster], ">= 4.5", **_about(table, quickest)),
         ]
+
+
+def _about(table: Table, variant: Variant) -> dict[str, Any]:
+    """What a row says of the variant that it is about."""
+    return {"variant": variant.name, "points_lost": round(loss_points(table, variant), 2), "bytes": variant.bytes}
 
 
 if __name__ == "__main__":
