@@ -81,6 +81,21 @@ export function pageServer(): Server | null {
   return base ? new PageServer(new URL(base, location.href).href, config.token ?? '') : null;
 }
 
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
+
+/**
+ * An endpoint's address as whoever sits before this page reaches it. Where the page came from another machine, that
+ * machine's loopback is out of reach, and the way leads through its Jupyter server (jupyter-server-proxy).
+ */
+export function fromHere(url: string, page: Pick<Location, 'hostname' | 'href' | 'protocol'> = location): string {
+  const base = pageConfig().baseUrl ?? voilaBase();
+  const port = /^http:\/\/([^/]+):(\d+)$/.exec(url);
+  const isRemote = page.protocol.startsWith('http') && !LOOPBACK.test(page.hostname);
+  return base && port && isRemote && LOOPBACK.test(port[1] ?? '')
+    ? new URL(`${base.replace(/\/$/, '')}/proxy/${port[2]}`, page.href).href
+    : url;
+}
+
 function pageConfig(): { baseUrl?: string; token?: string } {
   const text = document.getElementById('jupyter-config-data')?.textContent;
   try {

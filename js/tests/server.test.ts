@@ -2,13 +2,34 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { Locale } from '../src/i18n';
 import { SaidError } from '../src/said-error';
-import { pageServer, readAnswer, ServerError } from '../src/server';
+import { fromHere, pageServer, readAnswer, ServerError } from '../src/server';
 import { messageOf } from '../src/view/controls';
 
 afterEach(() => {
   document.body.removeAttribute('data-voila');
   document.body.removeAttribute('data-base-url');
   history.replaceState(null, '', '/');
+});
+
+describe('fromHere', () => {
+  const page = (href: string): URL => new URL(href);
+
+  it('leads through the Jupyter server where the page came from another machine', () => {
+    document.body.dataset.baseUrl = '/user/ada/voila/';
+    const hub = page('https://hub.example.org/user/ada/lab');
+    expect(fromHere('http://127.0.0.1:8700', hub)).toBe('https://hub.example.org/user/ada/proxy/8700');
+    expect(fromHere('http://10.0.0.7:8700', hub)).toBe('http://10.0.0.7:8700');
+    expect(fromHere('https://127.0.0.1:8700', hub)).toBe('https://127.0.0.1:8700');
+  });
+
+  it('is the address itself on this machine, and where the page names no server', () => {
+    expect(fromHere('http://127.0.0.1:8700', page('https://hub.example.org/lab'))).toBe('http://127.0.0.1:8700');
+    document.body.dataset.baseUrl = '/';
+    for (const here of ['http://localhost:8888/lab', 'http://127.0.0.1:8888/lab', 'file:///page.html']) {
+      expect(fromHere('http://127.0.0.1:8700', page(here))).toBe('http://127.0.0.1:8700');
+    }
+    expect(fromHere('', page('https://hub.example.org/lab'))).toBe('');
+  });
 });
 
 describe('pageServer', () => {

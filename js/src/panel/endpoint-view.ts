@@ -1,6 +1,7 @@
 import { followTheme } from '../charts/theme';
 import { button, type Child, h, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
+import { fromHere } from '../server';
 import { iconButton } from '../view/controls';
 import type { EndpointChange, EndpointDetails, EndpointKey, EndpointVersion } from './endpoint-details';
 
@@ -68,7 +69,7 @@ export class EndpointView {
     const warning = this._locale.told(summary) || this._locale.told({ message: drift?.warning, said: drift?.said });
     this._body.replaceChildren(
       this._title(details),
-      this._address(summary.url),
+      this._address(fromHere(summary.url)),
       warning
         ? h('p', { class: 'lp-notice', 'data-tone': summary.state === 'failed' ? 'error' : 'warning' }, warning)
         : '',

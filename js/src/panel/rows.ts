@@ -2,6 +2,7 @@ import { sparkline } from '../charts/sparkline';
 import { button, h, setAttribute, setText } from '../dom';
 import type { Locale } from '../i18n';
 import type { RunSummary } from '../protocol';
+import { fromHere } from '../server';
 import { icon, type IconName } from '../view/icons';
 import type { EndpointSummary } from './board';
 import { endpointText, progressOf, runText } from './texts';
@@ -122,7 +123,9 @@ export class EndpointRow {
     const { name } = endpoint;
     const main = button('', () => actions.openEndpoint(name), { class: 'lp-row-main' });
     main.append(h('b', {}, name), this._text, this._url);
-    const copy = action('copy', locale.t('panel.copy_url'), () => actions.copyUrl(`${this._endpoint.url}/predict`));
+    const copy = action('copy', locale.t('panel.copy_url'), () =>
+      actions.copyUrl(`${fromHere(this._endpoint.url)}/predict`)
+    );
     this._stop = action('stop', locale.t('panel.stop_endpoint'), () => actions.stopEndpoint(name));
     const buttons = h('span', { class: 'lp-row-actions lp-shown' }, copy, this._stop);
     setAttribute(buttons, 'role', 'group');
@@ -136,8 +139,8 @@ export class EndpointRow {
     this._endpoint = endpoint;
     setAttribute(this.element, 'data-state', endpoint.state);
     setText(this._text, endpointText(endpoint, this._locale));
-    setText(this._url, endpoint.url);
-    setAttribute(this._url, 'title', endpoint.url);
+    setText(this._url, fromHere(endpoint.url));
+    setAttribute(this._url, 'title', fromHere(endpoint.url));
     this._stop.hidden = endpoint.state === 'stopped';
   }
 }

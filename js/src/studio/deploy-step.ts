@@ -1,5 +1,6 @@
 import { button, h, setAttribute } from '../dom';
 import type { RunSummary } from '../protocol';
+import { fromHere } from '../server';
 import { CodeBar, copyText } from './code-line';
 import type { StepView, StudioContext } from './context';
 import { SchemaForm } from './form';
@@ -124,7 +125,7 @@ export class DeployStep implements StepView {
     return [
       this._title(endpoint),
       ...(endpoint.message ? [note(locale.told(endpoint), endpoint.state === 'failed' ? 'error' : 'warning')] : []),
-      this._copyable(locale.t('deploy.url'), `${endpoint.url}/predict`),
+      this._copyable(locale.t('deploy.url'), `${fromHere(endpoint.url)}/predict`),
       ...(key ? [this._copyable(locale.t('deploy.key'), key), note(locale.t('deploy.key_once'), 'warning')] : []),
       facts([
         [locale.t('train.run'), endpoint.run_id],
