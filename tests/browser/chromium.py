@@ -50,17 +50,26 @@ class Watched:
         browser: The browser.
         dark: Whether the system prefers dark pages.
         width: Of the window, in pixels; `height` too.
+        locale: The language that the browser asks for; None: the machine's.
         allow: Troubles that are part of the test, as regular expressions that match the whole sentence.
     """
 
     def __init__(
-        self, browser: Browser, *, dark: bool = False, width: int = 1280, height: int = 860, allow: Sequence[str] = ()
+        self,
+        browser: Browser,
+        *,
+        dark: bool = False,
+        width: int = 1280,
+        height: int = 860,
+        locale: str | None = None,
+        allow: Sequence[str] = (),
     ) -> None:
         self.troubles: list[str] = []
         self._allowed = [*KNOWN_NOISE, *map(re.compile, allow)]
         self.context: BrowserContext = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
+            locale=locale,
             reduced_motion="reduce",
         )
         self.context.set_default_timeout(PAGE_MS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -105,8 +106,9 @@ class Server:
             self.end_kernel(kernel["id"])
 
     def end_kernel(self, kernel_id: str) -> None:
-        """Ends one kernel."""
-        self._ask(f"api/kernels/{kernel_id}", None, method="DELETE")
+        """Ends one kernel, if it has not gone with its page."""
+        with contextlib.suppress(urllib.error.HTTPError):
+            self._ask(f"api/kernels/{kernel_id}", None, method="DELETE")
 
     def _active_runs(self) -> list[dict[str, Any]]:
         runs = self.get("lepton-lab/api/runs")["runs"]

@@ -5,6 +5,7 @@
  * ninety files and five megabytes before the first widget stands.
  */
 
+import { followSystemColours } from './colours';
 import { PageNotice } from './notice';
 import { widgetsAlone } from './outputs';
 import { endKernelWithPage, readPageConfig, startVoila } from './voila';
@@ -23,6 +24,7 @@ if (outputs === null) {
   widgets.onDrawn = () => {
     document.getElementById('loading')?.remove();
     cells.style.display = '';
+    followSystemColours();
     endKernelWithPage(config);
   };
 }

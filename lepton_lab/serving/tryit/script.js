@@ -71,10 +71,14 @@
     if (state.answer) drawAnswer();
   }
 
+  // The figure that the task is judged by: a share, or an error in the target's units.
+  const SHARES = ["test_accuracy", "test_f1", "test_hit_rate", "test_map50"], ERRORS = ["test_mae", "test_rmse", "test_mse", "test_perplexity"];
+
   function drawFacts() {
-    const info = state.info, accuracy = info.metrics.test_accuracy ?? info.metrics.accuracy;
-    const facts = [["version", number(info.version)], ["model", info.model], ["data", info.dataset], ["classes", number(info.classes.length)], ["run", info.run_id]];
-    if (typeof accuracy === "number") facts.unshift(["accuracy", fixed(accuracy, 4)]);
+    const info = state.info, measured = { test_accuracy: info.metrics.accuracy, ...info.metrics };
+    const facts = [["version", number(info.version)], ["model", info.model], ["data", info.dataset], ["classes", info.classes.length && number(info.classes.length)], ["run", info.run_id]];
+    const judged = [...SHARES, ...ERRORS].find((name) => typeof measured[name] === "number");
+    if (judged) facts.unshift([judged, SHARES.includes(judged) ? fixed(measured[judged], 4) : rounded(measured[judged], 4)]);
     at("facts").replaceChildren(...facts.filter(([, value]) => value).map(([name, value], index) => {
       const group = make("div", index === 0 ? "lead" : "");
       group.append(make("dt", "", say(name)), make("dd", "", value));
@@ -105,9 +109,11 @@
   function drawAnswer() {
     const { prediction, milliseconds, version } = state.answer;
     show("empty", false); show("problem", false); show("answer", true);
-    at("label").textContent = prediction.label;
+    at("label").textContent = labelOf(prediction);
     at("confidence").textContent = typeof prediction.confidence === "number" ? percent(prediction.confidence) : "";
     at("said").replaceChildren(...said(prediction).map((line) => make("li", "", line)));
+    drawBoxes(prediction.boxes || []);
+    drawForecast(prediction.forecast);
     at("bars").replaceChildren(...Object.entries(prediction.scores || {}).sort((a, b) => b[1] - a[1]).slice(0, SHOWN_CLASSES).map(([name, share]) => {
       const item = make("li"), track = make("span", "track"), bar = make("span", "fill");
       bar.style.width = share * 100 + "%";
@@ -143,11 +149,56 @@
     }));
   }
 
-  // What answers without shares by class have to say: boxes, steps ahead.
-  function said(prediction) {
-    if (prediction.boxes) return prediction.boxes.map((box) => `${box.label} ${percent(box.confidence)}: ${["left", "top", "right", "bottom"].map((edge) => percent(box[edge])).join(", ")}`);
-    if (prediction.forecast) return prediction.forecast.map((step, index) => `+${index + 1}: ${[step].flat().map((value) => rounded(value, 6)).join(", ")}`);
-    return [];
+  // What the endpoint says in short; where that is a sentence of ours, in the reader's language.
+  function labelOf({ label, boxes, forecast, labels }) {
+    if (forecast) return say("ahead", { count: number(forecast.length) });
+    return boxes?.length === 0 ? say("noBox") : labels?.length === 0 ? say("noLabel") : label;
+  }
+
+  function said({ boxes = [] }) {
+    return boxes.map((box) => `${box.label} ${percent(box.confidence)}`);
+  }
+
+  // What was found, on the picture that was asked about.
+  function drawBoxes(boxes) {
+    at("marks").replaceChildren(...boxes.map((box) => {
+      const mark = make("i"), name = make("span", "", box.label);
+      mark.style.left = box.left * 100 + "%";
+      mark.style.top = box.top * 100 + "%";
+      mark.style.width = (box.right - box.left) * 100 + "%";
+      mark.style.height = (box.bottom - box.top) * 100 + "%";
+      mark.append(name);
+      return mark;
+    }));
+    at("marks").setAttribute("aria-label", say("boxesOf"));
+  }
+
+  const SVG = "http:" + "//www.w3.org/2000/svg", PLOT = { width: 440, height: 150, left: 52, bottom: 22, top: 8 };
+  function shape(name, attributes, text) {
+    const node = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== undefined) node.textContent = text;
+    return node;
+  }
+
+  // The steps ahead as lines, one a series, and as a table of numbers.
+  function drawForecast(forecast) {
+    show("ahead", Boolean(forecast));
+    if (!forecast) return;
+    const steps = forecast.map((step) => [step].flat()), values = steps.flat(), last = steps.length;
+    const low = Math.min(...values), high = Math.max(...values), span = high - low || 1;
+    const x = (index) => PLOT.left + ((PLOT.width - PLOT.left - 8) * index) / Math.max(1, last - 1);
+    const y = (value) => PLOT.top + (PLOT.height - PLOT.bottom - PLOT.top) * (1 - (value - low) / span);
+    const lines = [low, (low + high) / 2, high].flatMap((value) => [
+      shape("line", { x1: PLOT.left, x2: PLOT.width - 8, y1: y(value), y2: y(value) }),
+      shape("text", { x: PLOT.left - 8, y: y(value) + 4, "text-anchor": "end" }, rounded(value, 4)),
+    ]);
+    const ends = [1, last].map((step) => shape("text", { x: x(step - 1), y: PLOT.height - 4, "text-anchor": step === 1 ? "start" : "end" }, "+" + number(step)));
+    const series = steps[0].map((_, which) => shape("polyline", { points: steps.map((step, index) => `${x(index).toFixed(1)},${y(step[which]).toFixed(1)}`).join(" ") }));
+    const plot = shape("svg", { viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "img", "aria-label": say("ahead", { count: number(last) }) });
+    plot.append(...lines, ...ends, ...series);
+    at("plot").replaceChildren(plot);
+    at("steps").replaceChildren(...steps.map((step, index) => make("li", "", `+${number(index + 1)}: ${step.map((value) => rounded(value, 6)).join(", ")}`)));
   }
 
   function fail(message) {
@@ -200,6 +251,7 @@
     image.src = URL.createObjectURL(file);
     image.alt = file.name || "";
     image.hidden = false;
+    drawBoxes([]);
     predict();
   }
 
@@ -304,6 +356,7 @@
     show("picture", picture); show("row", table); show("sound", sound); show("sentence", text);
     show("numbers", !picture && !table && !sound && !text); show("record", LeptonSound.canRecord());
     show("example", info.example.picture || info.example.sound || Boolean(info.example.row && table));
+    at("stage").classList.toggle("whole", info.task === "detection");
     show("door", false); show("desk", true); show("forget", true); show("answer", false); show("problem", false); show("empty", true);
     if (info.example.row) fill(info.example.row);
   }
