@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,15 @@ def load(spec: DataSpec, store: storage.HasRoot | None = None, progress: Progres
     return _open(source, path, _prepare(source, store, name, progress))
 
 
-def open_prepared(path: Path, *, name: str, title: str, spec: DataSpec) -> PreparedDataset:
+def open_prepared(
+    path: Path, *, name: str, title: str, spec: DataSpec, splits: Sequence[str] = SPLIT_NAMES
+) -> PreparedDataset:
     """A prepared dataset whose folder came from another host, without its source.
 
     Args:
         path: The folder in this host's own cache.
         name: As `PreparedDataset.name`; `title` and `spec` likewise.
+        splits: Which parts; a folder may have been brought without the others.
 
     Raises:
         DataError: When the folder is not whole.
@@ -87,7 +91,7 @@ def open_prepared(path: Path, *, name: str, title: str, spec: DataSpec) -> Prepa
     meta = storage.read_meta(path)
     if meta is None:
         raise DataError(f"The prepared data in {str(path)!r} is not whole; have it sent again.")
-    return _opened(path, meta, name=name, title=title, spec=spec)
+    return _opened(path, meta, name=name, title=title, spec=spec, splits=splits)
 
 
 def _silent(what: str, fraction: float | None) -> None:
@@ -153,8 +157,8 @@ def _write(material: Material, rows: dict[str, np.ndarray], spec: DataSpec, path
     return described
 
 
-def _read_splits(path: Path) -> dict[str, Split]:
-    return {split: _read_split(path, split) for split in SPLIT_NAMES}
+def _read_splits(path: Path, splits: Sequence[str] = SPLIT_NAMES) -> dict[str, Split]:
+    return {split: _read_split(path, split) for split in splits}
 
 
 def _read_split(path: Path, split: str) -> Split:
@@ -172,12 +176,14 @@ def _open(source: Source, path: Path, meta: dict[str, Any]) -> PreparedDataset:
     return _opened(path, meta, name=source.name, title=source.title, spec=source.spec)
 
 
-def _opened(path: Path, meta: dict[str, Any], *, name: str, title: str, spec: DataSpec) -> PreparedDataset:
+def _opened(
+    path: Path, meta: dict[str, Any], *, name: str, title: str, spec: DataSpec, splits: Sequence[str] = SPLIT_NAMES
+) -> PreparedDataset:
     return PreparedDataset(
         name=name,
         title=title,
         spec=spec,
-        splits=_read_splits(path),
+        splits=_read_splits(path, splits),
         preparation=Preparation.from_dict(meta["preparation"]),
         meta=meta,
     )

@@ -127,6 +127,17 @@ def _seal(path: Path, meta: dict[str, Any]) -> None:
     _sync(path)
 
 
+def seal_part(path: Path) -> None:
+    """Makes a copy of some files of a stored folder whole as it is: meta.json names those that are there.
+
+    Raises:
+        OSError: When it cannot be written.
+    """
+    meta = json.loads((path / META).read_text("utf-8"))
+    (path / META).unlink()
+    _seal(path, meta)
+
+
 def _put_in_place(temporary: Path, final: Path) -> None:
     if final.exists() and read_meta(final) is None:
         set_aside(final)  # it cannot be read: bit rot, an older format

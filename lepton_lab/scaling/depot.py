@@ -1,40 +1,29 @@
-"""Prepared data on storage that every host of a cluster reaches: a shared folder, S3, or what else fsspec knows.
+"""Prepared data on storage that every host of a cluster reaches (`runs.shared`), in parts.
 
-`LEPTON_SHARED_STORAGE` names it (`file:///mnt/shared/lepton`, `s3://bucket/lepton`). A dataset is put there once, by
-its fingerprint, and each host copies it to its own disk once; without it hosts fetch it from the worker's host.
+A dataset is put there once, by its fingerprint; each host copies to its own disk, once, what its ranks need.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lepton_lab.errors import RunError
-
-VARIABLE = "LEPTON_SHARED_STORAGE"
-WHOLE_FILE = "whole.json"
-"""The names and sizes of a folder's files; written last, because object stores cannot put a folder in place at once."""
-PIECE_BYTES = 32 * 2**20
-
-
-def shared_storage() -> str | None:
-    """The URL that is set, if any."""
-    return os.environ.get(VARIABLE) or None
+from lepton_lab.runs.parts import MANIFEST, Manifest, fetch, send
+from lepton_lab.runs.shared import SharedStorage
 
 
 @dataclass(frozen=True)
 class Depot:
-    """A folder of files on shared storage.
+    """A dataset's place on shared storage.
 
     Attributes:
-        url: As fsspec understands it.
+        storage: The storage.
+        fingerprint: The dataset's.
     """
 
-    url: str
+    storage: SharedStorage
+    fingerprint: str
 
     def put(self, folder: Path) -> None:
         """Copies the files of a folder there, unless they are.
@@ -42,56 +31,36 @@ class Depot:
         Raises:
             RunError: The storage cannot be written.
         """
-        try:
-            fs, root = self._open()
-            if self._sizes(fs, root) is not None:
-                return
-            fs.makedirs(root, exist_ok=True)
-            files = [file for file in sorted(folder.iterdir()) if file.is_file()]
-            for file in files:
-                with open(file, "rb") as ours, fs.open(f"{root}/{file.name}", "wb") as theirs:
-                    shutil.copyfileobj(ours, theirs, PIECE_BYTES)
-            sizes = {file.name: file.stat().st_size for file in files}
-            with fs.open(f"{root}/{WHOLE_FILE}", "wb") as whole:
-                whole.write(json.dumps(sizes).encode())
-        except (OSError, ImportError, ValueError) as error:
-            raise RunError(
-                f"The shared storage {self.url!r} cannot be written ({error}). Correct {VARIABLE}, or install what "
-                "fsspec needs for it (s3fs for s3://)."
-            ) from error
+        if self.storage.get(f"{self._place}/{MANIFEST}") is not None:
+            return
+        files = {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
+        manifest = Manifest.of(files)
+        send(self.storage, self._place, files, manifest)
+        self.storage.put(f"{self._place}/{MANIFEST}", manifest.encode())
 
-    def get(self, folder: Path) -> None:
-        """Copies the files into a folder.
+    def manifest(self) -> Manifest:
+        """What is there.
+
+        Raises:
+            RunError: The storage cannot be read, or nothing whole is there.
+        """
+        found = self.storage.get(f"{self._place}/{MANIFEST}")
+        if found is None:
+            raise RunError(f"The shared storage {self.storage.url!r} has no whole copy of data {self.fingerprint}.")
+        return Manifest.parse(found)
+
+    def get(self, manifest: Manifest, folder: Path) -> int:
+        """Copies files into a folder, or what is missing of them; returns the bytes that were copied.
+
+        Args:
+            manifest: Which; as `manifest` gave it, or some of it.
+            folder: Where to.
 
         Raises:
             RunError: The storage cannot be read, or lacks some of them.
         """
-        try:
-            fs, root = self._open()
-            sizes = self._sizes(fs, root)
-            if sizes is None:
-                raise FileNotFoundError(f"nothing whole is at {root}")
-            for name, size in sizes.items():
-                with fs.open(f"{root}/{Path(name).name}", "rb") as theirs, open(folder / Path(name).name, "wb") as ours:
-                    shutil.copyfileobj(theirs, ours, PIECE_BYTES)
-                if (folder / Path(name).name).stat().st_size != size:
-                    raise OSError(f"{name} does not have its {size} bytes")
-        except (OSError, ImportError, ValueError) as error:
-            raise RunError(
-                f"The shared storage {self.url!r} cannot be read on this host ({error}). Every host of the cluster "
-                f"must reach it; correct {VARIABLE} where the run is started."
-            ) from error
+        return fetch(manifest, folder, lambda part: self.storage.get(f"{self._place}/{part.sha256}"))
 
-    def _open(self) -> tuple[Any, str]:
-        from fsspec.core import url_to_fs
-
-        fs, root = url_to_fs(self.url)
-        return fs, str(root).rstrip("/")
-
-    @staticmethod
-    def _sizes(fs: Any, root: str) -> dict[str, int] | None:
-        try:
-            with fs.open(f"{root}/{WHOLE_FILE}", "rb") as whole:
-                return {str(name): int(size) for name, size in json.load(whole).items()}
-        except FileNotFoundError:
-            return None
+    @property
+    def _place(self) -> str:
+        return f"data/{self.fingerprint}"

@@ -1,30 +1,32 @@
 """Prepared data on other hosts: read where it lies if they can see it, else fetched to each host once, from shared
 storage where there is some (`depot`).
 
-The folder goes over in pieces, on demand, from the host that has it, and is put in place whole; its name is its
-fingerprint, so that the next run on that host finds it.
+What the ranks read goes over in parts, from the host that has it, and is put in place whole; its name is its
+fingerprint, so that the next run on that host finds it. A fetch that was cut short goes on where it was.
 """
 
 from __future__ import annotations
 
 import getpass
-import shutil
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from filelock import FileLock
 
 from lepton_lab.data import PreparedDataset
 from lepton_lab.data.loading import open_prepared
-from lepton_lab.data.storage import folder, read_meta
+from lepton_lab.data.storage import folder, read_meta, seal_part, set_aside
+from lepton_lab.runs.parts import Manifest, Part, fetch, read_part
 from lepton_lab.runs.paths import Store
-from lepton_lab.scaling.depot import Depot, shared_storage
+from lepton_lab.runs.shared import SharedStorage
+from lepton_lab.scaling.depot import Depot
 from lepton_lab.specs import DataSpec
 
-PIECE_BYTES = 32 * 2**20
+SPLITS = ("train", "validation")
+"""What ranks read; the test part is the worker's."""
 
 
 class Shelf:
@@ -36,16 +38,23 @@ class Shelf:
 
     def __init__(self, path: str) -> None:
         self._path = Path(path)
+        self._manifest: Manifest | None = None
 
-    def sizes(self) -> dict[str, int]:
-        """The files and their sizes."""
-        return {file.name: file.stat().st_size for file in sorted(self._path.iterdir()) if file.is_file()}
+    def manifest(self) -> Manifest:
+        """The parts of the files that ranks read."""
+        if self._manifest is None:
+            files = {file.name: file for file in sorted(self._path.iterdir()) if file.is_file()}
+            self._manifest = Manifest.of({name: files[name] for name in needed(files)})
+        return self._manifest
 
-    def piece(self, name: str, start: int) -> bytes:
-        """A piece of a file of the folder."""
-        with open(self._path / Path(name).name, "rb") as file:
-            file.seek(start)
-            return file.read(PIECE_BYTES)
+    def part(self, name: str, start: int, num_bytes: int) -> bytes:
+        """A part of a file of the folder."""
+        return read_part(self._path / Path(name).name, start, num_bytes)
+
+
+def needed(names: Iterable[str]) -> list[str]:
+    """Those of a prepared folder's files that ranks read: neither the test part, nor what a person would send."""
+    return [name for name in names if not name.startswith("test.") and ".raw." not in name]
 
 
 class Contents(NamedTuple):
@@ -87,37 +96,36 @@ class Parcel:
     depot: Depot | None = None
 
     def open(self) -> PreparedDataset:
-        """The dataset, from the store itself where this host sees it, else from a copy on this host."""
+        """The training and validation parts, from the store itself where this host sees it, else from a copy here."""
         seen = folder(Store(self.store), self.fingerprint)
         path = seen if read_meta(seen) is not None else self.fetched(local_cache())
-        return open_prepared(path, name=self.name, title=self.title, spec=self.spec)
+        return open_prepared(path, name=self.name, title=self.title, spec=self.spec, splits=SPLITS)
 
     def fetched(self, cache: Path) -> Path:
         """The folder on this host; brought here by the first rank that asks, while the others wait."""
-        path = cache / self.fingerprint
+        path, half = cache / self.fingerprint, cache / f".half-{self.fingerprint}"
         with FileLock(cache / f"{self.fingerprint}.lock", mode=0o600):
             if read_meta(path) is not None:
                 return path
-            shutil.rmtree(path, ignore_errors=True)
-            temporary = cache / f".{self.fingerprint}-{uuid4().hex[:8]}"
-            temporary.mkdir(mode=0o700)
-            try:
-                if self.depot is not None:
-                    self.depot.get(temporary)
-                else:
-                    self._fetch(temporary)
-                temporary.rename(path)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            if path.exists():
+                set_aside(path)
+            half.mkdir(mode=0o700, exist_ok=True)
+            if self.depot is not None:
+                manifest = self.depot.manifest()
+                self.depot.get(manifest.only(needed(manifest.sizes)), half)
+            else:
+                self._fetch(half)
+            seal_part(half)
+            half.rename(path)
         return path
 
     def _fetch(self, into: Path) -> None:
         import ray
 
-        for name, size in ray.get(self.shelf.sizes.remote()).items():
-            with open(into / name, "wb") as file:
-                for start in range(0, size, PIECE_BYTES):
-                    file.write(ray.get(self.shelf.piece.remote(name, start)))
+        def get(part: Part) -> bytes:
+            return bytes(ray.get(self.shelf.part.remote(part.file, part.start, part.bytes)))
+
+        fetch(ray.get(self.shelf.manifest.remote()), into, get)
 
 
 def local_cache() -> Path:
@@ -133,9 +141,9 @@ def put_on_shelf(ray: Any, dataset: Contents, store: Path) -> Parcel:
     Raises:
         RunError: The shared storage cannot be written.
     """
-    url = shared_storage()
-    if url is not None:
-        depot = Depot(f"{url.rstrip('/')}/data/{dataset.fingerprint}")
+    storage = SharedStorage.set_by_user()
+    if storage is not None:
+        depot = Depot(storage, dataset.fingerprint)
         depot.put(folder(Store(store), dataset.fingerprint))
         return Parcel(dataset.name, dataset.title, dataset.spec, dataset.fingerprint, store, None, depot)
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
