@@ -58,7 +58,7 @@ FORECASTERS = ("linear",)
 """Networks that make forecasts themselves; others are put into a `Forecaster`."""
 
 
-def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True) -> nn.Module:
+def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True, tries: bool = True) -> nn.Module:
     """The network that a spec asks for, with fresh weights or those of a file; one of one's own is checked.
 
     It is called with a batch's inputs (B, *input_shape), and with the rows' lengths too where the problem has them,
@@ -68,12 +68,13 @@ def build(spec: ModelSpec, problem: Problem, *, starts_anew: bool = True) -> nn.
         spec: Name and options, or source and class.
         problem: What a row is, and what its answer.
         starts_anew: Take the weights that the spec names; False where those of a checkpoint will be put in.
+        tries: Send made-up rows through a network of one's own first; not possible where it is made on paper.
 
     Raises:
         ModelError: The network cannot be built, or does not suit the problem.
         UnknownName: No network has that name.
     """
-    module = _fresh(spec, problem)
+    module = _fresh(spec, problem, tries=tries)
     if spec.weights and starts_anew:
         load_weights(module, spec.weights)
     if spec.freeze:
@@ -93,12 +94,13 @@ def _tokens_alone(problem: Problem) -> Problem:
     return replace(problem, input_shape=problem.input_shape[:1], letter_groups=0)
 
 
-def _fresh(spec: ModelSpec, problem: Problem) -> nn.Module:
+def _fresh(spec: ModelSpec, problem: Problem, *, tries: bool) -> nn.Module:
     if spec.source is not None:
         problem, has_letters = _tokens_alone(problem), problem.letter_groups > 0
         module = build_custom(spec, problem)
-        check(module, problem, name=spec.class_name or spec.name)
-        settle(module, problem)
+        if tries:
+            check(module, problem, name=spec.class_name or spec.name)
+            settle(module, problem)
         if has_letters:
             module.register_forward_pre_hook(_without_letters)
         return module

@@ -20,8 +20,8 @@ import torch
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.scaling.line import Line, Silence
 from lepton_lab.scaling.shelf import Parcel
-from lepton_lab.scaling.team import Joined, MateLost
-from lepton_lab.scaling.training import SharedTraining
+from lepton_lab.scaling.team import Joined, MateLost, is_lost_mate
+from lepton_lab.scaling.whether import training_of
 from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training.failures import as_run_failed
 from lepton_lab.training.resuming import PLAN_FILE
@@ -129,21 +129,21 @@ def work(config: dict[str, Any]) -> None:
         except (MateLost, ConnectionError, EOFError):  # another rank has gone, or the worker
             raise
         except Exception as error:
-            if line is not None:
+            if line is not None and not is_lost_mate(error):
                 _tell_failure(job, line, error)
             raise
 
 
 def _train(job: FarJob, team: Joined, folder: Path, line: FarLine | None) -> None:
-    outcome = SharedTraining(
+    outcome = training_of(
         folder,
         job.parcel.open(),
         job.model_spec,
         job.train_spec,
         line or Silence(),
         FarControl(line) if line else NoControl(),
-        time.monotonic,
         team=team,
+        device=job.device,
         num_threads=job.num_threads,
         compares=False,
     ).run()

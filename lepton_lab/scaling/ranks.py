@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,8 +17,9 @@ import torch
 from lepton_lab.data import PreparedDataset, load
 from lepton_lab.runs.paths import Store
 from lepton_lab.scaling.line import Line, Silence
-from lepton_lab.scaling.team import Collective, MateLost
-from lepton_lab.scaling.training import NotWorthIt, SharedTraining
+from lepton_lab.scaling.team import Collective, is_lost_mate
+from lepton_lab.scaling.training import NotWorthIt
+from lepton_lab.scaling.whether import training_of
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.commands import RunControl
 from lepton_lab.training.failures import as_run_failed
@@ -88,16 +88,16 @@ def _train(job: Job, team: Collective, events: Events) -> None:
         assert job.data is not None
         dataset = load(job.data[0], Store(job.data[1]))
     try:
-        outcome = SharedTraining(
+        outcome = training_of(
             job.run_dir,
             dataset,
             job.model_spec,
             job.train_spec,
             events,
             RunControl(job.run_dir),
-            time.monotonic,
-            placed=job.placed,
             team=team,
+            device=job.device,
+            placed=job.placed,
             num_threads=job.num_threads,
             compares=job.compares,
         ).run()
@@ -114,11 +114,12 @@ def _tell_failure(job: Job, events: Events, error: Exception) -> None:
     """Rank 0 says why the run cannot go on, and all ranks are ended for it; another rank's failure is its death."""
     traceback.print_exc()
     sys.stderr.flush()
-    if isinstance(events, Line) and not isinstance(error, MateLost):
+    is_lost = is_lost_mate(error)
+    if isinstance(events, Line) and not is_lost:
         batch_size, own_network = job.train_spec.batch_size, job.model_spec.source is not None
         failed = as_run_failed(error, batch_size=batch_size, own_network=own_network)
         events.report("failed", {"message": str(failed), "reason": failed.reason})
-    threading.Event().wait(LOST_SECONDS if isinstance(error, MateLost) else LAST_WORD_SECONDS)
+    threading.Event().wait(LOST_SECONDS if is_lost else LAST_WORD_SECONDS)
     os._exit(1)
 
 

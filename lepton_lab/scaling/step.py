@@ -73,11 +73,14 @@ class SharedStep(Step):
             return 1 / self._team.size
         return self._objective.share(part.labels, share.start, share.stop)
 
+    def _gradients(self) -> list[Tensor]:
+        """Gradients of this rank's rows, which are to be added up."""
+        return [each.grad for each in self._optimizer.parameters if each.grad is not None]
+
     @torch.no_grad()
     def _exchange(self, loss: Tensor, outputs: list[Tensor]) -> Tensor:
         """Adds up gradients, loss, outputs and rank 0's call in one sum; returns the loss of the whole batch."""
-        gradients = [each.grad for each in self._optimizer.parameters if each.grad is not None]
-        own = [_in_order(each) for each in gradients]
+        own = [_in_order(each) for each in self._gradients()]
         count = len(own)
         own += [loss, loss.new_tensor(float(self.calls and self._team.rank == 0)), *outputs]
         total = self._team.sum(torch.cat([each.reshape(-1).float() for each in own]))
@@ -85,7 +88,8 @@ class SharedStep(Step):
             each.view(like.shape)
             for each, like in zip(total.split_with_sizes([each.numel() for each in own]), own, strict=True)
         ]
-        torch._foreach_copy_(own[:count], sums[:count])
+        if count:
+            torch._foreach_copy_(own[:count], sums[:count])
         outputs[:] = sums[count + 2 :]
         self.is_called = bool(sums[count + 1])
         return sums[count]

@@ -28,6 +28,12 @@ def _exchange() -> Iterator[None]:
         raise MateLost(str(error)) from error
 
 
+def is_lost_mate(error: BaseException) -> bool:
+    """Whether an error says that another rank is gone; torch raises plain ones where a layer gathers its weights."""
+    of_torch = isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error).lower())
+    return isinstance(error, MateLost) or of_torch
+
+
 class Team(Protocol):
     """The ranks of a run, as one of them sees them. All of them call the same methods in the same order."""
 
@@ -93,6 +99,13 @@ class Collective:
         with _exchange():
             dist.all_gather(parts, numbers)
         return torch.stack(parts)
+
+    def bring(self, numbers: Tensor) -> list[Tensor] | None:
+        """Every rank's tensor, of the same shape and on the CPU, in rank 0; None in the others."""
+        parts = None if self.rank else [torch.empty_like(numbers) for _ in range(self.size)]
+        with _exchange():
+            dist.gather(numbers, parts, group=self._words)
+        return parts
 
     def tell(self, value: Any) -> Any:
         """As `Team.tell`."""

@@ -71,6 +71,7 @@ def train_together(
     torch.set_num_threads(1)  # what has used more of them cannot fork
     devices = train_spec.devices
     check_task(dataset, devices)
+    compares = compares and train_spec.shard != "always"
     comparison = known_comparison(run_dir, devices) if compares else None
     if comparison is not None and not comparison.is_worth_it:
         return None
@@ -91,6 +92,8 @@ def train_together(
         folder=folder,
         compares=compares,
     )
+    if forks and train_spec.shard == "always":
+        import lepton_lab.scaling.cut_training  # noqa: F401  # once for all ranks
     listener = Listener(events)
     agent = Agent(
         job,

@@ -53,6 +53,9 @@ class SharedTraining(Training):
         NotWorthIt: They are not.
     """
 
+    needs_all_ranks = False
+    """Whether a pass through the network needs all ranks at once."""
+
     def __init__(
         self,
         *arguments: Any,
@@ -65,13 +68,20 @@ class SharedTraining(Training):
         self._num_threads = num_threads
         self._look_time = 0.0
         super().__init__(*arguments, **more)
-        parts, alone = self._parts, self._step
-        self._team = team = quickest(team, sum(each.numel() for each in parts.optimizer.parameters) + SPARE_NUMBERS)
+        self._team = quickest(team, self._num_exchanged() + SPARE_NUMBERS)
         self._comparison = self._compare() if compares else None
         torch.set_num_threads(num_threads)
-        self._shared_step = SharedStep(parts.module, parts.optimizer, parts.objective, parts.plan, team)
-        self._shared_step.num_parts = alone.num_parts
+        num_parts, self._shared_step = self._step.num_parts, self._make_shared_step()
+        self._shared_step.num_parts = num_parts
         self._step = self._shared_step
+
+    def _num_exchanged(self) -> int:
+        """Numbers that are added up in a step, besides the outputs."""
+        return sum(each.numel() for each in self._parts.optimizer.parameters)
+
+    def _make_shared_step(self) -> SharedStep:
+        parts = self._parts
+        return SharedStep(parts.module, parts.optimizer, parts.objective, parts.plan, self._team)
 
     def _compare(self) -> Comparison:
         """What a trial said, now or before an earlier start of the run."""
@@ -144,6 +154,7 @@ class SharedTraining(Training):
             self._parts.objective,
             between=self._attend_in_validation,
             cut_short=StoppedWithin,
+            evenly=self.needs_all_ranks,
         )
         self._share_orders()
         if scores is None:
@@ -160,14 +171,18 @@ class SharedTraining(Training):
         Raises:
             RunFailed: They have not; a network whose steps depend on the process, say.
         """
-        with torch.no_grad():
-            sums = [float(norm) for norm in torch._foreach_norm(self._parts.optimizer.parameters)]
-        if any(other != sums for other in self._team.gather(sums)):
+        norms = self._norms()
+        if any(other != norms for other in self._team.gather(norms)):
             raise RunFailed(
                 f"The processes' weights differ after step {self.num_steps}, so the network does not compute the same "
                 "in each of them; train it with devices=1.",
                 "error",
             )
+
+    @torch.no_grad()
+    def _norms(self) -> list[float]:
+        """Of all that training moves."""
+        return [float(norm) for norm in torch._foreach_norm(self._parts.optimizer.parameters)]
 
     def _attend_in_validation(self) -> None:
         if self._has_commands():

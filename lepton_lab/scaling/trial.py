@@ -16,7 +16,8 @@ from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.scaling.step import SharedStep
 from lepton_lab.scaling.team import Team
 from lepton_lab.training import checkpoints
-from lepton_lab.training.setup import Parts, make_optimizer
+from lepton_lab.training.making import make_optimizer
+from lepton_lab.training.setup import Parts
 from lepton_lab.training.step import Step
 
 COMPARISON_FILE = "devices.json"

@@ -25,6 +25,7 @@ def shared_score(
     *,
     between: Callable[[], None],
     cut_short: type[Exception],
+    evenly: bool = False,
 ) -> Scores | None:
     """Scores all rows of a split, which has at least one; the sums are exact, each row counts once.
 
@@ -35,6 +36,8 @@ def shared_score(
         objective: What is scored. One whose metric needs all rows at once is scored whole by every rank.
         between: Called before each pass.
         cut_short: What it raises to end the scoring.
+        evenly: Every rank makes as many passes as any other, because a pass needs all of them: of a network that is
+            cut. `between` is to end the scoring in all of them or in none then.
 
     Returns:
         The scores, with outputs of the first rows alone; None where a rank ended the scoring.
@@ -51,9 +54,12 @@ def shared_score(
     keeps = objective.problem.task != "language"
     try:
         with evaluating(module):
-            for index, batch in _passes(team, rows, rows_per_pass(objective.problem)):
+            for index, batch in _passes(team, rows, rows_per_pass(objective.problem), evenly=evenly):
                 with torch.inference_mode(mode=False):
                     between()
+                if not len(index):
+                    module(*batch.inputs)
+                    continue
                 loss, sums, outputs = objective.of_pass(module, batch)
                 own[1] += loss * len(index)
                 own[2:] += sums
@@ -71,13 +77,17 @@ def shared_score(
     return Scores(_together(team, shown), loss, math.nan if metric is None else metric, {})
 
 
-def _passes(team: Team, rows: Rows, size: int) -> Iterator[tuple[Tensor, Batch]]:
-    """This rank's share of the passes over all rows, with the rows' numbers; alike lengths together."""
+def _passes(team: Team, rows: Rows, size: int, *, evenly: bool) -> Iterator[tuple[Tensor, Batch]]:
+    """This rank's share of the passes over all rows, with the rows' numbers; alike lengths together.
+
+    Where a rank has no rows left and others have, `evenly` adds a pass of one row that counts for nothing.
+    """
     size = max(1, min(size, -(-len(rows) // (PASSES_PER_RANK * team.size))))
     order = torch.arange(len(rows)) if rows.lengths is None else rows.lengths.argsort(stable=True)
-    for start in range(team.rank * size, len(rows), team.size * size):
-        index = order[start : start + size]
-        yield index, rows.batch(index.to(rows.device))
+    for start in range(0, len(rows), team.size * size):
+        index = order[start + team.rank * size :][:size]
+        if len(index) or evenly:
+            yield index, rows.batch((index if len(index) else order[:1]).to(rows.device))
 
 
 def _together(team: Team, shown: Tensor) -> Tensor | None:

@@ -35,6 +35,7 @@ NOT_SEARCHED = (
     "tensorboard",
     "device",
     "devices",
+    "shard",
     "cluster",
     "workers",
     "min_workers",

@@ -100,6 +100,10 @@ class TrainSpec(Spec):
         1, "GPUs, or processes on CPU cores, that share each step's rows; the result is that of one", advanced=True,
         ge=1, le=64,
     )  # fmt: skip
+    shard: Literal["auto", "never", "always"] = option(
+        "auto", "Cut the network over the devices, each of which holds a part (auto: where it does not fit one)",
+        advanced=True,
+    )  # fmt: skip
     precision: Literal["auto", "float32", "bfloat16"] = option("auto", "Number format of the step", advanced=True)
     threads: int | None = option(
         None, "CPU threads (default: the cores that are free, one for small networks)", advanced=True, ge=1, le=512
@@ -133,4 +137,22 @@ class TrainSpec(Spec):
             raise ValueError(f"min_workers is {self.min_workers}, above workers ({self.workers}).")
         if self.cluster is None and (self.workers != 2 or self.min_workers is not None):
             raise ValueError("workers are processes on a cluster; add cluster=auto, or use devices on this machine.")
+        return self
+
+    @model_validator(mode="after")
+    def _shard_fits(self) -> Self:
+        if self.shard != "always":
+            return self
+        if self.devices == 1 and self.cluster is None:
+            raise ValueError("shard=always cuts the network over several devices; add devices=2, or leave shard out.")
+        if self.optimizer == "muon":
+            raise ValueError(
+                "optimizer is muon, which turns whole matrices, and shard=always leaves each device a part of them; "
+                "choose optimizer=adamw, or shard=never."
+            )
+        if self.find_learning_rate and self.learning_rate is None:
+            raise ValueError(
+                "find_learning_rate tries rates on a copy of the network, for which shard=always leaves no room; "
+                "give a learning_rate, or leave shard out."
+            )
         return self

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from lepton_lab.training.checkpoints import Tensors, copy_of
+from lepton_lab.training.checkpoints import Tensors, copy_of, put, tensors_of
 
 
 class Average:
@@ -23,7 +23,7 @@ class Average:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.decay = decay
         self._module, self.tensors = module, copy_of(module)
-        now = module.state_dict()
+        now = tensors_of(module)
         self._floats = [name for name, tensor in now.items() if tensor.is_floating_point()]
         self._others = [name for name in now if name not in set(self._floats)]
         self._averages = [self.tensors[name] for name in self._floats]
@@ -41,16 +41,16 @@ class Average:
         """Puts the average into the network for the length of the block."""
         self._kept = copy_of(self._module)
         self._take_others()
-        self._module.load_state_dict(self.tensors)
+        put(self._module, self.tensors)
         try:
             yield
         finally:
-            self._module.load_state_dict(self._kept)
+            put(self._module, self._kept)
             self._kept = None
 
     def weights(self) -> Tensors:
         """The weights and buffers that train, wherever the average is at this moment."""
-        return self._module.state_dict() if self._kept is None else self._kept
+        return tensors_of(self._module) if self._kept is None else self._kept
 
     def load(self, tensors: Tensors) -> None:
         """Takes back `tensors` of a checkpoint."""
@@ -59,6 +59,6 @@ class Average:
 
     def _take_others(self) -> None:
         """Whole numbers, such as a counter of batches, are taken as they are."""
-        now = self._module.state_dict()
+        now = tensors_of(self._module)
         for name in self._others:
             self.tensors[name].copy_(now[name])

@@ -64,6 +64,11 @@ def write(
     for name, tensors in parts.items():
         # Not save_file: where the disk is full it raises an error of its own instead of an OSError.
         (folder / f"{name}.safetensors").write_bytes(to_bytes(_separate(tensors)))
+    return write_state(folder, state)
+
+
+def write_state(folder: Path, state: dict[str, Any]) -> int:
+    """Writes the plain values of a checkpoint, whose tensors are there, and returns the size of all files in bytes."""
     (folder / "state.json").write_text(json.dumps({"format": FORMAT, **state}, allow_nan=False))
     return sum(file.stat().st_size for file in folder.iterdir())
 
@@ -97,18 +102,35 @@ def _separate(tensors: Tensors) -> Tensors:
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
+def own_part(tensor: torch.Tensor) -> torch.Tensor:
+    """The numbers of a tensor that this process holds: all, unless the network is cut over several (a DTensor)."""
+    whole = tensor.detach()
+    part: torch.Tensor = whole.to_local() if hasattr(whole, "to_local") else whole
+    return part
+
+
+def tensors_of(module: nn.Module) -> Tensors:
+    """A network's weights and buffers themselves, of a network that is cut over processes this one's part of them."""
+    return {name: own_part(tensor) for name, tensor in module.state_dict().items()}
+
+
 def copy_of(module: nn.Module) -> Tensors:
-    """A network's weights and buffers as they are now."""
-    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+    """A network's weights and buffers as they are now; see `tensors_of`."""
+    return {name: tensor.clone() for name, tensor in tensors_of(module).items()}
+
+
+@torch.no_grad()
+def put(module: nn.Module, tensors: Tensors) -> None:
+    """Puts weights and buffers, as `copy_of` gave them, into a network."""
+    for name, tensor in tensors_of(module).items():
+        tensor.copy_(tensors[name])
 
 
 @torch.no_grad()
 def are_finite(module: nn.Module) -> bool:
     """Whether every parameter is a finite number; asks the device once. A buffer, a mask say, may hold infinity."""
-    norms = torch.stack(
-        [norm.float() for norm in torch._foreach_norm([p for p in module.parameters() if p.requires_grad])]
-    )
-    return bool(torch.isfinite(norms).all().item())
+    norms = torch._foreach_norm([own_part(p) for p in module.parameters() if p.requires_grad])
+    return bool(torch.isfinite(torch.stack([norm.float() for norm in norms])).all().item())
 
 
 def random_state() -> dict[str, Any]:

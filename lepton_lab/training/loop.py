@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +33,7 @@ from lepton_lab.training.best import Best
 from lepton_lab.training.callbacks import with_callbacks
 from lepton_lab.training.epochs import EpochLog
 from lepton_lab.training.failures import is_memory_shortage, not_finite
+from lepton_lab.training.making import Making
 from lepton_lab.training.meter import Meter
 from lepton_lab.training.objective import Scores
 from lepton_lab.training.outcome import Outcome
@@ -98,11 +99,13 @@ class Training:
         clock: Callable[[], float],
         callbacks: Iterable[object] = (),
         placed: Placed | None = None,
+        making: Making | None = None,
     ) -> None:
         self._run_dir, self._dataset, self._events, self._clock = run_dir, dataset, events, clock
         self._train_spec = train_spec
         saved = last_saved(run_dir, events)
-        parts = prepare(dataset, model_spec, train_spec, plan=known_plan(run_dir), saved=saved, placed=placed)
+        plan = known_plan(run_dir)
+        parts = prepare(dataset, model_spec, train_spec, plan=plan, saved=saved, placed=placed, making=making)
         self._events = events = with_callbacks(events, self._listeners(parts, callbacks))
         if saved is None and parts.plan.find_learning_rate:
             parts = with_found_rate(parts, events)
@@ -122,7 +125,7 @@ class Training:
         self._saved_step, self._is_best_unsaved = -1, False
         self._is_saved = self._is_epoch_open = False
         if saved is not None:
-            self._restore(saved)
+            self._restore(saved if making is None else making.own(saved))
         self._began = self._saved_time = clock()
 
     def _listeners(self, parts: Parts, callbacks: Iterable[object]) -> list[object]:
@@ -166,8 +169,11 @@ class Training:
             self._write_progress(now)
         if now >= self._steering.next_look:
             self._attend(now)
-        if now - self._saved_time >= self._parts.plan.checkpoint_every_seconds:
+        if self._is_time_to_save(now):
             self.save_checkpoint()
+
+    def _is_time_to_save(self, now: float) -> bool:
+        return now - self._saved_time >= self._parts.plan.checkpoint_every_seconds
 
     def _update(self, batch: Batch, learning_rate: float) -> tuple[Tensor, Tensor | None]:
         """One update; where the memory is full, the rows go through the network in smaller parts from here on."""
@@ -269,9 +275,9 @@ class Training:
         if not self._is_saved:
             self.save_checkpoint()
         if self._best.weights is not None:
-            self._parts.module.load_state_dict(self._best.weights)
+            checkpoints.put(self._parts.module, self._best.weights)
         elif self._parts.average is not None:
-            self._parts.module.load_state_dict(self._parts.average.tensors)
+            checkpoints.put(self._parts.module, self._parts.average.tensors)
         return self._outcome("finished")
 
     def _outcome(self, state: Literal["finished", "stopped"]) -> Outcome:
@@ -301,22 +307,36 @@ class Training:
         """
         self._write_progress(self._clock(), whole=True)
         self._epochs.flush()
-        if not checkpoints.are_finite(self._parts.module):
+        if not self._are_weights_finite():
             raise self._not_finite("the weights became infinite or nan")
         self._events.flush()
-        is_best, keep = self._is_best_unsaved, self._train_spec.keep_checkpoints
-        with new_checkpoint(self._run_dir, self.num_steps, is_best=is_best, keep=keep) as folder:
-            num_bytes = checkpoints.write(
-                folder,
-                model=self._parts.average.weights() if self._parts.average else self._parts.module.state_dict(),
-                optimizer=self._parts.optimizer.tensors(),
-                best=self._best.weights,
-                state=self._state(),
-                average=self._parts.average.tensors if self._parts.average is not None else None,
-            )
+        num_bytes = self._write_checkpoint()
         self._events.append("CheckpointSaved", step=self.num_steps, bytes=num_bytes, is_best=self._is_best_unsaved)
         self._saved_step, self._saved_time, self._is_best_unsaved = self.num_steps, self._clock(), False
         self._is_saved = True
+
+    def _are_weights_finite(self) -> bool:
+        return checkpoints.are_finite(self._parts.module)
+
+    def _write_checkpoint(self) -> int:
+        """Writes a checkpoint and returns its size in bytes."""
+        with self._new_checkpoint() as folder:
+            return checkpoints.write(folder, **self._content(), state=self._state())
+
+    def _new_checkpoint(self) -> AbstractContextManager[Path]:
+        """An empty folder, which becomes the checkpoint of this step."""
+        keep = self._train_spec.keep_checkpoints
+        return new_checkpoint(self._run_dir, self.num_steps, is_best=self._is_best_unsaved, keep=keep)
+
+    def _content(self) -> dict[str, Any]:
+        """The tensors of a checkpoint, by the file that they are for."""
+        parts = self._parts
+        return {
+            "model": parts.average.weights() if parts.average else checkpoints.tensors_of(parts.module),
+            "optimizer": parts.optimizer.tensors(),
+            "best": self._best.weights,
+            "average": parts.average.tensors if parts.average is not None else None,
+        }
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from lepton_lab.errors import DataError, ModelError
-from lepton_lab.models.registry import build
+from lepton_lab.errors import DataError
 from lepton_lab.models.summary import describe
 from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training.augment import make_change
 from lepton_lab.training.averages import Average
-from lepton_lab.training.checkpoints import Saved, Tensors, seed_everything
+from lepton_lab.training.checkpoints import Saved, seed_everything
 from lepton_lab.training.feed import Feed
 from lepton_lab.training.finder import find_learning_rate
 from lepton_lab.training.graphed import GraphedStep, can_be_graphed
 from lepton_lab.training.losses import balanced_weights, count_classes
-from lepton_lab.training.muon import Muon, edges_of
+from lepton_lab.training.making import Making, make_optimizer
 from lepton_lab.training.objective import Objective, objective_for
-from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
+from lepton_lab.training.optimizers import Optimizer
 from lepton_lab.training.plan import Network, Plan, make_plan
 from lepton_lab.training.progress import Events
 from lepton_lab.training.resident import Rows, Some, place
@@ -76,6 +75,7 @@ def prepare(
     plan: Plan | None = None,
     saved: Saved | None = None,
     placed: Placed | None = None,
+    making: Making | None = None,
 ) -> Parts:
     """Builds everything from the specs; weights and optimizer from a checkpoint, when there is one.
 
@@ -86,6 +86,7 @@ def prepare(
         plan: The choices of an earlier start of the same run.
         saved: The checkpoint to go on from.
         placed: Splits whose rows are where they are needed already.
+        making: How the network comes to its device (default: in one piece).
 
     Raises:
         DataError: There is no row to train on.
@@ -95,22 +96,25 @@ def prepare(
     num_rows = len(dataset.splits["train"].labels)
     if not num_rows:
         raise DataError(f"The training part of {dataset.name!r} has no rows; lower validation_fraction.")
+    making = making or Making()
     seed_everything(train_spec.seed)
-    module = build(model_spec, dataset.problem, starts_anew=saved is None)
+    module = making.network(model_spec, dataset.problem, starts_anew=saved is None)
     drawing = describe(module, dataset.problem, name=model_spec.name)
     plan = plan or make_plan(train_spec, dataset.problem, network_of(module, drawing.num_macs), num_rows=num_rows)
     torch.set_num_threads(plan.threads)
     set_deterministic(plan.deterministic)
     device = torch.device(plan.device)
-    module.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    making.put(module, device)
+    module.train()
     placed = placed or {}
     train_rows = placed.get("train") or place(dataset, "train", device)
     if saved is None and not model_spec.weights:
-        _let_get_ready(module, train_rows)
-    optimizer = make_optimizer(module, plan)
+        _let_get_ready(module, train_rows, making)
+    optimizer = making.optimizer(module, plan)
     average = Average(module, plan.ema) if plan.ema else None
     if saved is not None:
-        _load_weights(module, saved.model)
+        saved = making.own(saved)
+        making.load(module, saved.model)
         if saved.optimizer:
             optimizer.load(saved.optimizer, saved.state["optimizer_num_steps"])
         if average is not None:
@@ -143,24 +147,14 @@ def _sample(rows: Rows, validation: Any) -> Rows:
     return Some(rows, order[:num_rows])
 
 
-def _let_get_ready(module: nn.Module, rows: Rows) -> None:
+def _let_get_ready(module: nn.Module, rows: Rows, making: Making) -> None:
     """Shows a network that asks for it training rows, all or `ready_rows` from all parts of them, before any step."""
     get_ready = getattr(module, "get_ready", None)
     if callable(get_ready):
         num_rows = min(len(rows), getattr(module, "ready_rows", None) or len(rows))
         device = next(module.parameters()).device
         batch = rows.batch(torch.arange(num_rows, device=device) * len(rows) // num_rows)
-        get_ready(*batch.inputs, batch.labels)
-
-
-def _load_weights(module: nn.Module, weights: Tensors) -> None:
-    try:
-        module.load_state_dict(weights)
-    except RuntimeError as error:
-        said = str(error).partition("\n\t")[2].partition("\n")[0].strip() or str(error)
-        raise ModelError(
-            f"The checkpoint's weights do not fit this network: {said} Fork it with the network's options as they were."
-        ) from error
+        making.get_ready(module, batch.inputs, batch.labels)
 
 
 def with_found_rate(parts: Parts, events: Events) -> Parts:
@@ -204,13 +198,6 @@ def make_step(parts: Parts, events: Events) -> Step:
     if not can_be_graphed(parts.plan, parts.objective, parts.optimizer, has_lengths=has_lengths):
         return Step(*needed)
     return GraphedStep(*needed, warn=lambda message: events.append("WarningRaised", message=message))
-
-
-def make_optimizer(module: nn.Module, plan: Plan) -> Optimizer:
-    """The optimizer of a plan, on a network's parameters."""
-    if plan.optimizer == "muon":
-        return Muon(module.parameters(), plan.weight_decay, edges=edges_of(module))
-    return OPTIMIZERS[plan.optimizer](module.parameters(), plan.weight_decay)
 
 
 def network_of(module: nn.Module, num_macs: int) -> Network:

@@ -47,7 +47,7 @@ class Step:
         """
         loss, outputs = self._whole(batch) if self.num_parts == 1 else self._in_parts(batch)
         if self._clip_norm is not None:
-            nn.utils.clip_grad_norm_(self._optimizer.parameters, self._clip_norm, foreach=True)
+            self._clip(self._clip_norm)
         self._optimizer.step(learning_rate)
         self._optimizer.zero_grad()
         return loss, outputs
@@ -82,6 +82,9 @@ class Step:
             if output is not None:
                 outputs.append(output.detach())
         return torch.stack(losses).sum(), torch.cat(outputs) if outputs else None
+
+    def _clip(self, longest: float) -> None:
+        nn.utils.clip_grad_norm_(self._optimizer.parameters, longest, foreach=True)
 
     def _look_at(self, loss: Tensor) -> None:
         if self._looks_at_loss and not math.isfinite(loss.item()):

@@ -24,10 +24,10 @@ SURE = 0.5
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Puts a network into evaluation mode, without gradients, for the length of the block."""
-    was_training = module.training
+    was_training, is_cut = module.training, any(hasattr(each, "to_local") for each in module.parameters())
     module.eval()
     try:
-        with torch.inference_mode():
+        with torch.no_grad() if is_cut else torch.inference_mode():  # what a pass gathers, a step uses again
             yield
     finally:
         module.train(was_training)

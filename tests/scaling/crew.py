@@ -1,8 +1,8 @@
 """Runs on several processes, in a process of their own that may fork: `python -m tests.scaling.crew PLAN.json`.
 
-The plan is a list of starts, each `{"run", "devices", "options", "on"}`: the run's folder, the number of processes,
-training options, and what is to be done when an event is written: `[[event, number of it, what], ...]`, where `what` is
-a command and its value, or `["kill", rank]`.
+The plan is a list of starts, each `{"run", "devices", "options", "model", "on"}`: the run's folder, the number of
+processes, options of training and of the network, and what is to be done when an event is written:
+`[[event, number of it, what], ...]`, where `what` is a command and its value, or `["kill", rank]`.
 """
 
 from __future__ import annotations
@@ -63,8 +63,11 @@ class Watched:
             send_command(self._events.run_dir, command, value, by="test")
 
 
-def start(run: str, devices: int, options: dict[str, Any], on: list[Any], rows: list[int]) -> None:
+def start(
+    run: str, devices: int, options: dict[str, Any], on: list[Any], rows: list[int], model: dict[str, Any]
+) -> None:
     """One start of a run."""
+    network = ModelSpec(name="cnn", options={**CNN.options, **model})
     run_dir = Path(run)
     (run_dir / "control").mkdir(parents=True, exist_ok=True)
     dataset = stripes(rows[0], num_validation=rows[1])
@@ -74,11 +77,11 @@ def start(run: str, devices: int, options: dict[str, Any], on: list[Any], rows: 
         writer.append("RunStarting", pid=os.getpid(), attempt=1, warm=False)
         events: Any = Watched(writer, on)
         if devices == 1:
-            train(run_dir, dataset, CNN, spec(**options), events=events, control=RunControl(run_dir))
+            train(run_dir, dataset, network, spec(**options), events=events, control=RunControl(run_dir))
         else:
             options = {"devices": devices, **options}
             try:
-                train_together(run_dir, dataset, CNN, spec(**options), events=events, compares=False)
+                train_together(run_dir, dataset, network, spec(**options), events=events, compares=False)
             except RunFailed as failed:
                 writer.append("RunFailed", reason=failed.reason, message=str(failed))
 
@@ -86,4 +89,5 @@ def start(run: str, devices: int, options: dict[str, Any], on: list[Any], rows: 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for each in json.loads(Path(sys.argv[1]).read_text()):
-        start(each["run"], each["devices"], each.get("options", {}), each.get("on", []), each.get("rows", [97, 25]))
+        more = each.get("options", {}), each.get("on", []), each.get("rows", [97, 25]), each.get("model", {})
+        start(each["run"], each["devices"], *more)

@@ -15,10 +15,10 @@ from lepton_lab.data.targets import Target
 from lepton_lab.models.registry import build
 from lepton_lab.specs import ModelSpec, Problem, TrainSpec
 from lepton_lab.training.graphed import NUM_WARM_UP, GraphedStep, can_be_graphed, record_graph
+from lepton_lab.training.making import make_optimizer
 from lepton_lab.training.objective import objective_for
 from lepton_lab.training.plan import Network, make_plan
 from lepton_lab.training.resident import Batch
-from lepton_lab.training.setup import make_optimizer
 from lepton_lab.training.step import Step
 
 PROBLEM = Problem("classification", "image", (1, 8, 8), (3,))

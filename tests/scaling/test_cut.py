@@ -1,0 +1,118 @@
+"""A network that is cut over real processes trains as one that is whole, whatever comes between."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lepton_lab.data import from_arrays
+from lepton_lab.runs.events import EventLog
+from lepton_lab.runs.paths import Store
+from lepton_lab.runs.record import create_run
+from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
+from tests.scaling.test_together import PATIENCE_SECONDS, assert_same, begin, events_of, last
+
+MODEL = {"channels": 24}
+"""Wide enough for layers that gather their weights themselves, and a last one whose rows do not divide evenly."""
+
+HOW = {"ema": 0.9, "clip_norm": 0.5, "accumulate": 2}
+CUT = {**HOW, "shard": "always"}
+
+
+def cut(run: str, devices: int = 2, *on: list[Any], **options: Any) -> dict[str, Any]:
+    return {"run": run, "devices": devices, "model": MODEL, "options": {**CUT, **options}, "on": list(on)}
+
+
+WHOLE = {"run": "one", "devices": 1, "model": MODEL, "options": HOW}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a whole network, and runs of one that is cut, some of them interrupted."""
+    folder = tmp_path_factory.mktemp("runs")
+    stop = ["EpochEnded", 1, ["stop"]]
+    begin(
+        folder,
+        WHOLE,
+        cut("changing", 2, stop),
+        {**WHOLE, "run": "changing", "on": [stop]},
+        cut("changing", 3),
+        cut("killed", 2, ["CheckpointSaved", 2, ["kill", 1]], checkpoint_every_seconds=0.05),
+        cut(
+            "steered",
+            2,
+            ["EpochEnded", 1, ["set_learning_rate", 0.001]],
+            ["LearningRateChanged", 1, ["pause"]],
+            ["RunPaused", 1, ["resume"]],
+            ["RunResumed", 1, ["stop"]],
+            epochs=30,
+        ),
+    )
+    return folder
+
+
+def test_a_cut_network_trains_as_a_whole_one_and_goes_on_as_a_whole_one_and_in_more_parts(runs: Path) -> None:
+    """With an average of the weights, gradients of bounded length, and steps in two parts."""
+    assert_same(runs / "changing", runs / "one")
+    started = events_of(runs / "changing", "RunStarted")
+    assert [(each.get("devices", 1), each.get("shard", False)) for each in started] == [
+        (2, True), (1, False), (3, True),
+    ]  # fmt: skip
+    ours, theirs = last(runs / "changing"), last(runs / "one")
+    for of_ours, of_theirs in ((ours.average, theirs.average), (ours.best, theirs.best)):
+        assert of_ours is not None and of_theirs is not None
+        assert of_ours.keys() == of_theirs.keys()
+        for name, tensor in of_theirs.items():
+            np.testing.assert_allclose(of_ours[name], tensor, atol=2e-4, err_msg=name)
+    assert {name: each.shape for name, each in ours.optimizer.items()} == {
+        name: each.shape for name, each in theirs.optimizer.items()
+    }
+
+
+def test_a_killed_process_of_a_cut_network_does_not_show(runs: Path) -> None:
+    assert_same(runs / "killed", runs / "one")
+    (again,) = events_of(runs / "killed", "RunRestarted")
+    assert again["reason"] == "rank_died" and again["from_step"] > 0
+
+
+def test_commands_reach_all_processes_of_a_cut_network(runs: Path) -> None:
+    received = [each["command"] for each in events_of(runs / "steered", "CommandReceived")]
+    assert received == ["set_learning_rate", "pause", "resume", "stop"]
+    (stopped,) = events_of(runs / "steered", "RunStopped")
+    assert last(runs / "steered", stopped["step"]).state["step"] == stopped["step"]
+
+
+@pytest.mark.slow
+def test_four_processes_and_an_early_end(tmp_path: Path) -> None:
+    options = {"epochs": 30, "stop_early_epochs": 2}
+    whole = {**WHOLE, "options": {**HOW, **options}}
+    begin(tmp_path, whole, cut("four", 4, **options))
+    (_, *ours), (_, *theirs) = (events_of(tmp_path / name, "EpochEnded") for name in ("four", "one"))
+    assert len(ours) == len(theirs) < 29
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine["val_loss"] == pytest.approx(other["val_loss"], abs=1e-4)
+
+
+def test_a_cut_network_is_evaluated_and_exported(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(120) % 3
+    inputs = generator.normal(size=(120, 6)).astype(np.float32) + labels[:, None]
+    store = Store(tmp_path).prepare()
+    data = from_arrays(inputs, labels, store=store, name="rows")
+    model = ModelSpec(name="mlp", options={"hidden": 130})
+    train = TrainSpec(epochs=2, batch_size=16, devices=2, device="cpu", shard="always")
+    record = create_run(store, RunSpec(data=data, model=model, train=train))
+    with EventLog.open_writer(record.dir) as events:
+        events.append("RunStarting", pid=0, attempt=1, warm=False)
+    argv = [sys.executable, "-m", "lepton_lab.worker", "--store", str(store.root), "--run", record.run_id]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    (started,) = events_of(record.dir, "RunStarted")
+    assert started["shard"] is True and started["devices"] == 2
+    assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()
+    assert (record.dir / "report.json").exists()
