@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from lepton_lab import session
@@ -25,7 +26,9 @@ def shell(trained):
 
 
 def completions(shell: InteractiveShell, line: str) -> list[str]:
-    return shell.Completer.complete(line_buffer=line, cursor_pos=len(line))[1]
+    """What a notebook offers at the end of a line: its kernel asks in this way."""
+    with provisionalcompleter():
+        return [each.text for each in shell.Completer.completions(line, len(line))]
 
 
 def test_loading_is_fast_and_imports_nothing_heavy():
