@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs.atomic import read_json, write_json
+from lepton_lab.runs.copying import copied
 from lepton_lab.runs.devices import GPU_SHARE_VARIABLE, check_devices
 from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventLog, EventWriter, RunBusy
@@ -146,7 +147,7 @@ def work(store: Store, run_id: str) -> int:
     except RunError as refusal:
         print(refusal, file=sys.stderr)
         return 1
-    with events, _supervised(store):
+    with events, _supervised(store), copied(store, events):
         return _attempt(record, events)
 
 

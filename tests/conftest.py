@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.benchmarks.rows import Row, put, row
 from tests.ledger import Ledger
 from tests.processes import end_processes_below, end_processes_of
+from tests.storing import Bucket, bucket
 
 # Set before any test imports torch: waiting threads must not spin on the two cores of a small machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -105,6 +107,21 @@ def faults(pytestconfig: pytest.Config, figure: Callable[..., None]) -> Iterator
     if pytestconfig.getoption("--figures"):
         print(f"\n{ledger.table()}")
         ledger.report(figure)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Bucket]:
+    """An S3-compatible server over HTTP, one for all tests."""
+    with bucket() as made:
+        yield made
+
+
+@pytest.fixture
+def s3(s3_server: Bucket, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a place of the test's own on it, with the credentials in the environment."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"{s3_server.url}/{uuid4().hex[:8]}"
 
 
 @dataclass

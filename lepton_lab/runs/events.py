@@ -26,7 +26,9 @@ from lepton_lab.runs.states import RunState
 
 EVENTS_FILE, LOCK_FILE, RESERVE_FILE = "events.jsonl", "events.lock", ".reserve"
 
-_PASSING = {"MetricsRecorded", "SamplesPredicted", "EpochEnded", "WarningRaised", "CommandReceived"}
+_PASSING = {
+    "MetricsRecorded", "SamplesPredicted", "EpochEnded", "WarningRaised", "CommandReceived", "CheckpointCopied",
+}  # fmt: skip
 """Events that need not reach the medium before the next step; all others wait for it."""
 _CLOCK_STARTS = {"RunStarted", "RunResumed"}
 _CLOCK_STOPS = {"RunPaused", "RunPreempted", "RunFinished", "RunStopped", "RunFailed", "RunQueued", "RunRestarted"}

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lepton_lab.errors import StoreError
+from lepton_lab.errors import RunError, StoreError
 from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.checkpoints import superfluous
+from lepton_lab.runs.copies import RunCopies
 from lepton_lab.runs.events import EventLog, RunBusy
 from lepton_lab.runs.labels import read_labels
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import run_names
+from lepton_lab.runs.shared import SharedStorage
 from lepton_lab.runs.states import ENDED
 
 _LEFT_SECONDS = 3600.0
@@ -35,7 +37,7 @@ class GcItem:
     """One thing that could go."""
 
     kind: str
-    """"checkpoint", "leftover", "cache" or "run"."""
+    """"checkpoint", "leftover", "cache", "run" or "copy"."""
     name: str
     """What it is, as a person would say it."""
     path: Path
@@ -53,6 +55,8 @@ class GcPlan:
     """What `collect` would remove."""
 
     items: list[GcItem]
+    remark: str = ""
+    """What could not be looked at, and why."""
 
     @property
     def bytes(self) -> int:
@@ -65,9 +69,9 @@ class GcPlan:
 
     def __str__(self) -> str:
         if not self.items:
-            return "There is nothing to free."
+            return f"There is nothing to free. {self.remark}".rstrip()
         lines = [f"{item.name}: {human_bytes(item.bytes)} ({item.why})" for item in self.items]
-        return "\n".join([*lines, f"In all {human_bytes(self.bytes)} would be freed."])
+        return "\n".join([*lines, f"In all {human_bytes(self.bytes)} would be freed.", *filter(None, [self.remark])])
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,10 @@ def plan_gc(
             items.append(GcItem("checkpoint", name, path, folder_bytes(path), "there is a later one", run_id))
     if caches:
         items += _unused_caches(store, now)
+    try:
+        items += _copies_without_runs(store)
+    except RunError as error:
+        return GcPlan(items, str(error))
     return GcPlan(items)
 
 
@@ -153,7 +161,6 @@ def collect(store: Store, plan: GcPlan, *, by: str) -> int:
 
     What is not as the plan saw it (a run that was resumed since, a checkpoint that was pinned) is left alone.
     """
-    from lepton_lab.errors import RunError
     from lepton_lab.runs.lifecycle import delete_run
 
     freed = 0
@@ -163,6 +170,8 @@ def collect(store: Store, plan: GcPlan, *, by: str) -> int:
                 freed += delete_run(store, item.run_id, by=by)
             elif item.kind == "checkpoint" and item.run_id is not None:
                 freed += _remove_checkpoint(store, item)
+            elif item.kind == "copy" and item.run_id is not None:
+                freed += _remove_copies(store, item)
             elif item.path.is_relative_to(store.root):
                 shutil.rmtree(item.path, ignore_errors=True)
                 freed += 0 if item.path.exists() else item.bytes
@@ -236,6 +245,32 @@ def _unused_caches(store: Store, now: float) -> Iterator[GcItem]:
         path = Path(entry.path)
         if entry.is_dir() and entry.name not in used and now - entry.stat().st_mtime > _DAY_SECONDS:
             yield GcItem("cache", f"prepared dataset {entry.name}", path, folder_bytes(path), "no run was given it")
+
+
+def _copies_without_runs(store: Store) -> Iterator[GcItem]:
+    """Copies on shared storage that this store has made, of runs that it has not any more.
+
+    Raises:
+        RunError: The storage cannot be read.
+    """
+    storage = SharedStorage.set_by_user()
+    if storage is None:
+        return
+    for run_id in storage.folders(f"runs/{store.id}"):
+        if not store.run_dir(run_id).exists():
+            copies = RunCopies.of(storage, store, run_id)
+            why = "its run is not in this store any more"
+            yield GcItem(
+                "copy", f"copies of {run_id} on shared storage", Path(copies.place), copies.bytes(), why, run_id
+            )
+
+
+def _remove_copies(store: Store, item: GcItem) -> int:
+    storage = SharedStorage.set_by_user()
+    if storage is None or store.run_dir(str(item.run_id)).exists():
+        return 0
+    RunCopies.of(storage, store, str(item.run_id)).remove()
+    return item.bytes
 
 
 def _fingerprints(store: Store) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from lepton_lab.errors import RunError, StoreError
 from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import store_error, sync_directory
+from lepton_lab.runs.copies import NOTE_FILE, remove_copies_of
 from lepton_lab.runs.events import EventLog, RunBusy
 from lepton_lab.runs.labels import read_labels
 from lepton_lab.runs.launch import poke
@@ -88,7 +89,9 @@ def move_run(store: Store, run_id: str, place: int, *, by: str) -> int | None:
 
 
 def delete_run(store: Store, run_id: str, *, by: str, force: bool = False) -> int:
-    """Removes a run that has ended or waits, with all its files; endpoints keep the copies that they serve.
+    """Removes a run that has ended or waits, with all its files, those on shared storage too.
+
+    Endpoints keep the copies that they serve.
 
     Args:
         store: The store.
@@ -124,6 +127,7 @@ def delete_run(store: Store, run_id: str, *, by: str, force: bool = False) -> in
             raise
     Queue(store).remove(run_id)
     _note_deletion(store, run_id, by, freed)
+    remove_copies_of(store, run_id)
     shutil.rmtree(trash, ignore_errors=True)
     return freed
 
@@ -157,7 +161,9 @@ def import_run(store: Store, folder: Path, *, name: str | None = None, by: str) 
         raise RunError(f"There is a run called {name!r} already; give the one from {folder.parent} another name.")
     temporary = store.runs_dir / f".new-{secrets.token_hex(8)}"
     try:
-        shutil.copytree(folder, temporary, ignore=shutil.ignore_patterns("*.lock", "worker.json", "control", ".*"))
+        shutil.copytree(
+            folder, temporary, ignore=shutil.ignore_patterns("*.lock", "worker.json", "control", ".*", NOTE_FILE)
+        )
         for path in [temporary, *temporary.rglob("*")]:
             os.chmod(path, 0o700 if path.is_dir() else 0o600)
         (temporary / "control").mkdir(mode=0o700)

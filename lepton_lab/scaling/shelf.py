@@ -19,10 +19,10 @@ from filelock import FileLock
 from lepton_lab.data import PreparedDataset
 from lepton_lab.data.loading import open_prepared
 from lepton_lab.data.storage import folder, read_meta, seal_part, set_aside
+from lepton_lab.runs.depot import Depot
 from lepton_lab.runs.parts import Manifest, Part, fetch, read_part
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.shared import SharedStorage
-from lepton_lab.scaling.depot import Depot
 from lepton_lab.specs import DataSpec
 
 SPLITS = ("train", "validation")

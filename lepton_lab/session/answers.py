@@ -13,6 +13,7 @@ from lepton_lab.words import N_, _, columns, heads, left, say
 if TYPE_CHECKING:
     from lepton_lab.runs import RunSummary
     from lepton_lab.runs.compare import Comparison
+    from lepton_lab.runs.copies import Note
     from lepton_lab.runs.housekeeping import GcPlan
 
 _LEFT_OUT = ("train_loss", "samples_per_second", "step", "restarts")
@@ -45,6 +46,8 @@ class RunDetails(Shown):
     checkpoints: list[int]
     pinned_checkpoints: list[int]
     num_bytes: int
+    copies: Note
+    """Where its copies on shared storage are."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -55,12 +58,14 @@ class RunDetails(Shown):
             _("checkpoints"): self.checkpoints,
             "pinned_checkpoints": self.pinned_checkpoints,
             "bytes": self.num_bytes,
+            "copies": self.copies._asdict(),
         }
 
     def facts(self) -> list[tuple[str, str]]:
         """Names and values for people, what is empty left out."""
         s = self.summary
         pinned = self.pinned_checkpoints
+        copied = ", ".join(map(str, self.copies.steps))
         steps = ", ".join(_(f"{step} (pinned)") if step in pinned else str(step) for step in self.checkpoints)
         rows = [
             (_("state"), state_word(s.state) + (f": {say(s.message)}" if s.message else "")),
@@ -77,6 +82,7 @@ class RunDetails(Shown):
             (_("hint"), " ".join(map(say, self.hints))),
             (_("comes from"), "; ".join(ancestor_words(each) for each in self.lineage)),
             (_("checkpoints"), _(f"at step {steps}") if steps else _("none")),
+            (_("on shared storage"), _(f"at step {copied}, {self.copies.url}") if copied else ""),
             (_("verified"), verified_words(s.verified)),
             (_("on disk"), megabytes(self.num_bytes)),
         ]

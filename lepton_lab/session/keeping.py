@@ -26,6 +26,7 @@ class Kept:
         from lepton_lab.errors import LeptonError
         from lepton_lab.runs.branch import flat_options, lineage
         from lepton_lab.runs.checkpoints import all_steps
+        from lepton_lab.runs.copies import read_note
         from lepton_lab.runs.hints import run_hints
         from lepton_lab.runs.housekeeping import folder_bytes
         from lepton_lab.runs.labels import read_labels
@@ -42,6 +43,7 @@ class Kept:
             all_steps(self.record.dir),
             read_labels(self.record.dir).pinned_checkpoints,
             folder_bytes(self.record.dir),
+            read_note(self.record.dir),
         )
 
     def rename(self, title: str | None) -> Said:

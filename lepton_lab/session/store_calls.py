@@ -84,11 +84,23 @@ class StoreCalls:
         made = export_runs(self.store, list(run_ids), format, to)
         return Said(made.get("text") or f"Written to {made['path']}.", made)
 
-    def import_run(self, folder: str, *, name: str | None = None) -> Run:
-        """Copies a run's folder from elsewhere into the store; code that it brings is not run before it is trusted."""
-        from lepton_lab.runs.lifecycle import import_run
+    def import_run(self, folder: str, *, name: str | None = None, move: bool = False) -> Run:
+        """Copies a run's folder from elsewhere into the store; code that it brings is not run before it is trusted.
 
-        record = import_run(self.store, Path(folder).expanduser(), name=name, by=self.who)
+        Args:
+            folder: The folder; or, with `LEPTON_SHARED_STORAGE`, the name of a run that a lost host has left there.
+            name: The run's name here (default: as it was).
+            move: Whether the copies on shared storage go.
+        """
+        from lepton_lab.runs.copies import take_up
+        from lepton_lab.runs.lifecycle import import_run
+        from lepton_lab.runs.shared import SharedStorage
+
+        path = Path(folder).expanduser()
+        if path.is_dir() or SharedStorage.set_by_user() is None:
+            record = import_run(self.store, path, name=name, by=self.who)
+        else:
+            record = take_up(self.store, folder, by=self.who, as_name=name, move=move)
         return self.run(record.run_id)
 
     def run(self, run_id: str | None = None) -> Run:

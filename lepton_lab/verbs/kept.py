@@ -115,10 +115,13 @@ KEPT = (
     ),
     Verb(
         "runs import",
-        "Copy a run's folder from elsewhere into the store.",
+        "Copy a run from elsewhere into the store: a folder, or what a lost host has left on shared storage.",
         calls.import_run,
-        (Positional("folder", "A run's folder", "path", required=True),),
-        (_NEW_NAME,),
+        (Positional("folder", "A run's folder, or its name on shared storage", "path", required=True),),
+        (
+            _NEW_NAME,
+            Option("move", bool, "Take the copies off the shared storage", default=False),
+        ),
     ),
     Verb(
         "runs verify",

@@ -64,7 +64,7 @@ def move(session: Session, values: Values, cell: str | None) -> Any:
 
 def import_run(session: Session, values: Values, cell: str | None) -> Any:
     """A run from elsewhere."""
-    return session.import_run(values["folder"], name=values.get("name"))
+    return session.import_run(values["folder"], name=values.get("name"), move=values.get("move", False))
 
 
 def verify(session: Session, values: Values, cell: str | None) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from lepton_lab.runs.parts import MANIFEST, Manifest, fetch, send
 from lepton_lab.runs.shared import VARIABLE, SharedStorage
 from lepton_lab.scaling.shelf import SPLITS, Contents, needed, put_on_shelf
 from lepton_lab.session import Host, Session
-from tests.storing import Bucket, bucket
 
 
 @pytest.fixture(scope="module")
@@ -24,20 +22,10 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return Session(Store(tmp_path_factory.mktemp("store")).prepare(), Host())
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[Bucket]:
-    with bucket() as made:
-        yield made
-
-
 @pytest.fixture(params=["folder", "memory", "s3"])
 def shared(request, tmp_path, monkeypatch) -> SharedStorage:
     url = {"folder": f"file://{tmp_path}/shared/", "memory": "memory://lepton"}.get(request.param)
-    if url is None:
-        made: Bucket = request.getfixturevalue("s3")
-        for name, value in made.environment.items():
-            monkeypatch.setenv(name, value)
-        url = made.url
+    url = url or request.getfixturevalue("s3")
     monkeypatch.setenv(VARIABLE, url)
     return SharedStorage(url)
 

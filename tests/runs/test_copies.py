@@ -1,0 +1,140 @@
+"""A run's copies on shared storage: the last few, whole or not at all, enough to go on elsewhere; no secret in them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lepton_lab.errors import RunError, UnknownName
+from lepton_lab.runs import Store, create_run
+from lepton_lab.runs.checkpoints import all_steps, new_checkpoint, newest_step
+from lepton_lab.runs.copies import RunCopies, find, places, read_note, take_up
+from lepton_lab.runs.copying import copied
+from lepton_lab.runs.events import EventLog, read_events
+from lepton_lab.runs.housekeeping import collect, plan_gc
+from lepton_lab.runs.lifecycle import delete_run
+from lepton_lab.runs.shared import VARIABLE, SharedStorage
+from lepton_lab.session import Host, Session
+from tests.processes import end_processes_of
+from tests.storing import CANARY
+from tests.waiting import wait_until
+
+
+@pytest.fixture(params=["folder", "s3"])
+def shared(request, tmp_path, monkeypatch) -> SharedStorage:
+    url = f"file://{tmp_path}/shared" if request.param == "folder" else request.getfixturevalue("s3")
+    monkeypatch.setenv(VARIABLE, url)
+    return SharedStorage(url)
+
+
+def save(run, step: int, content: bytes) -> None:
+    with new_checkpoint(run.dir, step, keep=99) as folder:
+        (folder / "weights.bin").write_bytes(content)
+        (folder / "state.json").write_text("{}")
+
+
+def test_the_last_copies_stay_and_the_newest_that_is_whole_is_taken_up(shared, store, spec, tmp_path):
+    run = create_run(store, spec)
+    copies = RunCopies.of(shared, store, run.run_id)
+    assert copies.put(run.dir) is None
+    for step in (10, 20, 30):
+        save(run, step, bytes([step]) * 1000)
+        assert copies.put(run.dir).step == step
+    assert copies.put(run.dir).bytes == 0  # nothing has changed
+    assert copies.steps() == [20, 30] and places(shared) == [f"{store.id}/{run.run_id}"]
+
+    elsewhere = Store(tmp_path / "elsewhere")
+    taken = take_up(elsewhere, run.run_id, by="test")
+    assert all_steps(taken.dir) == [30] and taken.summary().state == "stopped" and taken.spec() == run.spec()
+    with pytest.raises(RunError, match="There is a run called"):
+        take_up(elsewhere, run.run_id, by="test")
+
+    parts = shared.sizes(f"{copies.place}/parts")
+    newest = [name for name in parts if shared.get(f"{copies.place}/parts/{name}") == bytes([30]) * 1000]
+    shared.put(f"{copies.place}/parts/{newest[0]}", b"cut")
+    damaged = take_up(elsewhere, f"{store.id}/{run.run_id}", by="test", as_name="other", move=True)
+    assert all_steps(damaged.dir) == [20]
+    assert places(shared) == [] and copies.bytes() == 0
+    with pytest.raises(UnknownName, match="run on shared storage"):
+        find(shared, run.run_id)
+
+
+def test_copies_go_with_their_run_and_gc_finds_those_that_stayed(shared, store, spec, monkeypatch):
+    kept, gone, lost = (create_run(store, spec) for _ in range(3))
+    for run in (kept, gone, lost):
+        save(run, 10, b"weights")
+        RunCopies.of(shared, store, run.run_id).put(run.dir)
+    delete_run(store, gone.run_id, by="test")
+    monkeypatch.delenv(VARIABLE)
+    delete_run(store, lost.run_id, by="test")
+    assert plan_gc(store).items == []
+    monkeypatch.setenv(VARIABLE, shared.url)
+    plan = plan_gc(store)
+    assert [(item.kind, item.run_id) for item in plan.items] == [("copy", lost.run_id)] and plan.bytes > 0
+    assert collect(store, plan, by="test") == plan.bytes
+    assert places(shared) == [f"{store.id}/{kept.run_id}"]
+
+
+def test_a_run_goes_on_on_another_host_when_its_own_is_lost(s3, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv(VARIABLE, s3)
+    rows = np.random.default_rng(0)
+    here = Session(Store(tmp_path / "here").prepare(), Host())
+    data = here.load_data((rows.normal(size=(400, 6)), rows.integers(0, 2, 400)))  # which no other host can load
+    options = {"batch_size": 8, "threads": 1, "checkpoint_every_seconds": 0.2}
+    run = here.select_model("mlp", data).train(wait=False, epochs=4000, **options)
+    folder = Path(run.record.dir)
+    wait_until(lambda: len(read_note(folder).steps) >= 2, "two copies", 60)
+    assert "on shared storage" in str(run.details())
+    end_processes_of(here.store.root)
+    copied, known = read_note(folder).steps[-1], run.id
+    secrets_of(here.store.root)
+    shutil.rmtree(here.store.root)
+
+    there = Session(Store(tmp_path / "there").prepare(), Host())
+    with pytest.raises(UnknownName):
+        there.import_run("digits")
+    taken = there.import_run(known, move=True)
+    assert taken.state == "stopped" and newest_step(Path(taken.record.dir)) >= copied
+    taken.resume()
+    wait_until(lambda: newest_step(Path(taken.record.dir)) > copied, "steps on the other host", 60)
+    taken.stop()
+    taken.wait(60)
+    started = [each for each in read_events(Path(taken.record.dir)) if each["type"] == "RunStarted"]
+    assert started[-1]["from_step"] >= copied
+    storage = SharedStorage(s3)
+    wait_until(lambda: EventLog.open_writer(Path(taken.record.dir), wait_seconds=5).close() is None, "the worker's end")
+    assert places(storage) == [f"{there.store.id}/{known}"]
+    taken.delete()
+    assert places(storage) == []
+    end_processes_of(there.store.root)
+    secrets_of(there.store.root)
+    said = capfd.readouterr()
+    assert CANARY not in said.out + said.err
+
+
+def test_storage_that_takes_nothing_is_told_once_in_a_sentence_without_secrets(s3, store, spec, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "s3://there-is-no-such-bucket/lepton")
+    run = create_run(store, spec)
+    with EventLog.open_writer(run.dir) as events, copied(store, events):
+        save(run, 10, b"weights")
+        wait_until(lambda: warnings_of(run), "the warning", 60)
+    assert len(warnings_of(run)) == 1 and "not copied to shared storage" in warnings_of(run)[0]
+    assert "bucket" in warnings_of(run)[0]
+    secrets_of(store.root)
+    monkeypatch.setenv(VARIABLE, "s3://someone:a-secret@bucket/lepton")
+    assert "holds a password" in plan_gc(store).remark and "a-secret" not in plan_gc(store).remark
+
+
+def warnings_of(run) -> list[str]:
+    return [each["message"] for each in read_events(run.dir) if each["type"] == "WarningRaised"]
+
+
+def secrets_of(root: Path) -> None:
+    """Fails where a file below a folder holds the secret key."""
+    for path in (Path(place, name) for place, _, names in os.walk(root) for name in names):
+        if path.is_file():
+            assert CANARY.encode() not in path.read_bytes(), path
