@@ -211,6 +211,15 @@ describe('DetailsView', () => {
     expect(open({ ...ended, checkpoints: [] }).deeds()).toEqual(['Try again', 'Compare']);
   });
 
+  it('says what a run on a cluster wants there, and what it waits for', () => {
+    const place = { cluster: 'head:6379', wants: '2 x 1 CPU' };
+    const waiting = { ...place, state: 'starting' as const, message: 'The run waits for 2 x 1 CPU on the cluster.' };
+    const said = (summary: object) => open({ ...DETAILS, summary: run('child', summary) }).view.element.textContent;
+    expect(said(waiting)).toContain('2 x 1 CPU of head:6379 · The run waits for 2 x 1 CPU on the cluster.');
+    expect(said({ ...place, state: 'running' })).toContain('2 x 1 CPU of head:6379');
+    expect(said({ state: 'running' })).not.toContain('Cluster');
+  });
+
   it('says where the run comes from, and pins checkpoints', () => {
     const { view, done } = open(DETAILS);
     expect(view.element.querySelector('.lp-lineage')?.textContent).toBe(

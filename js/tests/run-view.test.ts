@@ -92,6 +92,8 @@ describe('RunView', () => {
   it('says what is awaited, what went wrong and what to do', async () => {
     const queued = await show({ state: 'queued', queue_position: 1 });
     expect(queued.text('.lp-notice')).toBe('Waiting for the device: 1 run before this one.');
+    const message = 'The run waits for 2 x 1 CPU on the cluster.';
+    expect((await show({ state: 'starting', message })).text('.lp-notice')).toBe(message);
     const failed = await show({
       state: 'failed',
       reason: 'nan_loss',

@@ -65,6 +65,10 @@ describe('the search', () => {
     low.value = '1e-3';
     low.dispatchEvent(new Event('change'));
     expect(model.sent.at(-1)).toEqual({ type: 'set', section: 'tune', values: { search: 'learning_rate=1e-3..3e-2' } });
+    const place = find<HTMLInputElement>('.lp-tune input[id$="cluster"]');
+    place.value = 'auto';
+    place.dispatchEvent(new Event('change'));
+    expect(model.sent.at(-1)).toMatchObject({ section: 'tune', values: { cluster: 'auto' } });
     press('Start the search');
     expect(model.sent.at(-1)).toEqual({ type: 'tune' });
   });

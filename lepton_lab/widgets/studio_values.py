@@ -22,11 +22,15 @@ _CLOSED_FIELDS = {
     "deploy": ("host", "allow_remote"),
 }
 """Fields that a public studio neither shows nor takes."""
+TRIALS_PLACE = ("cluster", "gpus_per_worker")
+"""Options of training that stand in the form of a search, too: where its trials work."""
 
 
 def schemas(*, public: bool) -> dict[str, Any]:
     """JSON schemas of the sections; under "model" one for each network."""
     found: dict[str, Any] = {name: spec.model_json_schema() for name, spec in _SPECS.items()}
+    train = found["train"]["properties"]
+    found["tune"]["properties"] |= {name: train[name] for name in TRIALS_PLACE}
     found["model"] = {name: spec.model_json_schema() for name, spec in MODEL_OPTIONS.items()}
     if public:
         for section, fields in _CLOSED_FIELDS.items():
@@ -77,8 +81,9 @@ def checked(section: Any, values: Any, *, public: bool) -> dict[str, Any]:
         return _checked_model(values)
     if public:
         _refuse_closed(section, values)
+    place = {name: values.pop(name) for name in TRIALS_PLACE if section == "tune" and name in values}
     spec = _SPECS[section].parse(values)
-    given = spec.given()
+    given = {**spec.given(), **(TrainSpec.parse(place).given() if place else {})}
     return {"name": values.get("name", "digits"), **given} if section == "data" else given
 
 
@@ -111,7 +116,7 @@ def lines(values: dict[str, Any], *, source: str | None, row: int) -> dict[str, 
         "data": _line("data", {"name": "digits", **values["data"]}),
         "model": _line("model", model, cell=source),
         "train": _line("train", values["train"]),
-        "tune": _line("tune", {**values["tune"], **_fixed(values["train"])}),
+        "tune": _line("tune", {**_fixed(values["train"]), **values["tune"]}),
         "evaluate": _line("evaluate", {}),
         "deploy": _line("deploy", values["deploy"]),
         "predict": _line("predict", {"endpoint": endpoint, "row": row}),

@@ -55,6 +55,14 @@ def test_it_opens_on_digits_with_lines_that_can_be_typed(studio):
         compile(line["python"], "<studio>", "exec")
 
 
+def test_a_search_has_a_place_of_its_own_for_its_trials(studio):
+    say(studio, type="set", section="train", values={"cluster": "head:1", "seed": 3})
+    say(studio, type="set", section="tune", values={"cluster": "auto", "gpus_per_worker": 0.5, "trials": 4})
+    asked = parse(studio.lines["tune"]["magic"].removeprefix("%lepton ")).values
+    assert asked == {"cluster": "auto", "gpus_per_worker": 0.5, "trials": 4, "seed": 3}
+    assert "head:1" in studio.lines["train"]["magic"]
+
+
 def test_the_whole_way_by_messages(studio):
     say(studio, type="set", section="model", values={"name": "cnn", "options": {"channels": 8}})
     say(studio, type="set", section="train", values={"epochs": 3, "learning_rate": None})

@@ -5,6 +5,7 @@ import type { Key, Locale } from '../i18n';
 import type { Hint, RunDetails, RunSample } from '../kept';
 import type { Ancestor, RunSummary } from '../protocol';
 import { iconButton } from './controls';
+import { failureText } from './failure';
 import type { IconName } from './icons';
 import { MeterGroup } from './meter';
 import { bytesText, runReadings } from './readings';
@@ -109,6 +110,7 @@ export class DetailsView {
     add('details.lineage', this._lineage(details.lineage));
     add('details.checkpoints', this._checkpoints(details));
     add('details.verified', this._verified(details));
+    add('details.cluster', clusterText(summary, this._locale));
     add('details.priority', summary.priority ? this._locale.count(summary.priority) : null);
     add('details.user', summary.user);
     const checkpoints = bytesText(size.checkpoints_bytes, this._locale);
@@ -196,6 +198,16 @@ function asksOf(details: RunDetails): string[] {
     verify: details.checkpoints.length > 0 && details.verification?.state !== 'running'
   };
   return details.asks.filter(ask => fits[ask] ?? true);
+}
+
+/** Where it works, what it wants there, and what it waits for: "2 x 1 CPU of HOST:6379. The run waits for ...". */
+function clusterText(run: RunSummary, locale: Locale): string | null {
+  if (!run.cluster) {
+    return null;
+  }
+  const { wants, cluster } = run;
+  const where = wants ? locale.t('details.cluster_of', { wants, cluster }) : cluster;
+  return run.state === 'starting' && run.message ? `${where} · ${failureText(run, locale)}` : where;
 }
 
 function tagsOf(summary: RunSummary): HTMLElement | null {

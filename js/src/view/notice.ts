@@ -63,7 +63,7 @@ export function noticeFor(
     case 'queued':
       return quiet(queuedText(summary, locale));
     case 'starting':
-      return quiet(locale.t('notice.starting'));
+      return quiet((summary.message && failureText(summary, locale)) || locale.t('notice.starting'));
     case 'stopped':
       return stoppedNotice(summary, locale, actions);
     case 'running':

@@ -84,6 +84,8 @@ export const lab = {
   'details.verified_yes': 'the same weights, bit by bit',
   'details.verified_no': 'other weights',
   'details.priority': 'Priority',
+  'details.cluster': 'Cluster',
+  'details.cluster_of': '{wants} of {cluster}',
   'details.user': 'User',
   'details.size': 'On disk',
   'details.size_of': '{bytes}, {checkpoints} of it checkpoints',

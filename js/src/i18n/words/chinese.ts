@@ -85,6 +85,8 @@ export const CHINESE_WORDS: Words = {
   'field.tune.objective': '优化目标',
   'field.tune.minutes': '时间上限',
   'field.tune.sampler_seed': '搜索种子',
+  'field.tune.cluster': '集群',
+  'field.tune.gpus_per_worker': '每个进程的 GPU',
   'field.tune.study': '搜索名称',
   'value.asha': '逐次减半',
   'value.median': '中位数',

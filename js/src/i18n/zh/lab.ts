@@ -83,6 +83,8 @@ export const lab = {
   'details.verified_yes': '权重逐位相同',
   'details.verified_no': '权重不同',
   'details.priority': '优先级',
+  'details.cluster': '集群',
+  'details.cluster_of': '{cluster} 的 {wants}',
   'details.user': '用户',
   'details.size': '磁盘占用',
   'details.size_of': '{bytes}，其中检查点 {checkpoints}',
