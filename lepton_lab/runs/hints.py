@@ -88,11 +88,12 @@ def hints(of_run: Sequence[Sample], of_machine: Sequence[Sample], *, on_gpu: boo
         return []
     since = of_run[-1]["time"] - WINDOW_SECONDS
     recent = [sample for sample in of_run if sample["time"] > since]
+    is_far = str(of_run[-1].get("slot", "")).startswith("cluster:")  # this machine's figures say nothing about it
     found = [
         _nearly_full(of_machine[-1]),
         _waiting_for_data(recent),
-        _idle_gpu(of_machine, of_run[-1]) if on_gpu else None,
-        _crowded(recent, of_machine),
+        _idle_gpu(of_machine, of_run[-1]) if on_gpu and not is_far else None,
+        None if is_far else _crowded(recent, of_machine),
         _slower(of_run, recent),
     ]
     return [hint for hint in found if hint is not None]

@@ -5,6 +5,8 @@
 | `supervisor/monitor.jsonl` | one sample of the machine and of all runs at work |
 | `runs/<id>/monitor.jsonl` | one sample of that run |
 
+What a run uses on the hosts of a cluster its worker keeps in `runs/<id>/far.json`; the samples of the run have it, too.
+
 A file that has grown to its limit is thinned: of its older two thirds every second sample goes. So the last minutes
 are there in full, and the beginning still stands after a week.
 """
@@ -15,18 +17,21 @@ import json
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from lepton_lab.errors import StoreError
-from lepton_lab.runs.atomic import write_bytes
+from lepton_lab.runs.atomic import read_json, write_bytes, write_json
 from lepton_lab.runs.gpus import Gpus
 from lepton_lab.runs.paths import Store
 
-MONITOR_FILE = "monitor.jsonl"
+MONITOR_FILE, FAR_FILE = "monitor.jsonl", "far.json"
 EVERY_SECONDS = 2.0
+_FAR_SECONDS = 15.0
+"""How long it is believed what a run uses elsewhere."""
 STORE_LIMIT_BYTES, RUN_LIMIT_BYTES = 512_000, 128_000
 
 Sample = dict[str, Any]
@@ -72,13 +77,23 @@ class Monitor:
         sample = {"time": round(self._wall(), 2), **machine(self._store.root), "gpus": self._gpus.read(), "runs": {}}
         on_gpu = self._gpus.memory_by_process() if sample["gpus"] else {}
         for run_id, (pid, noted) in at_work.items():
-            of_run = {**self._process(pid, now, on_gpu), **noted}
+            of_run = {**_together(self._process(pid, now, on_gpu), self._far(run_id)), **noted}
             sample["runs"][run_id] = of_run
             append(self._store.runs_dir / run_id / MONITOR_FILE, {"time": sample["time"], **of_run}, RUN_LIMIT_BYTES)
         append(self._store.supervisor_dir / MONITOR_FILE, sample, STORE_LIMIT_BYTES)
         pids = {pid for pid, _ in at_work.values()}
         self._used = {pid: used for pid, used in self._used.items() if pid in pids}
         return sample
+
+    def _far(self, run_id: str) -> Sample:
+        """What a run uses on other hosts."""
+        path = self._store.runs_dir / run_id / FAR_FILE
+        try:
+            found: Sample = read_json(path) if path.exists() else {}
+            is_fresh = abs(self._wall() - found.pop("time", 0.0)) < _FAR_SECONDS
+            return {name: float(value) for name, value in found.items()} if is_fresh else {}
+        except (StoreError, TypeError, ValueError, AttributeError):
+            return {}
 
     def _process(self, pid: int, now: float, on_gpu: Mapping[int, int]) -> Sample:
         """A worker with its children: cores in use since the last look, memory."""
@@ -100,6 +115,16 @@ class Monitor:
             found["cpu_cores"] = round(max(0.0, seconds - before[1]) / (now - before[0]), 3)
         gpu_memory = sum(on_gpu.get(process.pid, 0) for process in family)
         return {**found, "gpu_memory_bytes": gpu_memory} if gpu_memory else found
+
+
+def write_far_use(run_dir: Path, used: Mapping[str, float], wall: Callable[[], float] = time.time) -> None:
+    """Notes what a run uses on other hosts now: `{"cpu_cores", "memory_bytes", "gpu_memory_bytes"}`, best effort."""
+    with suppress(StoreError):
+        write_json(run_dir / FAR_FILE, {"time": round(wall(), 2), **used}, durable=False)
+
+
+def _together(near: Sample, far: Sample) -> Sample:
+    return {name: near.get(name, 0) + far.get(name, 0) for name in (near | far)} if far else near
 
 
 def machine(folder: Path) -> Sample:

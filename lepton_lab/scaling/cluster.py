@@ -25,6 +25,7 @@ from lepton_lab.runs.early_stop import EarlyStop
 from lepton_lab.runs.events import EventWriter
 from lepton_lab.runs.ray_cluster import answers, patience_seconds, require_ray, wanted
 from lepton_lab.scaling.door import FarListener
+from lepton_lab.scaling.notes import Notes
 from lepton_lab.scaling.placing import Order
 from lepton_lab.scaling.shelf import Contents
 from lepton_lab.scaling.together import check_task, result_of
@@ -113,6 +114,7 @@ class _Work:
         self._gone_since: float | None = None
         self._early_losses = 0
         self.listener: FarListener | None = None
+        self._notes: Notes | None = None
 
     def do(self) -> str:
         """Has the run trained; returns why it could not go on, where no rank has said how it ended.
@@ -136,8 +138,13 @@ class _Work:
     def close(self) -> None:
         """Hears nobody any more."""
         self._early.end()
-        if self.listener is not None:
+        self._close_doors()
+
+    def _close_doors(self) -> None:
+        if self.listener is not None and self._notes is not None:
             self.listener.close()
+            self._notes.close()
+        self._notes = None
 
     def _place(self) -> _End:
         """Has a process place the ranks, and waits for its end."""
@@ -168,15 +175,17 @@ class _Work:
 
     def _order(self, host: str) -> Order:
         if self.listener is not None and self.listener.address[0] != host:
-            self.listener.close()
+            self._close_doors()
             self.listener = None
-        if self.listener is None:
+        if self.listener is None or self._notes is None:
             keep = self._spec.keep_checkpoints
             self.listener = FarListener(self._events, self._run_dir, self._key, host, keep, lambda: self._early.end())
+            self._notes = Notes(self._run_dir, self._key, host)
         return Order(
             run_dir=self._run_dir,
             store=self._store,
             door=self.listener.address,
+            notes=self._notes.address,
             key=self._key,
             contents=self._contents,
             model_spec=self._model_spec,

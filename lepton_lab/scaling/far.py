@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import torch
 
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.scaling.line import Line, Silence
+from lepton_lab.scaling.notes import Noted
 from lepton_lab.scaling.shelf import Parcel
 from lepton_lab.scaling.team import Joined, MateLost, is_lost_mate
 from lepton_lab.scaling.whether import training_of
@@ -37,6 +38,7 @@ class FarJob:
 
     Attributes:
         address: Where the worker listens: host and port.
+        notes: Where it listens to what all ranks print and use.
         key: What it recognises its rank 0 by.
         model_spec: Which network.
         train_spec: How to train it.
@@ -46,7 +48,8 @@ class FarJob:
     """
 
     address: tuple[str, int]
-    key: bytes
+    notes: tuple[str, int]
+    key: bytes = field(repr=False)
     model_spec: ModelSpec
     train_spec: TrainSpec
     parcel: Parcel
@@ -117,7 +120,7 @@ def work(config: dict[str, Any]) -> None:
     job: FarJob = config["job"]
     torch.set_num_threads(job.num_threads)
     team = Joined(job.device)
-    with tempfile.TemporaryDirectory(prefix="lepton-rank-") as name:
+    with Noted(job.notes, job.key, team.rank), tempfile.TemporaryDirectory(prefix="lepton-rank-") as name:
         folder = Path(name)
         line = FarLine(Client(job.address, authkey=job.key), folder) if team.rank == 0 else None
         begin = team.tell(line.report("begin", {"size": team.size}) if line else None)

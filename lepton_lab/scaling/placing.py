@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class Order:
         run_dir: The run's folder, on the worker's host.
         store: The root of the store that the dataset is in.
         door: Where the worker listens for rank 0: host and port.
-        key: What it recognises its rank 0 by.
+        notes: Where it listens to what all ranks print and use.
+        key: What it recognises its ranks by.
         contents: Which dataset.
         model_spec: Which network.
         train_spec: How to train it, and on which cluster.
@@ -43,7 +44,8 @@ class Order:
     run_dir: Path
     store: Path
     door: tuple[str, int]
-    key: bytes
+    notes: tuple[str, int]
+    key: bytes = field(repr=False)
     contents: Contents
     model_spec: ModelSpec
     train_spec: TrainSpec
@@ -131,6 +133,7 @@ def _trainer(ray: Any, order: Order) -> Any:
     spec = order.train_spec
     job = FarJob(
         address=order.door,
+        notes=order.notes,
         key=order.key,
         model_spec=order.model_spec,
         train_spec=spec,

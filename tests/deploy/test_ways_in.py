@@ -23,7 +23,9 @@ from lepton_lab import cli
 ROOT = Path(__file__).parents[2]
 KUBERAY, SLURM = ROOT / "deploy" / "kuberay", ROOT / "deploy" / "slurm" / "lepton-ray.sbatch"
 HUB = ROOT / "deploy" / "jupyterhub" / "lepton_config.py"
-PAGES = [ROOT / "docs" / f"{name}.md" for name in ("laptop-to-ray", "kubernetes", "slurm", "jupyterhub")]
+PAGES = [
+    ROOT / "docs" / f"{name}.md" for name in ("laptop-to-ray", "kubernetes", "slurm", "jupyterhub", "shared-storage")
+]
 KUBERNETES = "1.33"
 
 

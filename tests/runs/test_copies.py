@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from lepton_lab.runs.lifecycle import delete_run
 from lepton_lab.runs.shared import VARIABLE, SharedStorage
 from lepton_lab.session import Host, Session
 from tests.processes import end_processes_of
-from tests.storing import CANARY
+from tests.storing import CANARY, files_with_the_secret
 from tests.waiting import wait_until
 
 
@@ -91,7 +90,7 @@ def test_a_run_goes_on_on_another_host_when_its_own_is_lost(s3, tmp_path, monkey
     assert "on shared storage" in str(run.details())
     end_processes_of(here.store.root)
     copied, known = read_note(folder).steps[-1], run.id
-    secrets_of(here.store.root)
+    assert files_with_the_secret(here.store.root) == []
     shutil.rmtree(here.store.root)
 
     there = Session(Store(tmp_path / "there").prepare(), Host())
@@ -111,7 +110,7 @@ def test_a_run_goes_on_on_another_host_when_its_own_is_lost(s3, tmp_path, monkey
     taken.delete()
     assert places(storage) == []
     end_processes_of(there.store.root)
-    secrets_of(there.store.root)
+    assert files_with_the_secret(there.store.root) == []
     said = capfd.readouterr()
     assert CANARY not in said.out + said.err
 
@@ -124,17 +123,10 @@ def test_storage_that_takes_nothing_is_told_once_in_a_sentence_without_secrets(s
         wait_until(lambda: warnings_of(run), "the warning", 60)
     assert len(warnings_of(run)) == 1 and "not copied to shared storage" in warnings_of(run)[0]
     assert "bucket" in warnings_of(run)[0]
-    secrets_of(store.root)
+    assert files_with_the_secret(store.root) == []
     monkeypatch.setenv(VARIABLE, "s3://someone:a-secret@bucket/lepton")
     assert "holds a password" in plan_gc(store).remark and "a-secret" not in plan_gc(store).remark
 
 
 def warnings_of(run) -> list[str]:
     return [each["message"] for each in read_events(run.dir) if each["type"] == "WarningRaised"]
-
-
-def secrets_of(root: Path) -> None:
-    """Fails where a file below a folder holds the secret key."""
-    for path in (Path(place, name) for place, _, names in os.walk(root) for name in names):
-        if path.is_file():
-            assert CANARY.encode() not in path.read_bytes(), path

@@ -97,6 +97,7 @@ def test_commands_reach_a_run_on_a_cluster_and_its_worker_may_die(session, clust
         wait=False, epochs=400, cluster=cluster.address, workers=2, checkpoint_every_seconds=0.5, **OPTIONS
     )
     wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    wait_until(lambda: (folder(run) / "far.json").exists(), "what the ranks use", SECONDS)
     run.set_learning_rate(1e-4)
     wait_until(lambda: events_of(run, "LearningRateChanged"), "the learning rate", SECONDS)
     run.pause()

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
 
 from lepton_lab.runs import Store
 from lepton_lab.runs.checkpoints import newest_step
+from lepton_lab.runs.copies import read_note
 from lepton_lab.runs.events import read_events
+from lepton_lab.runs.shared import VARIABLE
 from tests.processes import end_processes_of
 from tests.scaling.heads import RAY, Head, end_all_of, is_started
 from tests.scaling.hosts import NoNamespaces, hosts, inside
+from tests.storing import bucket, files_with_the_secret
 from tests.waiting import wait_until
 
 pytest.importorskip("ray", reason="NO RAY: install lepton-lab[ray]")
@@ -42,39 +48,92 @@ def room() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_run_over_hosts_of_their_own_outlives_one_of_them(three, room, tmp_path):
-    store = Store(tmp_path / "store").prepare()
+class Hosts(NamedTuple):
+    """A head, which lends nothing, and two hosts that train; each sees nothing of the others' folders."""
+
+    head: Head
+    first: str
+    others: list[tuple[str, str]]
+    env: dict[str, str]
+
+    def session(self, name: str, *words: str) -> subprocess.Popen[str]:
+        """A person's session on one of them."""
+        command = [*inside(name), sys.executable, "-m", "tests.scaling.far_session", *words]
+        return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def joined(three: list[tuple[str, str]], room: Path, hidden: Path, further: dict[str, str]) -> Iterator[Hosts]:
+    """Starts Ray on all three, with a token."""
     token = room / "token"
     token.write_text("0123456789abcdef" * 4)
     env = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(token), "CUDA_VISIBLE_DEVICES": "", "RAY_USAGE_STATS_ENABLED": "0"}
     env.pop("RAY_AUTH_MODE", None)
+    env |= further
     (first, address), *others = three
     head = Head(room / "ray", PORT, 0, inside(first), address, {**env, "RAY_AUTH_MODE": "token"})
     try:
         head.start()
         head.wait()
         for name, own in others:
-            join(name, own, head.address, room, store.root, env)
-        stranger = {**env, "RAY_AUTH_TOKEN_PATH": str(room / "none"), "HOME": str(room)}
-        refused = subprocess.run([*inside(first), sys.executable, "-c", CONNECTS, head.address], env=stranger)
-        assert refused.returncode == 3
+            join(name, own, head.address, room, hidden, env)
+        yield Hosts(head, first, others, env)
+    finally:
+        for _, own in others:
+            end_all_of(f"node_ip_address={own}")
+        head.kill()
 
-        command = [*inside(first), sys.executable, "-m", "tests.scaling.far_session", str(store.root), head.address]
-        with subprocess.Popen([*command, "80"], env=env, stdout=subprocess.PIPE, text=True) as person:
-            folder = store.run_dir("far")
-            wait_until(lambda: newest_step(folder) > 0, "a checkpoint", SECONDS)
-            at_work = host_of_ranks([own for _, own in others])
-            end_all_of(f"node_ip_address={at_work}")
-            said, _ = person.communicate(timeout=SECONDS)
+
+def test_a_run_over_hosts_of_their_own_outlives_one_of_them(three, room, tmp_path):
+    store = Store(tmp_path / "store").prepare()
+    with joined(three, room, store.root, {}) as found:
+        stranger = {**found.env, "RAY_AUTH_TOKEN_PATH": str(room / "none"), "HOME": str(room)}
+        knock = [*inside(found.first), sys.executable, "-c", CONNECTS, found.head.address]
+        assert subprocess.run(knock, env=stranger).returncode == 3
+        try:
+            with found.session(found.first, str(store.root), found.head.address, "80") as person:
+                folder = store.run_dir("far")
+                wait_until(lambda: newest_step(folder) > 0, "a checkpoint", SECONDS)
+                at_work = host_of_ranks([own for _, own in found.others])
+                end_all_of(f"node_ip_address={at_work}")
+                said, _ = person.communicate(timeout=SECONDS)
+        finally:
+            end_processes_of(store.root)
         assert said.split()[-1] == "finished", said
         events = list(read_events(folder))
         again = [event for event in events if event["type"] == "RunRestarted"]
         assert again and again[0]["from_step"] > 0
-    finally:
-        end_processes_of(store.root)
-        for _, own in others:
-            end_all_of(f"node_ip_address={own}")
-        head.kill()
+
+
+def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(three, room, tmp_path):
+    (first, address), (lost, its_own), (left, _) = three
+    here, there = (Store(tmp_path / name).prepare() for name in ("here", "there"))
+    with ExitStack() as stack:
+        stack.callback(end_processes_of, here.root)
+        stack.callback(end_processes_of, there.root)
+        storage = stack.enter_context(bucket(host=address, before=inside(first)))
+        further = {**storage.environment, VARIABLE: storage.url}
+        found = stack.enter_context(joined(three, room, here.root, further))
+        person = stack.enter_context(found.session(lost, str(here.root), found.head.address, "200"))
+        wait_until(lambda: len(read_note(here.run_dir("far")).steps) > 1, "two copies", SECONDS)
+        copied = read_note(here.run_dir("far")).steps[-1]
+        person.kill()
+        end_processes_of(here.root)
+        end_all_of(f"node_ip_address={its_own}")
+        assert files_with_the_secret(here.root) == []
+        shutil.rmtree(here.root)
+
+        with found.session(left, str(there.root), found.head.address, "take") as other:
+            said, _ = other.communicate(timeout=2 * SECONDS)
+        assert said.split()[-1] == "finished", said
+        events = read_events(there.run_dir("far"))
+        started = [event for event in events if event["type"] == "RunStarted"]
+        assert started[-1]["from_step"] >= copied
+        epochs = [event["epoch"] for event in events if event["type"] == "EpochEnded" and event["step"] > copied]
+        assert epochs[-1] == 200
+        brought = list(room.glob("*/lepton-data-*/*/meta.json"))
+        assert brought and not list(room.glob("*/lepton-data-*/*/test.*"))
+        assert files_with_the_secret(there.root, room) == []
 
 
 CONNECTS = """
