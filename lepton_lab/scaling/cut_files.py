@@ -5,41 +5,15 @@ So the files are those of one process, and any number of processes goes on from 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from lepton_lab.scaling.cutting import Cutting
 from lepton_lab.training.checkpoints import Tensors, write_state
 from lepton_lab.training.optimizers import Optimizer
-
-DTYPES = {
-    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
-    torch.int64: "I64", torch.int32: "I32", torch.int16: "I16", torch.int8: "I8", torch.uint8: "U8", torch.bool: "BOOL",
-}  # fmt: skip
-"""What safetensors calls them."""
-
-
-class Piece(NamedTuple):
-    """A tensor of a file: this rank's part of it, and the length of its first axis; None where each rank has it all."""
-
-    name: str
-    part: Tensor
-    num_rows: int | None
-
-    @property
-    def shape(self) -> list[int]:
-        """Of the whole."""
-        return [*self.part.shape] if self.num_rows is None else [self.num_rows, *self.part.shape[1:]]
-
-    @property
-    def num_bytes(self) -> int:
-        """Of the whole."""
-        return torch.Size(self.shape).numel() * self.part.dtype.itemsize
+from lepton_lab.training.tensor_file import Place, in_order, write_tensors
 
 
 def write_together(
@@ -65,13 +39,13 @@ def write_together(
         if not tensors:
             continue
         rows = rows_of(optimizer, cutting) if file == "optimizer" else cutting.num_rows
-        pieces = [Piece(name, part, rows.get(name)) for name, part in tensors.items()]
-        wholes = (_whole(each, cutting) for each in pieces)
+        places = in_order(_place(name, part, rows.get(name)) for name, part in tensors.items())
+        wholes = (_whole(tensors[place.name], rows.get(place.name), cutting) for place in places)
         if folder is None:
             for _ in wholes:
                 pass
         else:
-            stream(folder / f"{file}.safetensors", pieces, wholes)
+            write_tensors(folder / f"{file}.safetensors", places, (each for each in wholes if each is not None))
     return write_state(folder, state) if folder is not None else 0
 
 
@@ -86,23 +60,11 @@ def rows_of(optimizer: Optimizer, cutting: Cutting) -> dict[str, int]:
     }
 
 
-def stream(path: Path, pieces: list[Piece], wholes: Iterator[Tensor | None]) -> None:
-    """Writes a safetensors file tensor by tensor, so that no two of them are in memory."""
-    head: dict[str, Any] = {}
-    end = 0
-    for each in pieces:
-        begin, end = end, end + each.num_bytes
-        head[each.name] = {"dtype": DTYPES[each.part.dtype], "shape": each.shape, "data_offsets": [begin, end]}
-    text = json.dumps(head).encode()
-    text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for whole in wholes:
-            assert whole is not None
-            file.write(whole.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+def _place(name: str, part: Tensor, num_rows: int | None) -> Place:
+    """Where the whole of a tensor stands; `num_rows` is None for what each rank has all of."""
+    shape = tuple(part.shape) if num_rows is None else (num_rows, *part.shape[1:])
+    return Place(name, part.dtype, shape)
 
 
-def _whole(piece: Piece, cutting: Cutting) -> Tensor | None:
-    if piece.num_rows is None:
-        return piece.part.detach().cpu()
-    return cutting.whole(piece.part.detach(), piece.num_rows)
+def _whole(part: Tensor, num_rows: int | None, cutting: Cutting) -> Tensor | None:
+    return part if num_rows is None else cutting.whole(part.detach(), num_rows)

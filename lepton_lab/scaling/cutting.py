@@ -8,6 +8,7 @@ element, so they need not know.
 from __future__ import annotations
 
 import copy
+import ctypes
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch._subclasses import fake_tensor
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.utils._pytree import tree_map_only
 
 from lepton_lab.errors import ModelError, RunFailed
 from lepton_lab.models.registry import build
@@ -35,6 +37,8 @@ ON_PAPER_ERRORS = (
     fake_tensor.UnsupportedOperatorException,
 )
 """What torch raises where numbers are asked for that are not there yet."""
+
+M_MMAP_THRESHOLD, LARGE_BYTES = -3, 1 << 20
 
 
 class Cutting(Making):
@@ -86,8 +90,10 @@ class Cutting(Making):
 
     def put(self, module: nn.Module, device: torch.device) -> None:
         """Cuts the network and makes its tensors one after the other, of which this rank keeps its part."""
+        _give_memory_back()
         mesh = init_device_mesh(device.type, (self._team.size,))
         for unit in self._units:
+            unit.register_forward_hook(_as_its_own)
             fully_shard(unit, mesh=mesh, reshard_after_forward=True)
         module.to_empty(device=device)
         for unit in module.modules():
@@ -156,3 +162,15 @@ class Cutting(Making):
         parts = self._team.bring(own)
         assert parts is not None
         return torch.cat(parts)[:num_rows]
+
+
+def _as_its_own(_: nn.Module, __: Any, answer: Any) -> Any:
+    """What a layer answers as tensors that are no views: else a change in place would hide from FSDP who made them."""
+    return tree_map_only(Tensor, lambda each: each.clone() if each.requires_grad and each._is_view() else each, answer)
+
+
+def _give_memory_back() -> None:
+    """Has large pieces of memory given back as soon as they are free: glibc keeps layers that have done their work."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)

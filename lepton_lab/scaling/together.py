@@ -21,6 +21,7 @@ from lepton_lab.scaling.agent import Agent
 from lepton_lab.scaling.line import Listener
 from lepton_lab.scaling.ranks import Job
 from lepton_lab.scaling.trial import Comparison, known_comparison
+from lepton_lab.scaling.whether import load_cutting
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.checkpoints import read
 from lepton_lab.training.outcome import Outcome
@@ -93,7 +94,7 @@ def train_together(
         compares=compares,
     )
     if forks and train_spec.shard == "always":
-        import lepton_lab.scaling.cut_training  # noqa: F401  # once for all ranks
+        load_cutting()  # once for all ranks
     listener = Listener(events)
     agent = Agent(
         job,

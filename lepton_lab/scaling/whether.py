@@ -51,6 +51,14 @@ def training_of(
     return CutTraining(*arguments, team=team, making=Cutting(team), reason=reason, **more)
 
 
+def load_cutting() -> None:
+    """Imports all that a network is cut with, which takes more than a second."""
+    import lepton_lab.scaling.cut_training  # noqa: F401
+    from lepton_lab.scaling.deferred import Sketch
+
+    Sketch(lambda: torch.nn.Linear(1, 1))  # torch loads much of itself when it makes its first fake tensor
+
+
 def reason_to_cut(
     spec: TrainSpec, model_spec: ModelSpec, problem: Problem, team: Collective, device: str
 ) -> str | None:

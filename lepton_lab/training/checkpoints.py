@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
 from torch import nn
 
 from lepton_lab.errors import RunFailed
+from lepton_lab.training.tensor_file import Place, in_order, write_tensors
 
 FORMAT = 2
 
@@ -62,8 +62,8 @@ def write(
     parts = {"model": model, "optimizer": optimizer} | ({"best": best} if best else {})
     parts |= {"average": average} if average else {}
     for name, tensors in parts.items():
-        # Not save_file: where the disk is full it raises an error of its own instead of an OSError.
-        (folder / f"{name}.safetensors").write_bytes(to_bytes(_separate(tensors)))
+        places = in_order(Place(key, each.dtype, tuple(each.shape)) for key, each in tensors.items())
+        write_tensors(folder / f"{name}.safetensors", places, (tensors[place.name] for place in places))
     return write_state(folder, state)
 
 
@@ -95,11 +95,6 @@ def read(folder: Path) -> Saved:
         load_file(average) if average.exists() else None,
         state,
     )
-
-
-def _separate(tensors: Tensors) -> Tensors:
-    """Copies that share no memory (tied weights do) and lie in plain order, as safetensors wants them."""
-    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
 
 def own_part(tensor: torch.Tensor) -> torch.Tensor:

@@ -63,6 +63,21 @@ def restart() -> list[Row]:
     return [row("scale", "killed rank to next step: times faster than torchrun's restart", ratios, ">= 2", **seconds)]
 
 
+def cut_network() -> list[Row]:
+    """Memory of the largest training process where a network of 151 million weights is whole, and where it is cut."""
+    taken = {name: _json("tests.benchmarks.cutting", *name.split()) for name in ("never 1", "always 2", "always 4")}
+    peaks = {name: each["peak_megabytes"] for name, each in taken.items()}
+    whole, *cut = (each["val_losses"] for each in taken.values())
+    apart = max(abs(mine - theirs) / theirs for each in cut for mine, theirs in zip(each, whole, strict=True))
+    said = f"Transformer of {taken['never 1']['num_parameters'] / 1e6:.0f} million weights, shard=always:"
+    memory = [
+        row("scale", f"{said} peak memory of a process, {ranks} ranks, against one whole process, times",
+            [peaks[f"always {ranks}"] / peaks["never 1"]], goal, megabytes=peaks)
+        for ranks, goal in ((2, "<= 0.6"), (4, "<= 0.4"))
+    ]  # fmt: skip
+    return [*memory, row("scale", f"{said} validation losses, apart by a share of at most", [apart], "<= 0.00001")]
+
+
 def launchers() -> list[Row]:
     """Ray Train beside torchrun: the same loop, one side after the other; nothing where Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
@@ -94,7 +109,7 @@ def measure() -> Sequence[Row]:
     if not (MATERIAL / "fashion-mnist").exists():
         print(f"scale is left out: {MATERIAL} is not there (set LEPTON_TEST_DATA)", file=sys.stderr)
         return []
-    return [*shared_steps(), *small_network(), *restart(), *launchers()]
+    return [*shared_steps(), *small_network(), *restart(), *cut_network(), *launchers()]
 
 
 if __name__ == "__main__":

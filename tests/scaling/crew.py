@@ -2,7 +2,8 @@
 
 The plan is a list of starts, each `{"run", "devices", "options", "model", "on"}`: the run's folder, the number of
 processes, options of training and of the network, and what is to be done when an event is written:
-`[[event, number of it, what], ...]`, where `what` is a command and its value, or `["kill", rank]`.
+`[[event, number of it, what], ...]`, where `what` is a command and its value, or `["kill", rank]`. With `"free"` the
+ranks find so many bytes of memory free.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lepton_lab.errors import RunFailed
 from lepton_lab.runs.control import send_command
 from lepton_lab.runs.events import EventLog, EventWriter
 from lepton_lab.runs.states import ENDED
+from lepton_lab.scaling import whether
 from lepton_lab.scaling.together import train_together
 from lepton_lab.specs import ModelSpec
 from lepton_lab.training.commands import RunControl
@@ -89,5 +91,7 @@ def start(
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for each in json.loads(Path(sys.argv[1]).read_text()):
+        if "free" in each:
+            whether.free_bytes = lambda free=each["free"]: free  # type: ignore[misc]
         more = each.get("options", {}), each.get("on", []), each.get("rows", [97, 25]), each.get("model", {})
         start(each["run"], each["devices"], *more)

@@ -41,7 +41,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         WHOLE,
         cut("changing", 2, stop),
         {**WHOLE, "run": "changing", "on": [stop]},
-        cut("changing", 3),
+        {**cut("changing", 3, shard="auto"), "free": 1000},
         cut("killed", 2, ["CheckpointSaved", 2, ["kill", 1]], checkpoint_every_seconds=0.05),
         cut(
             "steered",
@@ -63,6 +63,8 @@ def test_a_cut_network_trains_as_a_whole_one_and_goes_on_as_a_whole_one_and_in_m
     assert [(each.get("devices", 1), each.get("shard", False)) for each in started] == [
         (2, True), (1, False), (3, True),
     ]  # fmt: skip
+    assert "shard" not in started[0]["choices"]
+    assert started[2]["choices"]["shard"].startswith("always because training 3 whole copies takes 0.00")
     ours, theirs = last(runs / "changing"), last(runs / "one")
     for of_ours, of_theirs in ((ours.average, theirs.average), (ours.best, theirs.best)):
         assert of_ours is not None and of_theirs is not None
@@ -98,6 +100,7 @@ def test_four_processes_and_an_early_end(tmp_path: Path) -> None:
         assert mine["val_loss"] == pytest.approx(other["val_loss"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_cut_network_is_evaluated_and_exported(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     labels = np.arange(120) % 3

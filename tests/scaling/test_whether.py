@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lepton_lab.models.registry import build
 from lepton_lab.scaling import whether
-from lepton_lab.scaling.cut_files import Piece, stream
 from lepton_lab.scaling.deferred import Sketch
 from lepton_lab.scaling.units import units_of
 from lepton_lab.scaling.whether import bytes_of_weights, reason_to_cut
@@ -85,14 +82,6 @@ def test_a_layer_gathers_what_nobody_needs_at_another_time() -> None:
     assert names_of(units_of(sketch.module, OWN), sketch.module) == {""}
     plain = Sketch(lambda: nn.Sequential(nn.Linear(200, 200), nn.Linear(200, 3)))
     assert names_of(units_of(plain.module, OWN), plain.module) == {"0", ""}
-
-
-def test_a_file_written_piece_by_piece_is_read_as_any_other(tmp_path: Path) -> None:
-    tensors = {"a": torch.randn(3, 4), "b": torch.arange(5), "c": torch.tensor(7.0).bfloat16()}
-    pieces = [Piece(name, each, None) for name, each in tensors.items()]
-    stream(tmp_path / "file", pieces, iter(tensors.values()))
-    read = load_file(tmp_path / "file")
-    assert all(torch.equal(read[name], each) and read[name].dtype == each.dtype for name, each in tensors.items())
 
 
 def test_a_network_is_cut_where_whole_copies_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,27 @@
+"""A file that is written tensor by tensor is read as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from lepton_lab.training.tensor_file import Place, in_order, write_tensors
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Of all widths, so that each has to begin at a multiple of its own; one of them is stored in another order."""
+    tensors = {
+        "flags": torch.tensor([True, False, True]),
+        "half": torch.randn(5).bfloat16(),
+        "single": torch.tensor(7.0),
+        "kernel": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        "count": torch.tensor(3),
+        "none": torch.zeros(0, 4),
+    }
+    places = in_order(Place(name, each.dtype, tuple(each.shape)) for name, each in tensors.items())
+    write_tensors(tmp_path / "file", places, (tensors[place.name] for place in places))
+    read = load_file(tmp_path / "file")
+    assert read.keys() == tensors.keys()
+    assert all(torch.equal(read[name], each) and read[name].dtype == each.dtype for name, each in tensors.items())
