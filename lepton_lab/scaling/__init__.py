@@ -12,6 +12,9 @@
 | `validation.py` | a split shared by the ranks |
 | `team.py`, `memory.py` | sums over the ranks: gloo or NCCL; the memory of one host |
 | `trial.py` | a few steps both ways, before a run begins: several processes only where they are faster |
+| `whether.py` | whether the network is cut over the ranks: where it would not fit into each of them |
+| `deferred.py`, `units.py` | its tensors made one after the other; which layers gather weights, and when |
+| `cutting.py`, `cut_step.py`, `cut_training.py`, `cut_files.py` | such a network: its step, loop, checkpoints |
 | `cluster.py`, `placing.py` | on a Ray cluster: the worker's side, and the process that speaks with Ray |
 | `door.py`, `far.py`, `shelf.py` | the worker's door, ranks on other hosts, the way of data |
 

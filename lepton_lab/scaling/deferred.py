@@ -9,6 +9,7 @@ forgotten.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -89,7 +90,10 @@ class Deferred(TorchDispatchMode):
 
         setattr(nn.init, TRUNCATED, note_draw)
         try:
-            with FakeTensorMode(allow_non_fake_inputs=True), self:
+            with warnings.catch_warnings(), FakeTensorMode(allow_non_fake_inputs=True), self:
+                warnings.filterwarnings(
+                    "ignore", "Accessing the data pointer of FakeTensor"
+                )  # as torch's deepcopy does
                 yield
         finally:
             setattr(nn.init, TRUNCATED, draw)

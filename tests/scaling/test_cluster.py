@@ -92,6 +92,21 @@ def test_the_curve_is_that_of_one_process_whatever_dies(session, cluster):
     wait_until(lambda: (folder(run) / "bundle").exists(), "the bundle", SECONDS)
 
 
+def test_a_network_that_is_cut_over_a_cluster_trains_as_a_whole_one_and_goes_on_after_a_death(session, cluster):
+    alone = model_of(session).train(wait=True, epochs=2, **OPTIONS)
+    more = {"workers": 2, "shard": "always", "checkpoint_every_seconds": 0.2}
+    run = model_of(session).train(wait=False, epochs=2, cluster=cluster.address, **more, **OPTIONS)
+    wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    os.kill(ranks()[-1].pid, signal.SIGKILL)
+    run.wait(SECONDS)
+    assert run.state == "finished", run.summary
+    assert len(events_of(run, "RunRestarted")) <= 1  # the run may be done before its process is
+    assert all(each["shard"] for each in events_of(run, "RunStarted"))
+    ours, theirs = curve_of(folder(run))["val_loss"], curve_of(folder(alone))["val_loss"]
+    assert ours[0] == theirs[0]
+    np.testing.assert_allclose(ours[1], theirs[1], atol=2e-3)
+
+
 def test_commands_reach_a_run_on_a_cluster_and_its_worker_may_die(session, cluster):
     run = model_of(session).train(
         wait=False, epochs=400, cluster=cluster.address, workers=2, checkpoint_every_seconds=0.5, **OPTIONS

@@ -119,3 +119,21 @@ def test_a_cut_network_is_evaluated_and_exported(tmp_path: Path) -> None:
     assert started["shard"] is True and started["devices"] == 2
     assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()
     assert (record.dir / "report.json").exists()
+
+
+@pytest.mark.slow
+def test_what_is_too_large_for_a_process_is_cut_over_two_by_itself(tmp_path: Path) -> None:
+    """38 million weights: whole they take 640 MB with gradients and AdamW, of which 560 MB are there."""
+    large = {"model": {"width": 512, "heads": 8, "layers": 12}, "rows": [16, 8], "limit": 560_000_000}
+    options = {"epochs": 1, "batch_size": 16}
+    begin(
+        tmp_path,
+        {**large, "run": "whole", "devices": 1, "options": options},
+        {**large, "run": "cut", "devices": 2, "options": options},
+    )
+    (failed,) = events_of(tmp_path / "whole", "RunFailed")
+    assert failed["reason"] == "out_of_memory"
+    (started,) = events_of(tmp_path / "cut", "RunStarted")
+    assert started["choices"]["shard"].startswith("always because training 2 whole copies takes 1.51 GB and 0.")
+    assert len(events_of(tmp_path / "cut", "EpochEnded")) == 1
+    assert last(tmp_path / "cut", 1).best is not None

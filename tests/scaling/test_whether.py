@@ -21,6 +21,8 @@ PICTURES = Problem("classification", "image", (3, 16, 16), (10,))
 TEXTS = Problem("classification", "text", (20, 5), (3,), vocabulary=4000, letter_groups=3000, has_lengths=True)
 TABLE = Problem("classification", "table", (6,), (3,), cardinalities=(4, 5))
 WRITING = Problem("language", "text", (20,), (20, 100), vocabulary=100)
+BOXES = Problem("detection", "image", (3, 64, 64), (3,))
+SOUNDS = Problem("classification", "audio", (1, 40, 64), (3,))
 OWN = Problem("classification", "table", (200,), (200,))
 
 
@@ -48,8 +50,11 @@ def names_of(units: list[nn.Module], module: nn.Module) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "problem"), [("cnn", PICTURES), ("resnet", PICTURES), ("transformer", TEXTS), ("mlp", TABLE),
-                          ("language", WRITING), ("own", OWN)],
+    ("name", "problem"),
+    [
+        ("cnn", PICTURES), ("resnet", PICTURES), ("detector", BOXES), ("transformer", TEXTS), ("rnn", TEXTS),
+        ("mlp", TABLE), ("table_resnet", TABLE), ("language", WRITING), ("crnn", SOUNDS), ("own", OWN),
+    ],
 )  # fmt: skip
 def test_weights_that_are_made_later_are_those_that_would_have_been(name: str, problem: Problem) -> None:
     def make() -> nn.Module:
