@@ -178,9 +178,15 @@ class _Work:
             self._close_doors()
             self.listener = None
         if self.listener is None or self._notes is None:
-            keep = self._spec.keep_checkpoints
-            self.listener = FarListener(self._events, self._run_dir, self._key, host, keep, lambda: self._early.end())
-            self._notes = Notes(self._run_dir, self._key, host)
+            keep, end_early = self._spec.keep_checkpoints, lambda: self._early.end()
+            try:
+                self.listener = FarListener(self._events, self._run_dir, self._key, host, keep, end_early)
+                self._notes = Notes(self._run_dir, self._key, host)
+            except OSError as error:
+                raise RunError(
+                    f"Ray says that this host's address is {host}, where nothing can listen ({error.strerror}). Start "
+                    "Ray on this host with --node-ip-address and an address that it has."
+                ) from None
         return Order(
             run_dir=self._run_dir,
             store=self._store,

@@ -84,7 +84,10 @@ def place(wire: Wire, address: str) -> None:
         return
     context = ray.get_runtime_context()
     wire.say("here", host=ray.util.get_node_ip_address(), head=context.gcs_address)
-    order: Order = wire.hear()
+    try:
+        order: Order = wire.hear()
+    except EOFError:  # the worker has gone, or says why there is no work
+        os._exit(1)
     threading.Thread(target=wire.leave_with_it, name="worker-watch", daemon=True).start()
     threading.Thread(target=_watch_room, args=(ray, order.train_spec, wire), name="room-watch", daemon=True).start()
     how, is_lost = "", False

@@ -19,7 +19,7 @@ from lepton_lab.session.study import (
 from lepton_lab.tuning.record import ACTIVE, Table
 from lepton_lab.widgets.following import display_following
 from lepton_lab.widgets.html import Markup, bar, card, code, esc, note, state_chip, table, tag
-from lepton_lab.words import _, heads
+from lepton_lab.words import _, heads, say
 
 PLOTLY = "application/vnd.plotly.v1+json"
 _SHOWN_TRIALS = 30
@@ -93,6 +93,30 @@ def parallel_figure(found: Table) -> dict[str, Any]:
     return {"data": [trace], "layout": layout}
 
 
+def importance_figure(found: Table) -> dict[str, Any]:
+    """A Plotly figure as plain JSON: the share of each option in the difference, the most important one on top."""
+    shares = list(reversed(found.importances.items()))
+    trace = {
+        "type": "bar",
+        "orientation": "h",
+        "y": [str(esc(name)) for name, _ in shares],
+        "x": [share for _, share in shares],
+        "text": [f"{share:.0%}" for _, share in shares],
+        "marker": {"color": _BLUE},
+    }
+    layout = {
+        "width": 900,
+        "height": 120 + 36 * len(shares),
+        "margin": {"l": 160, "r": 40, "t": 40, "b": 32},
+        "title": {"text": say("Importance of the options"), "font": {"size": 13}},
+        "xaxis": {"tickformat": ".0%", "range": [0, 1]},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"size": 12, "color": _GREY},
+    }
+    return {"data": [trace], "layout": layout}
+
+
 def _axis(name: str, values: list[Any]) -> dict[str, Any]:
     """One option's axis: numbers as they are (or their order of magnitude), words in the order of their first use."""
     import math
@@ -123,3 +147,5 @@ def display_study(study: Study) -> None:
     found = study.table
     if found.state not in ACTIVE and len([trial for trial in found.trials if trial.value is not None]) > 1:
         display({PLOTLY: parallel_figure(found), "text/plain": _("Trials as lines between their options")}, raw=True)
+        if found.importances:
+            display({PLOTLY: importance_figure(found), "text/plain": _("Importance of the options")}, raw=True)

@@ -116,7 +116,7 @@ def lines(values: dict[str, Any], *, source: str | None, row: int) -> dict[str, 
         "data": _line("data", {"name": "digits", **values["data"]}),
         "model": _line("model", model, cell=source),
         "train": _line("train", values["train"]),
-        "tune": _line("tune", {**_fixed(values["train"]), **values["tune"]}),
+        "tune": _line("tune", _fixed(values["train"], values["tune"])),
         "evaluate": _line("evaluate", {}),
         "deploy": _line("deploy", values["deploy"]),
         "predict": _line("predict", {"endpoint": endpoint, "row": row}),
@@ -124,9 +124,9 @@ def lines(values: dict[str, Any], *, source: str | None, row: int) -> dict[str, 
     return written
 
 
-def _fixed(train: dict[str, Any]) -> dict[str, Any]:
-    """The options of training that all trials have alike; the name is that of one run."""
-    return {name: value for name, value in train.items() if name != "name"}
+def _fixed(train: dict[str, Any], tune: dict[str, Any]) -> dict[str, Any]:
+    """A search with the options of training that all trials have alike; the name is that of one run."""
+    return {**tune, **{name: value for name, value in train.items() if name != "name" and name not in tune}}
 
 
 def _line(verb: str, values: dict[str, Any], *, cell: str | None = None) -> dict[str, str]:

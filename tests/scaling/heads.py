@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 
 from tests.waiting import wait_until
 
-SECONDS = 120
+SECONDS, TRIES = 120, 4
+BEGUN = b"Ray runtime started"
 
 
 class Head:
@@ -37,30 +40,36 @@ class Head:
         env: dict[str, str] | None = None,
     ) -> None:
         self.address, self._folder = f"{host}:{port}", folder
-        self._command = [*before, *RAY, "start", "--head", f"--port={port}", f"--num-cpus={num_cpus}"]
+        self._command = [*WITH_US, *before, *RAY, "start", "--head", f"--port={port}", f"--num-cpus={num_cpus}"]
         self._command += [f"--node-ip-address={host}", "--include-dashboard=false", f"--temp-dir={folder}", "--block"]
         self._env = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", **(env or {})}
 
     def start(self) -> None:
-        """Starts it; returns when it answers."""
-        with open(self._folder.with_suffix(".log"), "ab") as log:
-            subprocess.Popen(self._command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self._env)
-
-    def wait(self) -> None:
-        """Returns when all of it is there."""
-        wait_until(lambda: is_started(self._folder.with_suffix(".log")), f"a head at {self.address}", SECONDS)
+        """Starts it; returns when all of it is there."""
+        start_node(self._command, self._folder.with_suffix(".log"), self._env, f"a head at {self.address}")
 
     def kill(self) -> None:
         """Kills all its processes at once, as the end of its host would."""
         end_all_of(str(self._folder))
 
 
+WITH_US = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""Before a command: it ends with the process that has started it, and with `ray start --block` all that this starts."""
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 
-def is_started(log: Path) -> bool:
-    """Whether `ray start` has said that all of a node is there; several at once are too much for a small machine."""
-    return log.exists() and b"Ray runtime started" in log.read_bytes()
+def start_node(command: Sequence[str], log: Path, env: dict[str, str], what: str) -> subprocess.Popen[bytes]:
+    """Starts a node, and once more where `ray start` has given up, as it does on a busy machine after half a minute.
+
+    One after the other: several at once are too much for a small machine.
+    """
+    for _ in range(TRIES):
+        with open(log, "wb") as said:
+            node = subprocess.Popen(command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, env=env)
+        wait_until(lambda: BEGUN in log.read_bytes() or node.poll() is not None, what, SECONDS)  # noqa: B023
+        if node.poll() is None:
+            return node
+    raise AssertionError(f"{what} did not start: {log.read_text()[-1000:]}")
 
 
 def end_all_of(mark: str) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class NoNamespaces(Exception):
@@ -40,10 +41,22 @@ def hosts(count: int) -> Iterator[list[tuple[str, str]]]:
         subprocess.run(["ip", "link", "del", bridge], capture_output=True)
 
 
-def inside(name: str, *, hides: str | None = None) -> tuple[str, ...]:
-    """The words before a command that is to run on a host, which may be kept from seeing a folder of this machine."""
+def inside(name: str, *, hides: Sequence[Path] = ()) -> tuple[str, ...]:
+    """The words before a command that is to run on a host, which has folders of its own in place of some of ours."""
     words = ("ip", "netns", "exec", name)
-    return words if hides is None else (*words, "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hides)
+    return (*words, "sh", "-c", HIDE, "sh", str(len(hides)), *map(str, hides)) if hides else words
+
+
+def beside(pid: int) -> tuple[str, ...]:
+    """The words before a command that is to run on the host of a process, and to see what that sees."""
+    return ("nsenter", "--target", str(pid), "--net", "--mount", f"--wd={os.getcwd()}")
+
+
+HIDE = """
+left=$1; shift
+while [ "$left" -gt 0 ]; do mount -t tmpfs none "$1" && shift && left=$((left - 1)) || exit 1; done
+exec "$@"
+"""
 
 
 def _ip(*words: str) -> None:

@@ -178,6 +178,18 @@ def test_the_work_of_a_lost_host_is_taken_up_by_another_one(session, cluster):
     cluster.add_node(num_cpus=2)
 
 
+def test_a_run_goes_on_with_fewer_processes_when_a_host_is_lost(session, cluster):
+    there = {"cluster": cluster.address, "workers": 4, "min_workers": 2}
+    run = model_of(session).train(wait=False, epochs=60, checkpoint_every_seconds=0.5, **there, **OPTIONS)
+    wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
+    assert events_of(run, "RunStarted")[0]["devices"] == 4
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    run.wait(2 * SECONDS)
+    assert run.state == "finished", run.summary
+    assert events_of(run, "RunStarted")[-1]["devices"] == 2
+    cluster.add_node(num_cpus=2)
+
+
 def test_data_is_brought_to_a_host_once_and_is_the_same(session, cluster, tmp_path):
     from lepton_lab.runs.ray_cluster import connect
     from lepton_lab.scaling.shelf import Contents, put_on_shelf

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from lepton_lab.runs import Store
@@ -16,7 +19,7 @@ from lepton_lab.runs.checkpoints import newest_step
 from lepton_lab.runs.events import read_events
 from lepton_lab.session import Host, Session
 from tests.processes import end_processes_of
-from tests.scaling.heads import Head
+from tests.scaling.heads import WITH_US, Head
 from tests.training.training_lab import curve_of
 from tests.waiting import wait_until
 
@@ -27,16 +30,19 @@ OPTIONS = {"seed": 3, "batch_size": 50, "threads": 1}
 PICTURE = [[0.0] * 8] * 8
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[Head]:
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="ll", dir="/tmp", ignore_cleanup_errors=True) as folder:
         made = Head(Path(folder) / "ray", port, 3)
         made.start()
-        made.wait()
         yield made
         made.kill()
 
@@ -85,3 +91,33 @@ def test_a_run_and_an_endpoint_go_on_when_the_head_is_back(session, head):
     places = curve_of(folder)["train_loss"][0]
     assert places == sorted(set(places))
     endpoint.stop()
+
+
+BEGINS = """
+import sys
+from pathlib import Path
+from tests.scaling.heads import Head
+
+head = Head(Path(sys.argv[1]), int(sys.argv[2]), 1)
+head.start()
+print("there", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not WITH_US, reason="NO SETPRIV: nothing ends a process with the one that has started it")
+def test_no_process_of_a_cluster_outlives_who_has_started_it():
+    with tempfile.TemporaryDirectory(prefix="ll", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        begun = [sys.executable, "-c", BEGINS, f"{folder}/ray", str(free_port())]
+        with subprocess.Popen(begun, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as owner:
+            assert owner.stdout is not None and owner.stdout.readline() == "there\n"
+            assert marked(folder)
+            owner.kill()
+        wait_until(lambda: not marked(folder), "the end of all its processes", SECONDS)
+
+
+def marked(folder: str) -> list[str]:
+    """The living processes with a folder in their command line."""
+    found = [each.info for each in psutil.process_iter(["cmdline", "status"])]
+    lines = [" ".join(each["cmdline"] or []) for each in found if each["status"] != psutil.STATUS_ZOMBIE]
+    return [line for line in lines if folder in line]

@@ -21,8 +21,8 @@ from lepton_lab.runs.copies import read_note
 from lepton_lab.runs.events import read_events
 from lepton_lab.runs.shared import VARIABLE
 from tests.processes import end_processes_of
-from tests.scaling.heads import RAY, Head, end_all_of, is_started
-from tests.scaling.hosts import NoNamespaces, hosts, inside
+from tests.scaling.heads import RAY, WITH_US, Head, end_all_of, start_node
+from tests.scaling.hosts import NoNamespaces, beside, hosts, inside
 from tests.storing import bucket, files_with_the_secret
 from tests.waiting import wait_until
 
@@ -49,22 +49,26 @@ def room() -> Iterator[Path]:
 
 
 class Hosts(NamedTuple):
-    """A head, which lends nothing, and two hosts that train; each sees nothing of the others' folders."""
+    """A head, which lends nothing, and hosts that train; none sees the others' folders."""
 
     head: Head
     first: str
     others: list[tuple[str, str]]
+    nodes: dict[str, subprocess.Popen[bytes]]
     env: dict[str, str]
 
     def session(self, name: str, *words: str) -> subprocess.Popen[str]:
         """A person's session on one of them."""
-        command = [*inside(name), sys.executable, "-m", "tests.scaling.far_session", *words]
+        where = beside(self.nodes[name].pid) if name in self.nodes else inside(name)
+        command = [*where, sys.executable, "-m", "tests.scaling.far_session", *words]
         return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
 
 
 @contextmanager
-def joined(three: list[tuple[str, str]], room: Path, hidden: Path, further: dict[str, str]) -> Iterator[Hosts]:
-    """Starts Ray on all three, with a token."""
+def joined(
+    three: list[tuple[str, str]], room: Path, hidden: dict[str, list[Path]], further: dict[str, str]
+) -> Iterator[Hosts]:
+    """Starts Ray on all three, with a token; what is hidden from each stands by its name."""
     token = room / "token"
     token.write_text("0123456789abcdef" * 4)
     env = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(token), "CUDA_VISIBLE_DEVICES": "", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -74,10 +78,8 @@ def joined(three: list[tuple[str, str]], room: Path, hidden: Path, further: dict
     head = Head(room / "ray", PORT, 0, inside(first), address, {**env, "RAY_AUTH_MODE": "token"})
     try:
         head.start()
-        head.wait()
-        for name, own in others:
-            join(name, own, head.address, room, hidden, env)
-        yield Hosts(head, first, others, env)
+        nodes = {name: join(name, own, head.address, room, hidden[name], env) for name, own in others}
+        yield Hosts(head, first, others, nodes, env)
     finally:
         for _, own in others:
             end_all_of(f"node_ip_address={own}")
@@ -86,7 +88,8 @@ def joined(three: list[tuple[str, str]], room: Path, hidden: Path, further: dict
 
 def test_a_run_over_hosts_of_their_own_outlives_one_of_them(three, room, tmp_path):
     store = Store(tmp_path / "store").prepare()
-    with joined(three, room, store.root, {}) as found:
+    hidden = [store.root, room / "ray"]
+    with joined(three, room, {name: hidden for name, _ in three}, {}) as found:
         stranger = {**found.env, "RAY_AUTH_TOKEN_PATH": str(room / "none"), "HOME": str(room)}
         knock = [*inside(found.first), sys.executable, "-c", CONNECTS, found.head.address]
         assert subprocess.run(knock, env=stranger).returncode == 3
@@ -113,7 +116,8 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         stack.callback(end_processes_of, there.root)
         storage = stack.enter_context(bucket(host=address, before=inside(first)))
         further = {**storage.environment, VARIABLE: storage.url}
-        found = stack.enter_context(joined(three, room, here.root, further))
+        hidden = {lost: [room / "ray"], left: [here.root, room / "ray"]}
+        found = stack.enter_context(joined(three, room, hidden, further))
         person = stack.enter_context(found.session(lost, str(here.root), found.head.address, "200"))
         wait_until(lambda: len(read_note(here.run_dir("far")).steps) > 1, "two copies", SECONDS)
         copied = read_note(here.run_dir("far")).steps[-1]
@@ -133,7 +137,8 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         assert epochs[-1] == 200
         brought = list(room.glob("*/lepton-data-*/*/meta.json"))
         assert brought and not list(room.glob("*/lepton-data-*/*/test.*"))
-        assert files_with_the_secret(there.root, room) == []
+        its_own_disk = Path(f"/proc/{found.nodes[left].pid}/root{room}/ray")
+        assert files_with_the_secret(there.root, room, its_own_disk) == []
 
 
 CONNECTS = """
@@ -148,18 +153,16 @@ except RunError as error:
 """
 
 
-def join(name: str, own: str, head: str, room: Path, hidden: Path, env: dict[str, str]) -> None:
-    """A node, which keeps what it fetches to itself and sees nothing of the store."""
+def join(
+    name: str, own: str, head: str, room: Path, hidden: list[Path], env: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    """A node, which keeps what it fetches to itself; some folders it does not see."""
     mine = room / name
     mine.mkdir()
-    command = [*inside(name, hides=str(hidden)), *RAY, "start", f"--address={head}", f"--node-ip-address={own}"]
-    log = room / f"{name}.log"
-    with open(log, "ab") as said:
-        subprocess.Popen(
-            [*command, "--num-cpus=2", "--block"], env={**env, "TMPDIR": str(mine), "RAY_AUTH_MODE": "token"},
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-        )  # fmt: skip
-    wait_until(lambda: is_started(log), f"a node on {name}", SECONDS)
+    where = [*WITH_US, *inside(name, hides=hidden)]
+    command = [*where, *RAY, "start", f"--address={head}", f"--node-ip-address={own}"]
+    node_env = {**env, "TMPDIR": str(mine), "RAY_AUTH_MODE": "token"}
+    return start_node([*command, "--num-cpus=2", "--block"], room / f"{name}.log", node_env, f"a node on {name}")
 
 
 def host_of_ranks(addresses: list[str]) -> str:

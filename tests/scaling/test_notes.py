@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.monitor import Monitor, read_run_monitor, write_far_use
 from lepton_lab.runs.paths import Store
 from lepton_lab.scaling.notes import MOST_LINES, Noted, Notes
@@ -55,6 +56,7 @@ def test_a_runs_chart_has_what_its_ranks_use_elsewhere(tmp_path):
     leave.set()
     for each in ranks:
         each.join()
+    wait_until(lambda: set(read_json(folder / "far.json")) == {"time"}, "them to be gone")
     notes.close()
     write_far_use(folder, {"cpu_cores": 5.0}, wall=lambda: 0.0)  # of long ago
     Monitor(store).tick({"far": (2**22 + 1, {})})

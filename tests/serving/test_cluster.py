@@ -90,6 +90,19 @@ def more(statuses: Counter[Any], count: int = 50) -> None:
     until(lambda: statuses[200] >= goal)
 
 
+def test_copies_come_with_the_load_and_stay_within_their_bounds(cluster, supervised, run_of, bundle_folder):
+    asked = DeploySpec(name="digits", cluster=cluster.address, replicas=1, max_replicas=2, replica_cpus=0.5)
+    summary, key = lifecycle.deploy(supervised, run_of(bundle_folder), asked)
+    assert len(until(replicas)) == 1
+    with load(summary.url, key) as statuses:
+        until(lambda: len(replicas()) == 2)
+        more(statuses, 200)
+        assert len(replicas()) == 2
+    assert set(statuses) == {200}, statuses
+    lifecycle.stop_endpoint(supervised, "digits")
+    until(lambda: not replicas())
+
+
 def test_replicas_and_nodes_die_and_versions_change_without_a_failed_request(
     cluster, supervised, run_of, bundle_folder, other_folder
 ):

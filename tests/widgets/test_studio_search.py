@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import plotly.io
 import pytest
 
 from lepton_lab.runs import Store
 from lepton_lab.session import Host, Session
+from lepton_lab.tuning.record import Table, Trial
+from lepton_lab.widgets.studies import importance_figure, parallel_figure
 from lepton_lab.widgets.studio import Studio
 from tests.waiting import wait_until
 
@@ -84,3 +87,12 @@ def test_a_dashboard_offers_no_search(tmp_path):
     say(widget, type="tune")
     assert widget.study is None and "cannot" in widget.error["message"]
     widget.close()
+
+
+def test_a_study_that_has_ended_is_drawn_as_lines_and_by_what_matters():
+    trials = [Trial(number, f"run-{number}", "finished", {"a<b": number, "c": "x"}, 0.5 + number) for number in (0, 1)]
+    found = Table("s", "finished", trials=trials, best=1, importances={"c": 0.8, "a<b": 0.2})
+    lines, bars = plotly.io.from_json(json.dumps(parallel_figure(found))), importance_figure(found)
+    assert [axis.label for axis in lines.data[0].dimensions] == ["c", "a&lt;b", "val accuracy"]
+    drawn = plotly.io.from_json(json.dumps(bars)).data[0]
+    assert (list(drawn.x), list(drawn.y), list(drawn.text)) == ([0.2, 0.8], ["a&lt;b", "c"], ["20%", "80%"])
