@@ -69,7 +69,8 @@ class GcPlan:
 
     def __str__(self) -> str:
         if not self.items:
-            return f"There is nothing to free. {self.remark}".rstrip()
+            nothing = "There is nothing to free."
+            return f"{nothing}\n{self.remark}" if self.remark else nothing
         lines = [f"{item.name}: {human_bytes(item.bytes)} ({item.why})" for item in self.items]
         return "\n".join([*lines, f"In all {human_bytes(self.bytes)} would be freed.", *filter(None, [self.remark])])
 

@@ -46,6 +46,7 @@ def gc_card(view: GcView) -> Markup:
     return card(
         _("Disk space"),
         table(heads("what", "size", "why"), rows),
+        note(say(view.plan.remark)) if view.plan.remark else "",
         hint,
         aside=_(f"{megabytes(view.plan.bytes)} in all"),
     )

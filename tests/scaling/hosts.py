@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 
 class NoNamespaces(Exception):
     """This machine does not let us make them."""
@@ -41,15 +43,26 @@ def hosts(count: int) -> Iterator[list[tuple[str, str]]]:
         subprocess.run(["ip", "link", "del", bridge], capture_output=True)
 
 
-def inside(name: str, *, hides: Sequence[Path] = ()) -> tuple[str, ...]:
-    """The words before a command that is to run on a host, which has folders of its own in place of some of ours."""
-    words = ("ip", "netns", "exec", name)
-    return (*words, "sh", "-c", HIDE, "sh", str(len(hides)), *map(str, hides)) if hides else words
+def inside(name: str) -> tuple[str, ...]:
+    """The words before a command that is to speak with a host's address."""
+    return ("ip", "netns", "exec", name)
 
 
-def beside(pid: int) -> tuple[str, ...]:
-    """The words before a command that is to run on the host of a process, and to see what that sees."""
-    return ("nsenter", "--target", str(pid), "--net", "--mount", f"--wd={os.getcwd()}")
+def as_host(name: str, hides: Sequence[Path]) -> tuple[str, ...]:
+    """The words before a command that is a host: what it starts sees no other process, and goes with it.
+
+    Args:
+        name: The namespace's name.
+        hides: Folders that it has of its own in place of ours.
+    """
+    alone = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+    return (*inside(name), *alone, "sh", "-c", HIDE, "sh", str(len(hides)), *map(str, hides))
+
+
+def on(host: int) -> tuple[str, ...]:
+    """The words before a command that is to run on a host, by the process that `as_host` has become."""
+    first = psutil.Process(host).children()[0].pid
+    return ("nsenter", "--target", str(first), "--net", "--mount", "--pid", f"--wd={os.getcwd()}")
 
 
 HIDE = """

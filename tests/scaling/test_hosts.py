@@ -20,9 +20,9 @@ from lepton_lab.runs.checkpoints import newest_step
 from lepton_lab.runs.copies import read_note
 from lepton_lab.runs.events import read_events
 from lepton_lab.runs.shared import VARIABLE
-from tests.processes import end_processes_of
+from tests.processes import end_processes_of, processes_of
 from tests.scaling.heads import RAY, WITH_US, Head, end_all_of, start_node
-from tests.scaling.hosts import NoNamespaces, beside, hosts, inside
+from tests.scaling.hosts import NoNamespaces, as_host, hosts, inside, on
 from tests.storing import bucket, files_with_the_secret
 from tests.waiting import wait_until
 
@@ -59,7 +59,7 @@ class Hosts(NamedTuple):
 
     def session(self, name: str, *words: str) -> subprocess.Popen[str]:
         """A person's session on one of them."""
-        where = beside(self.nodes[name].pid) if name in self.nodes else inside(name)
+        where = on(self.nodes[name].pid) if name in self.nodes else inside(name)
         command = [*where, sys.executable, "-m", "tests.scaling.far_session", *words]
         return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
 
@@ -109,7 +109,7 @@ def test_a_run_over_hosts_of_their_own_outlives_one_of_them(three, room, tmp_pat
 
 
 def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(three, room, tmp_path):
-    (first, address), (lost, its_own), (left, _) = three
+    (first, address), (lost, _), (left, _) = three
     here, there = (Store(tmp_path / name).prepare() for name in ("here", "there"))
     with ExitStack() as stack:
         stack.callback(end_processes_of, here.root)
@@ -121,9 +121,9 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         person = stack.enter_context(found.session(lost, str(here.root), found.head.address, "200"))
         wait_until(lambda: len(read_note(here.run_dir("far")).steps) > 1, "two copies", SECONDS)
         copied = read_note(here.run_dir("far")).steps[-1]
-        person.kill()
-        end_processes_of(here.root)
-        end_all_of(f"node_ip_address={its_own}")
+        found.nodes[lost].kill()  # and with it all that runs there
+        person.wait(SECONDS)
+        wait_until(lambda: not processes_of(here.root), "the end of the supervisor and the worker", SECONDS)
         assert files_with_the_secret(here.root) == []
         shutil.rmtree(here.root)
 
@@ -137,7 +137,7 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         assert epochs[-1] == 200
         brought = list(room.glob("*/lepton-data-*/*/meta.json"))
         assert brought and not list(room.glob("*/lepton-data-*/*/test.*"))
-        its_own_disk = Path(f"/proc/{found.nodes[left].pid}/root{room}/ray")
+        its_own_disk = Path(f"/proc/{psutil.Process(found.nodes[left].pid).children()[0].pid}/root{room}/ray")
         assert files_with_the_secret(there.root, room, its_own_disk) == []
 
 
@@ -159,7 +159,7 @@ def join(
     """A node, which keeps what it fetches to itself; some folders it does not see."""
     mine = room / name
     mine.mkdir()
-    where = [*WITH_US, *inside(name, hides=hidden)]
+    where = [*WITH_US, *as_host(name, hidden)]
     command = [*where, *RAY, "start", f"--address={head}", f"--node-ip-address={own}"]
     node_env = {**env, "TMPDIR": str(mine), "RAY_AUTH_MODE": "token"}
     return start_node([*command, "--num-cpus=2", "--block"], room / f"{name}.log", node_env, f"a node on {name}")
