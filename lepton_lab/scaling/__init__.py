@@ -16,7 +16,7 @@
 | `deferred.py`, `units.py` | its tensors made one after the other; which layers gather weights, and when |
 | `cutting.py`, `cut_step.py`, `cut_training.py`, `cut_files.py` | such a network: its step, loop, checkpoints |
 | `cluster.py`, `placing.py` | on a Ray cluster: the worker's side, and the process that speaks with Ray |
-| `door.py`, `far.py`, `shelf.py` | the worker's door, ranks on other hosts, the way of data |
+| `door.py`, `far.py`, `shelf.py`, `pieces.py` | the worker's door, ranks on other hosts, the ways between |
 
 Only a run with `devices` above 1, or with a `cluster`, loads any of this.
 """

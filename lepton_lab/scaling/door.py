@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from multiprocessing.connection import Listener as Door
@@ -16,9 +16,13 @@ from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 from lepton_lab.runs.events import EventWriter
 from lepton_lab.scaling.line import Listener
+from lepton_lab.scaling.pieces import Incoming, pieces_of
 from lepton_lab.scaling.together import note_restart
 from lepton_lab.training.commands import RunControl
 from lepton_lab.training.resuming import PLAN_FILE
+
+INCOMING = ".incoming"
+"""Where a checkpoint is kept while it comes."""
 
 
 class FarListener(Listener):
@@ -45,6 +49,8 @@ class FarListener(Listener):
         super().__init__(events)
         self._writer, self._run_dir, self._keep, self._on_begin = events, run_dir, keep_checkpoints, on_begin
         self._control, self._has_begun = RunControl(run_dir), False
+        self._incoming = Incoming(run_dir / INCOMING)
+        self._outgoing: Iterator[dict[str, Any]] = iter(())
         self._current: Connection | None = None
         self._door = Door((host, 0), authkey=key)
         self.address: tuple[str, int] = self._door.address
@@ -64,6 +70,7 @@ class FarListener(Listener):
         """Hears no further rank; what the last one said is written."""
         self._door.close()
         self.send_away()
+        self._incoming.clear()
 
     def send_away(self) -> None:
         """Ends the wire to the rank 0 that is there, if any; what it said is written, and another one may come."""
@@ -106,6 +113,10 @@ class FarListener(Listener):
         if kind == "plan":
             if not (self._run_dir / PLAN_FILE).exists():
                 write_bytes(self._run_dir / PLAN_FILE, said["content"])
+        elif kind == "piece":
+            self._incoming.add(said)
+        elif kind == "next piece":
+            return next(self._outgoing, None)
         elif kind == "checkpoint":
             self._save(**said)
         elif kind == "commands":
@@ -124,12 +135,11 @@ class FarListener(Listener):
         if self._has_begun:
             note_restart(self._writer, f"A process on the cluster has gone; {size} begin again.")
         self._has_begun = True
+        self._incoming.clear()
         plan, saved = self._run_dir / PLAN_FILE, latest_checkpoint(self._run_dir)
-        files = None if saved is None else (saved[0], {path.name: path.read_bytes() for path in saved[1].iterdir()})
-        return {"plan": plan.read_bytes() if plan.exists() else None, "checkpoint": files}
+        self._outgoing = pieces_of(saved[1]) if saved is not None else iter(())
+        return {"plan": plan.read_bytes() if plan.exists() else None, "step": saved[0] if saved is not None else None}
 
-    def _save(self, step: int, is_best: bool, files: dict[str, bytes]) -> None:
+    def _save(self, step: int, is_best: bool) -> None:
         with new_checkpoint(self._run_dir, step, is_best=is_best, keep=self._keep) as folder:
-            for name, content in files.items():
-                if name != "manifest.json":
-                    (folder / Path(name).name).write_bytes(content)
+            self._incoming.move_to(folder)

@@ -20,6 +20,7 @@ import torch
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.scaling.line import Line, Silence
 from lepton_lab.scaling.notes import Noted
+from lepton_lab.scaling.pieces import add_piece, pieces_of
 from lepton_lab.scaling.shelf import Parcel
 from lepton_lab.scaling.team import Joined, MateLost, is_lost_mate
 from lepton_lab.scaling.whether import training_of
@@ -70,8 +71,9 @@ class FarLine(Line):
             self.report("plan", {"content": (self._folder / PLAN_FILE).read_bytes()})
         if event_type == "CheckpointSaved":
             saved = self._folder / "checkpoints" / f"{fields['step']:010d}"
-            files = {path.name: path.read_bytes() for path in saved.iterdir()}
-            self.report("checkpoint", {"step": fields["step"], "is_best": fields["is_best"], "files": files})
+            for piece in pieces_of(saved):
+                self.report("piece", piece)
+            self.report("checkpoint", {"step": fields["step"], "is_best": fields["is_best"]})
         return super().append(event_type, **fields)
 
     def report(self, kind: str, said: dict[str, Any]) -> Any:
@@ -126,7 +128,7 @@ def work(config: dict[str, Any]) -> None:
         begin = team.tell(line.report("begin", {"size": team.size}) if line else None)
         if begin is None:  # it is over: the worker has heard why
             return
-        _unpack(folder, begin)
+        _unpack(folder, begin, team, line)
         try:
             _train(job, team, folder, line)
         except (MateLost, ConnectionError, EOFError):  # another rank has gone, or the worker
@@ -155,16 +157,16 @@ def _train(job: FarJob, team: Joined, folder: Path, line: FarLine | None) -> Non
         line.report("ended", {**ended, "best_val_metric": outcome.best_val_metric, "seconds": outcome.seconds})
 
 
-def _unpack(folder: Path, begin: dict[str, Any]) -> None:
-    """Puts the plan and the last checkpoint where the training looks for them."""
+def _unpack(folder: Path, begin: dict[str, Any], team: Joined, line: FarLine | None) -> None:
+    """Puts the plan and the last checkpoint where the training looks for them, on every rank's host."""
     if begin["plan"] is not None:
         write_bytes(folder / PLAN_FILE, begin["plan"])
-    if begin["checkpoint"] is not None:
-        step, files = begin["checkpoint"]
-        saved = folder / "checkpoints" / f"{step:010d}"
-        saved.mkdir(parents=True)
-        for name, content in files.items():
-            write_bytes(saved / Path(name).name, content)
+    if begin["step"] is None:
+        return
+    saved = folder / "checkpoints" / f"{begin['step']:010d}"
+    saved.mkdir(parents=True)
+    while (piece := team.tell(line.report("next piece", {}) if line else None)) is not None:
+        add_piece(saved, **piece)
 
 
 def _tell_failure(job: FarJob, line: FarLine, error: Exception) -> None:
