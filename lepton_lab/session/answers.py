@@ -76,6 +76,7 @@ class RunDetails(Shown):
             (_("epoch"), _(f"{s.epoch or 0:.0f} of {s.epochs or 0}")),
             (_(f"validation {metric(s.metric)}"), score(s.val_metric)),
             (_(f"test {metric(s.metric)}"), score(s.test_metric)),
+            (_("cluster"), _(f"{s.wants} of {s.cluster}") if s.cluster else ""),
             (_("trained"), seconds(s.elapsed_seconds)),
             (_("started"), moment(s.created)),
             (_("waiting for data"), waiting_words(s.waiting_fraction)),
