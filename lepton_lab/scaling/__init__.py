@@ -15,6 +15,7 @@
 | `whether.py` | whether the network is cut over the ranks: where it would not fit into each of them |
 | `deferred.py`, `units.py` | its tensors made one after the other; which layers gather weights, and when |
 | `cutting.py`, `cut_step.py`, `cut_training.py`, `cut_files.py` | such a network: its step, loop, checkpoints |
+| `cut_muon.py` | matrices that come together to be turned |
 | `cluster.py`, `placing.py` | on a Ray cluster: the worker's side, and the process that speaks with Ray |
 | `door.py`, `far.py`, `shelf.py`, `pieces.py` | the worker's door, ranks on other hosts, the ways between |
 

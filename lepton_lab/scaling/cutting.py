@@ -2,7 +2,7 @@
 
 Each weight, its gradient and the optimizer's tensors beside it are cut along their first axis; a layer gathers its
 weights for the time that it works. What trains are the parts themselves, as plain tensors: the optimizers go element by
-element, so they need not know.
+element, so they need not know; Muon brings matrices together (`cut_muon.py`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from torch.utils._pytree import tree_map_only
 
 from lepton_lab.errors import ModelError, RunFailed
 from lepton_lab.models.registry import build
+from lepton_lab.scaling.cut_muon import CutMuon
 from lepton_lab.scaling.deferred import Sketch
 from lepton_lab.scaling.team import Collective
 from lepton_lab.scaling.units import units_of
 from lepton_lab.specs import ModelSpec, Problem
 from lepton_lab.training.checkpoints import Saved, Tensors, own_part, put, tensors_of
 from lepton_lab.training.making import Making, does_not_fit
+from lepton_lab.training.muon import edges_of
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
 from lepton_lab.training.plan import Plan
 
@@ -128,7 +130,12 @@ class Cutting(Making):
         """The optimizer of a plan, on this rank's parts."""
         self.moved = [name for name, p in module.named_parameters() if p.requires_grad]
         self.parts = [own_part(p).detach().requires_grad_() for p in module.parameters() if p.requires_grad]
-        return OPTIMIZERS[plan.optimizer](self.parts, plan.weight_decay)
+        if plan.optimizer != "muon":
+            return OPTIMIZERS[plan.optimizer](self.parts, plan.weight_decay)
+        edges, moved = {id(p) for p in edges_of(module)}, [p for p in module.parameters() if p.requires_grad]
+        outer = [part for p, part in zip(moved, self.parts, strict=True) if id(p) in edges]
+        num_rows = [self.num_rows[name] for name in self.moved]
+        return CutMuon(self.parts, plan.weight_decay, edges=outer, num_rows=num_rows, team=self._team)
 
     def own(self, saved: Saved) -> Saved:
         """This rank's parts of a checkpoint's tensors, read from its file when they are needed."""

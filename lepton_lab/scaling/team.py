@@ -100,12 +100,22 @@ class Collective:
             dist.all_gather(parts, numbers)
         return torch.stack(parts)
 
-    def bring(self, numbers: Tensor) -> list[Tensor] | None:
-        """Every rank's tensor, of the same shape and on the CPU, in rank 0; None in the others."""
-        parts = None if self.rank else [torch.empty_like(numbers) for _ in range(self.size)]
+    def bring(self, numbers: Tensor, keeper: int = 0) -> list[Tensor] | None:
+        """Every rank's tensor, all of one shape, in one rank; None in the others."""
+        parts = [torch.empty_like(numbers) for _ in range(self.size)] if self.rank == keeper else None
         with _exchange():
-            dist.gather(numbers, parts, group=self._words)
+            dist.gather(numbers, parts, dst=keeper, group=self._group_for(numbers))
         return parts
+
+    def deal(self, like: Tensor, parts: list[Tensor] | None, keeper: int) -> Tensor:
+        """This rank's one of the tensors that one rank has for all of them, each of the shape of `like`."""
+        part = torch.empty_like(like)
+        with _exchange():
+            dist.scatter(part, parts, src=keeper, group=self._group_for(like))
+        return part
+
+    def _group_for(self, numbers: Tensor) -> Any:
+        return self._words if numbers.device.type == "cpu" else dist.group.WORLD
 
     def tell(self, value: Any) -> Any:
         """As `Team.tell`."""

@@ -17,8 +17,8 @@ from lepton_lab.training.memory import free_bytes
 if TYPE_CHECKING:
     from lepton_lab.data import PreparedDataset
 
-COPIES = {"adamw": 2, "adam": 2, "sgd": 1}
-"""Tensors beside each weight, of the optimizers that a network can be cut for."""
+COPIES = {"adamw": 2, "adam": 2, "sgd": 1, "muon": 1}
+"""Tensors of the optimizer beside each weight."""
 
 GIGABYTE = 1e9
 
@@ -67,7 +67,7 @@ def reason_to_cut(
     What is counted: weights, gradients, the optimizer's tensors, the average and the best weights so far. Ranks of one
     host that train on its processor share its memory.
     """
-    if team.rank or spec.optimizer not in COPIES or (spec.find_learning_rate and spec.learning_rate is None):
+    if team.rank or (spec.find_learning_rate and spec.learning_rate is None):
         return None
     num_bytes = bytes_of_weights(model_spec, problem)
     if num_bytes is None:

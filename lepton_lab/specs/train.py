@@ -145,11 +145,6 @@ class TrainSpec(Spec):
             return self
         if self.devices == 1 and self.cluster is None:
             raise ValueError("shard=always cuts the network over several devices; add devices=2, or leave shard out.")
-        if self.optimizer == "muon":
-            raise ValueError(
-                "optimizer is muon, which turns whole matrices, and shard=always leaves each device a part of them; "
-                "choose optimizer=adamw, or shard=never."
-            )
         if self.find_learning_rate and self.learning_rate is None:
             raise ValueError(
                 "find_learning_rate tries rates on a copy of the network, for which shard=always leaves no room; "

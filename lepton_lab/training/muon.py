@@ -7,7 +7,7 @@ Source: Keller Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -67,11 +67,20 @@ class Muon(Optimizer):
         moves = torch._foreach_lerp(gradients, velocities, MUON_MOMENTUM)
         if group.weight_decay:
             torch._foreach_mul_(parameters, 1 - learning_rate * group.weight_decay)
+        for i, turned, size in self._turned(parameters, list(moves)):
+            parameters[i].add_(turned.view_as(parameters[i]), alpha=-size * learning_rate)
+
+    def _turned(self, parameters: list[Tensor], moves: list[Tensor]) -> Iterator[tuple[int, Tensor, float]]:
+        """Each move made orthogonal: its position, the matrix, and how long it is to be."""
         for places in _alike(parameters):
             stack = torch.stack([moves[i].flatten(1) for i in places])
-            size = MOVE * math.sqrt(max(stack.shape[1:])) * learning_rate
             for i, turned in zip(places, orthogonal(stack), strict=True):
-                parameters[i].add_(turned.view_as(parameters[i]), alpha=-size)
+                yield i, turned, size_of_move(*turned.shape)
+
+
+def size_of_move(num_rows: int, num_columns: int) -> float:
+    """How long a move of a matrix is at a learning rate of 1."""
+    return MOVE * math.sqrt(max(num_rows, num_columns))
 
 
 def orthogonal(stack_NRC: Tensor) -> Tensor:

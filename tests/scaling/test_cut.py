@@ -15,7 +15,8 @@ from lepton_lab.runs.events import EventLog
 from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import create_run
 from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
-from tests.scaling.test_together import PATIENCE_SECONDS, assert_same, begin, events_of, last
+from tests.scaling.test_together import PATIENCE_SECONDS, TOLERANCE, assert_same, begin, events_of, last
+from tests.training.training_lab import curve_of
 
 MODEL = {"channels": 24}
 """Wide enough for layers that gather their weights themselves, and a last one whose rows do not divide evenly."""
@@ -87,6 +88,19 @@ def test_commands_reach_all_processes_of_a_cut_network(runs: Path) -> None:
     assert received == ["set_learning_rate", "pause", "resume", "stop"]
     (stopped,) = events_of(runs / "steered", "RunStopped")
     assert last(runs / "steered", stopped["step"]).state["step"] == stopped["step"]
+
+
+@pytest.mark.slow
+def test_muon_turns_matrices_of_which_each_process_has_a_part(tmp_path: Path) -> None:
+    options = {"optimizer": "muon", "weight_decay": 0.01}
+    begin(tmp_path, {**WHOLE, "options": {**HOW, **options}}, cut("three", 3, **options))
+    curves, expected = curve_of(tmp_path / "three"), curve_of(tmp_path / "one")
+    for name, (x, y) in expected.items():
+        assert curves[name][0] == x
+        np.testing.assert_allclose(curves[name][1], y, atol=TOLERANCE, err_msg=name)
+    ours, theirs = last(tmp_path / "three").model, last(tmp_path / "one").model
+    for name, tensor in theirs.items():  # a turn multiplies what the order of a sum changes in small directions
+        np.testing.assert_allclose(ours[name], tensor, atol=2e-3, err_msg=name)
 
 
 @pytest.mark.slow

@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from lepton_lab.models.registry import build
 from lepton_lab.scaling import whether
+from lepton_lab.scaling.cut_muon import CutMuon
 from lepton_lab.scaling.deferred import Sketch
 from lepton_lab.scaling.units import units_of
 from lepton_lab.scaling.whether import bytes_of_weights, reason_to_cut
 from lepton_lab.specs import ModelSpec, Problem, TrainSpec
+from lepton_lab.training.muon import Muon
 
 PICTURES = Problem("classification", "image", (3, 16, 16), (10,))
 TEXTS = Problem("classification", "text", (20, 5), (3,), vocabulary=4000, letter_groups=3000, has_lengths=True)
@@ -89,6 +91,25 @@ def test_a_layer_gathers_what_nobody_needs_at_another_time() -> None:
     assert names_of(units_of(plain.module, OWN), plain.module) == {"0", ""}
 
 
+def test_muon_turns_a_matrix_that_comes_together_as_any_other() -> None:
+    """In a team of one; `test_cut` has real ones."""
+    team: Any = SimpleNamespace(rank=0, size=1, bring=lambda part, _: [part], deal=lambda _, parts, __: parts[0])
+    torch.manual_seed(0)
+    ours = [torch.randn(6, 4), torch.randn(5), torch.randn(3, 2, 2), torch.randn(3, 6)]
+    theirs = [each.clone().requires_grad_() for each in ours]
+    ours = [each.requires_grad_() for each in ours]
+    rows = [len(each) for each in ours]
+    cut = CutMuon(ours, 0.01, edges=ours[-1:], num_rows=rows, team=team)
+    whole = Muon(theirs, 0.01, edges=theirs[-1:])
+    for _ in range(3):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad, other.grad = mine.detach().clone(), mine.detach().clone()
+        cut.step(0.1)
+        whole.step(0.1)
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
 def test_a_network_is_cut_where_whole_copies_do_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     team: Any = SimpleNamespace(rank=0, size=2, is_one_host=True)
     model = ModelSpec(name="mlp", options={"hidden": 1000, "layers": 3})
@@ -99,14 +120,13 @@ def test_a_network_is_cut_where_whole_copies_do_not_fit(monkeypatch: pytest.Monk
     monkeypatch.setattr(whether, "free_bytes", lambda: 2 * 5 * weights - 1)
     said = reason_to_cut(TrainSpec(devices=2), *asked)
     assert said is not None and said.startswith("training 2 whole copies takes ")
-    assert reason_to_cut(TrainSpec(devices=2, optimizer="muon"), *asked) is None
+    assert reason_to_cut(TrainSpec(devices=2, optimizer="sgd"), *asked) is None
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({}, "add devices=2"),
-        ({"devices": 2, "optimizer": "muon"}, "choose optimizer=adamw, or shard=never"),
         ({"devices": 2, "find_learning_rate": True}, "give a learning_rate"),
     ],
 )
