@@ -22,6 +22,9 @@ COPIES = {"adamw": 2, "adam": 2, "sgd": 1, "muon": 1}
 
 GIGABYTE = 1e9
 
+LEAST_BYTES = 1 << 26
+"""Networks with smaller weights are not cut by themselves: they are not what the memory is full of."""
+
 
 def training_of(
     run_dir: Path,
@@ -70,7 +73,7 @@ def reason_to_cut(
     if team.rank or (spec.find_learning_rate and spec.learning_rate is None):
         return None
     num_bytes = bytes_of_weights(model_spec, problem)
-    if num_bytes is None:
+    if num_bytes is None or num_bytes < LEAST_BYTES:
         return None
     num_copies = 3 + COPIES[spec.optimizer] + (spec.ema is not None)
     num_holders = team.size if device == "cpu" and team.is_one_host else 1

@@ -102,6 +102,7 @@ if __name__ == "__main__":
     for each in json.loads(Path(sys.argv[1]).read_text()):
         if "free" in each:
             whether.free_bytes = lambda free=each["free"]: free  # type: ignore[misc]
+            whether.LEAST_BYTES = 0
         if "limit" in each:
             bound = psutil.Process().memory_info().data + each["limit"]
             resource.setrlimit(resource.RLIMIT_DATA, (bound, resource.RLIM_INFINITY))

@@ -115,6 +115,9 @@ def test_a_network_is_cut_where_whole_copies_do_not_fit(monkeypatch: pytest.Monk
     model = ModelSpec(name="mlp", options={"hidden": 1000, "layers": 3})
     weights, asked = bytes_of_weights(model, OWN), (model, OWN, team, "cpu")
     assert weights == sum(p.numel() * 4 for p in build(model, OWN).parameters())
+    monkeypatch.setattr(whether, "free_bytes", lambda: 0)
+    assert reason_to_cut(TrainSpec(devices=2), *asked) is None  # a small network is not what the memory is full of
+    monkeypatch.setattr(whether, "LEAST_BYTES", weights)
     monkeypatch.setattr(whether, "free_bytes", lambda: 2 * 5 * weights)
     assert reason_to_cut(TrainSpec(devices=2), *asked) is None
     monkeypatch.setattr(whether, "free_bytes", lambda: 2 * 5 * weights - 1)
