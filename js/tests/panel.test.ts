@@ -114,7 +114,7 @@ describe('EndpointView', () => {
 describe('endpointText and deviceText', () => {
   it('say version, requests and health', () => {
     const endpoint = { name: 'd', url: '', state: 'ready', version: 3, requests: 1214, p95_ms: 2.84 };
-    expect(endpointText(endpoint, en)).toBe('v3 · 1,214 requests · p95 2.8 ms');
+    expect(endpointText(endpoint, en)).toBe('v3 · 1,214 requests · p95 2.8\u00a0ms');
     expect(endpointText({ ...endpoint, state: 'failed', message: 'the port is taken' }, en)).toBe(
       'failed: the port is taken'
     );

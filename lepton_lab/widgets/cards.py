@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from lepton_lab.errors import LeptonError
 from lepton_lab.session import Endpoint, Model, Prediction, Predictions
 from lepton_lab.session.texts import count, score
 from lepton_lab.widgets.html import (
@@ -26,6 +26,8 @@ from lepton_lab.words import _, heads, say
 
 MAX_SCORES = 5
 MAX_STEPS = 12
+MAX_CODE = 4_000
+"""Code with a longer example in it, in characters, is left to the endpoint's own page."""
 
 
 def model_card(model: Model) -> Markup:
@@ -73,16 +75,9 @@ def endpoint_card(endpoint: Endpoint) -> Markup:
     if endpoint.key:
         once = _("The key is shown this once. Keep it, and clear this output before you share the notebook.")
         parts.append(note(once, tone="warn"))
-    parts.append(
-        tag(
-            "details",
-            tag("summary", _("Ask from elsewhere")),
-            tag("h4", "Python"),
-            code(python_client(endpoint, summary)),
-            tag("h4", "curl"),
-            code(curl_client(summary)),
-        )
-    )
+    clients = [part for name, text in clients_of(endpoint).items() for part in (tag("h4", name), code(text))]
+    if clients:
+        parts.append(tag("details", tag("summary", _("Ask from elsewhere")), *clients))
     parts.append(
         note(
             _("Try it here: "),
@@ -103,18 +98,16 @@ def _endpoint_facts(endpoint: Endpoint, summary: Any) -> list[tuple[str, Any]]:
     return [*pairs, (_("run"), summary.run_id or "-"), (_("requests"), count(summary.requests))]
 
 
-def python_client(endpoint: Endpoint, summary: Any) -> str:
-    """Python that asks this endpoint from any machine with lepton_lab."""
-    return (
-        "from lepton_lab.serving.client import Client\n\n"
-        f'client = Client({json.dumps(summary.url)}, key="lpt_...")\n'
-        'print(client.predict([open("picture.png", "rb").read()]))'
-    )
+def clients_of(endpoint: Endpoint) -> dict[str, str]:
+    """Code that asks an endpoint, by the name of its language; none where its bundle is not to be read."""
+    from lepton_lab.serving.clients import client_code
 
-
-def curl_client(summary: Any) -> str:
-    """A command line that asks this endpoint."""
-    return f'curl -H "Authorization: Bearer $LEPTON_KEY" -F file=@picture.png {summary.url}/predict'
+    try:
+        url, bundle = endpoint.url, endpoint.bundle()
+    except LeptonError:
+        return {}
+    codes = {name: client_code(url, bundle, name.lower()) for name in ("Python", "curl", "JavaScript")}
+    return {name: text for name, text in codes.items() if len(text) <= MAX_CODE}
 
 
 def prediction_card(prediction: Prediction) -> Markup:

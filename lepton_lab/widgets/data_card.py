@@ -7,7 +7,7 @@ from typing import Any
 
 from lepton_lab.session import Dataset
 from lepton_lab.session.texts import count
-from lepton_lab.widgets.html import Markup, bar, card, chip, facts, figures, join, note, table, tag
+from lepton_lab.widgets.html import Markup, apart, bar, card, chip, facts, figures, join, note, table, tag
 from lepton_lab.widgets.picture import spark_svg
 from lepton_lab.words import _, heads, say
 
@@ -128,9 +128,7 @@ def _balance(classes: Sequence[dict[str, Any]]) -> Markup:
     rows = [
         tag(
             "div",
-            tag("span", item["name"], title=item["name"]),
-            bar(item["rows"] / most),
-            tag("span", count(item["rows"])),
+            *apart([tag("span", item["name"], title=item["name"]), bar(item["rows"] / most), count(item["rows"])]),
             cls="lepton-class",
         )
         for item in shown

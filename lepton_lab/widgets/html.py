@@ -42,15 +42,15 @@ def join(parts: Iterable[Any]) -> Markup:
     return Markup("".join(esc(part) for part in parts))
 
 
+def apart(parts: Iterable[Any]) -> list[Any]:
+    """Parts with a space between: a notebook that is not trusted yet is shown without the style sheet."""
+    return [each for part in parts if part for each in (part, " ")]
+
+
 def card(title: Any, *body: Any, chip: Markup | None = None, aside: Any = "", label: str = "") -> Markup:
     """A card with a title line, wrapped with the style sheet so that it stands alone in any page."""
-    head = tag(
-        "div",
-        tag("span", title, cls="lepton-name"),
-        chip or "",
-        tag("span", aside, cls="lepton-aside"),
-        cls="lepton-head",
-    )
+    parts = [tag("span", title, cls="lepton-name"), chip or "", tag("span", aside, cls="lepton-aside")]
+    head = tag("div", *apart(parts), cls="lepton-head")
     section = tag("section", head, *body, cls="lepton-card", aria_label=label or str(title))
     return page(section)
 
@@ -90,7 +90,8 @@ def chip(text: str, tone: str = "") -> Markup:
 
 def figures(pairs: Iterable[tuple[str, Any]]) -> Markup:
     """The large figures at the top of a card."""
-    return tag("div", *(tag("div", tag("small", name), tag("b", value)) for name, value in pairs), cls="lepton-figures")
+    each = (tag("div", *apart([tag("small", name), tag("b", value)])) for name, value in pairs)
+    return tag("div", *each, cls="lepton-figures")
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> Markup:

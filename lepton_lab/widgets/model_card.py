@@ -8,7 +8,7 @@ from lepton_lab.errors import LeptonError
 from lepton_lab.runs.endpoints import list_endpoints
 from lepton_lab.session import Session
 from lepton_lab.widgets.studio import Studio
-from lepton_lab.widgets.studio_steps import report_of, row_fields
+from lepton_lab.widgets.studio_steps import endpoint_values, report_of, row_fields
 
 
 class ModelCard(Studio):
@@ -40,7 +40,7 @@ class ModelCard(Studio):
         run = self._session.run(summary.run_id)
         self._run = run
         self.summary, self.run_id = run.summary.to_page(), run.id
-        self.endpoint = {**summary.to_page(), "key_shown_once": None}
+        self.endpoint = endpoint_values(about)
         self.row_fields = row_fields(about)
         self.card = self._card_said(self._session.dataset_of(run).to_dict())
         try:

@@ -247,11 +247,11 @@ class Studio(Searching, anywidget.AnyWidget):
         endpoint = self._require_run(finished=True).deploy(**self.values["deploy"])
         self.prediction = None
         self.row_fields = steps.row_fields(endpoint)
-        self.endpoint = {**endpoint.summary.to_page(), "key_shown_once": endpoint.key}
+        self.endpoint = steps.endpoint_values(endpoint, endpoint.key)
 
     def _stop_endpoint(self, content: dict[str, Any]) -> None:
         endpoint = self._session.endpoint(self._endpoint_name()).stop()
-        self.endpoint = {**endpoint.summary.to_page(), "key_shown_once": None}
+        self.endpoint = steps.endpoint_values(endpoint)
 
     def _predict(self, content: dict[str, Any]) -> None:
         self.prediction = steps.predict(self._session, self._endpoint_name(), content)
@@ -307,6 +307,7 @@ class Studio(Searching, anywidget.AnyWidget):
         self.summary = summary.to_page()
         self.model_summary = steps.with_parameters(self.model_summary, run)
         self._show_variants(run)
+        self._show_endpoint(run)
         if run.record.report() is not None:
             self._jobs.submit(self._work, "evaluate", "", lambda: self._evaluate({}))
 
@@ -314,6 +315,14 @@ class Studio(Searching, anywidget.AnyWidget):
         """The table of a run that was compressed before, or is being compressed."""
         with contextlib.suppress(RunError):
             self._follow_variants(run.compression)
+
+    def _show_endpoint(self, run: Run) -> None:
+        """The endpoint that was made of a run before, here or in a page that was closed."""
+        with contextlib.suppress(LeptonError):
+            found = None if self.endpoint else steps.endpoint_of(self._session, run)
+            if found:
+                self.row_fields = steps.row_fields(found)
+                self.endpoint = steps.endpoint_values(found)
 
     def _follow_variants(self, compression: Compression) -> None:
         self.compression = self._variants_said(compression.table.to_dict())

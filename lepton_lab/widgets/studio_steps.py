@@ -10,6 +10,7 @@ from lepton_lab.errors import DataError, RunError, SpecError
 from lepton_lab.session import Endpoint, Model, Prediction, Run, Session
 from lepton_lab.session.sketch import Sketch
 from lepton_lab.specs import networks_for
+from lepton_lab.widgets.cards import clients_of
 from lepton_lab.widgets.reports import mistakes_with_pictures
 
 MAX_PICTURE_BYTES = 10_000_000
@@ -100,6 +101,18 @@ def row_fields(endpoint: Endpoint) -> list[dict[str, Any]]:
         }
         for column in getattr(bundle.preparation, "columns", ())
     ]
+
+
+def endpoint_values(endpoint: Endpoint, key: str | None = None) -> dict[str, Any]:
+    """An endpoint for the page: state, usage, code that asks it, and its key where it is new."""
+    rows = sum(each["rows"] for each in endpoint.usage().to_dict()["keys"])
+    return {**endpoint.summary.to_page(), "rows": rows, "clients": clients_of(endpoint), "key_shown_once": key}
+
+
+def endpoint_of(session: Session, run: Run) -> Endpoint | None:
+    """The endpoint that answers with a run's network; None where there is none."""
+    ready = [each for each in session.endpoints().summaries if each.run_id == run.id and str(each.state) == "ready"]
+    return session.endpoint(ready[0].name) if ready else None
 
 
 def explanation(run: Run, row: Any) -> dict[str, Any]:

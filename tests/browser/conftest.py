@@ -90,6 +90,7 @@ def _leaves_nothing_running(request: pytest.FixtureRequest) -> Iterator[None]:
     for server in running:
         server.stop_kernels()
         server.stop_runs()
+        server.forget_settings()
 
 
 @pytest.fixture
@@ -102,11 +103,14 @@ def fresh_lab(tmp_path: Path) -> Iterator[servers.Server]:
     end_processes_of(tmp_path / "store")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Iterator[servers.Server]:
+@pytest.fixture(scope="package")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """One JupyterLab for all tests that ask for no store of their own; what a test leaves at work there is ended."""
+    store = tmp_path_factory.mktemp("lab-store")
     server = servers.jupyter("lab", tmp_path_factory.mktemp("lab"), store)
     yield server
     server.stop()
+    end_processes_of(store)
 
 
 @pytest.fixture(scope="module")

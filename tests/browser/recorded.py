@@ -8,6 +8,9 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import nbformat
+from nbformat.sign import NotebookNotary
+
 from lepton_lab.runs.atomic import write_json
 from lepton_lab.runs.events import EventLog, EventWriter
 from lepton_lab.runs.labels import tag_run
@@ -15,6 +18,8 @@ from lepton_lab.runs.paths import Store
 from lepton_lab.runs.record import RunRecord, create_run
 from lepton_lab.session import Host, Session
 from lepton_lab.specs import RunSpec
+from lepton_lab.widgets.display import bundle
+from tests.browser.servers import Server
 
 NOON = 1741521600.0
 """When all of it happened, in unix seconds: of an earlier year, which a page therefore writes."""
@@ -108,14 +113,43 @@ def record_deployable(store: Store) -> RunRecord:
 
 def record_all(store: Store) -> None:
     """Runs that have ended in several ways, one of them with a network."""
+    from lepton_lab.training.failures import not_finite
+
     run = record_deployable(store)
     tag_run(run.dir, ["baseline"], by="ada")
     record_finished(store, "digits-cnn-1", epochs=16)
     with recording(store, "digits-cnn-2", epochs=16, done=3) as writer:
         writer.append("RunStopped", step=60, epoch=3)
+    failed = not_finite("the training loss became nan", step=41, epoch=2.05, rate=0.01, saved_step=40)
     with recording(store, "digits-cnn-3", epochs=16, done=2) as writer:
-        message = "Training stopped at step 41 (epoch 2.05) because the training loss became nan."
-        writer.append("RunFailed", reason="nan_loss", message=message, step=41)
+        writer.append("RunFailed", reason=failed.reason, message=str(failed), step=41)
+
+
+def write_notebook(server: Server, store: Store, run_id: str, *, trusted: bool = False) -> str:
+    """A notebook as it was saved after a training: a run's curve and the card of its data.
+
+    Args:
+        server: Where it will lie.
+        store: Where the run is.
+        run_id: The run.
+        trusted: Whether it was run on this server, so that its HTML is shown as it is.
+
+    Returns:
+        Its path there.
+    """
+    session = Session(store, Host(), who="ada")
+    outputs = {f"%lepton run {run_id}": session.run(run_id), "%lepton data digits": session.load_data("digits")}
+    cells = [nbformat.v4.new_markdown_cell("# Digits\n\nThe first network, and what it learns from.")]
+    for source, shown in outputs.items():
+        output = nbformat.v4.new_output("execute_result", bundle(shown), execution_count=1)
+        cells.append(nbformat.v4.new_code_cell(source, outputs=[output], execution_count=1))
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    path = server.folder / "notebooks" / "digits.ipynb"
+    nbformat.write(notebook, path)
+    if trusted:
+        NotebookNotary(data_dir=server.env["JUPYTER_DATA_DIR"]).sign(nbformat.read(path, nbformat.NO_CONVERT))
+    return path.name
 
 
 @contextlib.contextmanager

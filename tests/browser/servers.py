@@ -40,6 +40,9 @@ QUIET = {
 }
 
 
+LANGUAGE_SETTING = "@jupyterlab/translation-extension/plugin"
+CHANGED_SETTINGS = ("@jupyterlab/apputils-extension/themes", LANGUAGE_SETTING)
+"""What tests change."""
 NOTIFICATIONS = "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
@@ -61,6 +64,11 @@ class Server:
     token: str
     path: str = ""
     process: subprocess.Popen[bytes] = field(init=False)
+
+    @property
+    def store(self) -> Path:
+        """Its run store."""
+        return Path(self.env["LEPTON_HOME"])
 
     def start(self) -> Server:
         """Starts the process and waits until it answers."""
@@ -132,6 +140,17 @@ class Server:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)"}
         nbformat.write(notebook, self.folder / "notebooks" / name)
         return name
+
+    def write_settings(self, plugin: str, **values: object) -> None:
+        """What the settings editor of JupyterLab keeps; a page that is loaded later has it."""
+        path = self.folder / "config/lab/user-settings" / f"{plugin}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+
+    def forget_settings(self) -> None:
+        """Theme and language are again as at the start, for whoever loads a page next."""
+        for plugin in CHANGED_SETTINGS:
+            (self.folder / "config/lab/user-settings" / f"{plugin}.jupyterlab-settings").unlink(missing_ok=True)
 
     def kill(self) -> None:
         """Ends it as a power cut would."""

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from lepton_lab.runs.paths import Store
 from tests.browser.lab import THEMES, NotebookPage, run_state
+from tests.browser.looks import AGAIN, LANGUAGE_CODES, look_at
+from tests.browser.recorded import record_finished, write_notebook
+from tests.browser.servers import LANGUAGE_SETTING
+
+NO_AGE = ".jp-NotebookCheckpoint { visibility: hidden; }"
 
 
 def test_the_quickstart_runs_in_notebook_7(watched, notebook7):
@@ -35,3 +41,18 @@ def test_stop_works_and_the_curve_outlives_the_kernel_in_notebook_7(watched, not
     expect(view.locator(".lp-stats")).not_to_have_text(before)
     view.get_by_role("button", name="Stop").click()
     run_state(view, "stopped")
+
+
+def test_a_saved_notebook_looks_as_it_did_where_its_run_is_not(watched, notebook7, tmp_path):
+    elsewhere = Store(tmp_path / "elsewhere").prepare()
+    record_finished(elsewhere, "digits-cnn-1", epochs=16)
+    path, wrong = write_notebook(notebook7, elsewhere, "digits-cnn-1"), []
+    for language, code in LANGUAGE_CODES.items():
+        notebook7.write_settings(LANGUAGE_SETTING, locale=code)
+        page = watched(height=1000)
+        notebook = NotebookPage(page, notebook7, path, app="notebook").open()
+        expect(page.page.locator(".lp-saved-picture")).to_be_visible()
+        page.page.add_style_tag(content=NO_AGE)
+        wrong += look_at(page.page, "notebook7-saved", language, 1000, notebook.use_theme)
+        page.close()
+    assert not wrong, "\n".join([*wrong, AGAIN])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 
 import pytest
 from playwright.sync_api import expect
@@ -89,10 +90,11 @@ def test_the_palette_has_the_commands(lab, watched):
     page.shoot("lab-palette-light")
 
 
-def test_a_broken_run_folder_is_shown_and_hides_no_other(lab, watched, store):
+def test_a_broken_run_folder_is_shown_and_hides_no_other(lab, watched):
     name = f"broken-{secrets.token_hex(4)}"
-    (store / "runs" / name).mkdir(parents=True)
-    (store / "runs" / name / "events.jsonl").write_bytes(b"\x00\xffnoise\n")
+    folder = lab.store / "runs" / name
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_bytes(b"\x00\xffnoise\n")
     page = watched()
     page.page.goto(lab.url("lab/workspaces/empty"))
     page.page.wait_for_function("() => window.jupyterapp?.shell?.restored.then(() => true)")
@@ -100,3 +102,4 @@ def test_a_broken_run_folder_is_shown_and_hides_no_other(lab, watched, store):
     expect(row_of(panel, name)).to_have_attribute("data-state", "failed")
     expect(row_of(panel, name)).to_contain_text("cannot be read")
     page.shoot("lab-panel-broken-light")
+    shutil.rmtree(folder)

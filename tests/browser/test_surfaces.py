@@ -59,6 +59,13 @@ def evil(store, tmp_path_factory):
     endpoint.stop()
 
 
+@pytest.fixture(scope="module")
+def lab(evil, tmp_path_factory):
+    server = servers.jupyter("lab", tmp_path_factory.mktemp("lab"), evil.store.root)
+    yield server
+    server.stop()
+
+
 @pytest.fixture
 def hunted(watched):
     """Opens pages on which a payload that runs is caught; none may at the end of the test."""
@@ -170,23 +177,13 @@ def test_no_payload_runs_in_the_panel_and_its_tabs_and_all_can_use_them(lab, hun
     assert {name: each for name, each in found.items() if each} == {}
 
 
-@pytest.fixture
-def board(evil, tmp_path):
-    """Serves a dashboard as `make dashboard BOARD=...` does."""
-    opened = []
-
-    def serve(name):
-        (tmp_path / name).mkdir()
-        opened.append(servers.dashboard(tmp_path / name, evil.store.root, "--preheat_kernel=False", board=name))
-        return opened[-1].url()
-
-    yield serve
-    for server in opened:
-        server.stop()
+def board(lab, name: str) -> str:
+    """The address of a dashboard; as `make dashboard` serves it: test_studio."""
+    return lab.url(f"voila/render/dashboards/{name}.ipynb", template="lepton")
 
 
-def test_many_look_at_runs_and_none_can_stop_one(board, hunted):
-    url = board("monitor")
+def test_many_look_at_runs_and_none_can_stop_one(evil, lab, hunted):
+    url = board(lab, "monitor")
     for page in (hunted(), hunted(dark=True, width=800)):
         page.page.goto(url)
         expect(page.page.locator(".lp-run .lp-chip")).to_be_visible()
@@ -198,8 +195,8 @@ def test_many_look_at_runs_and_none_can_stop_one(board, hunted):
         assert serious(page.page, "body") == []
 
 
-def test_a_model_card_answers_a_question(board, hunted):
-    url = board("model-card")
+def test_a_model_card_answers_a_question(evil, lab, hunted):
+    url = board(lab, "model-card")
     for page in (hunted(), hunted(dark=True, width=800)):
         page.page.goto(url)
         view = page.page.locator(".lp-studio")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import plotly.graph_objects as go
 import pytest
 
-from lepton_lab.runs import Curve, RunSummary
+from lepton_lab.runs import Curve, RunSummary, Store
 from lepton_lab.session import Endpoint, EndpointList, Prediction, Report
 from lepton_lab.widgets import cards, display, lists, reports, runs
 from lepton_lab.widgets.data_card import data_card
@@ -116,13 +116,13 @@ def test_a_prediction_says_whether_it_is_right():
     assert "truth b" in cards.prediction_card(wrong) and wrong.correct is False
 
 
-def test_the_key_of_an_endpoint_is_shown_once():
+def test_the_key_of_an_endpoint_is_shown_once(tmp_path):
     summary = SimpleNamespace(name="digits", url="http://127.0.0.1:8700", state="ready", version=1, run_id="r",
                               requests=0, p95_ms=None, message=None)  # fmt: skip
-    fake = SimpleNamespace(endpoint_summary=lambda name: summary)
+    fake = SimpleNamespace(endpoint_summary=lambda name: summary, store=Store(tmp_path).prepare())
     assert "lpt_secret" in cards.endpoint_card(Endpoint("digits", fake, "lpt_secret"))
     card = cards.endpoint_card(Endpoint("digits", fake))
-    assert "lpt_secret" not in card and "curl" in card and "http://127.0.0.1:8700" in card
+    assert "lpt_secret" not in card and "http://127.0.0.1:8700" in card
     assert "8700" in lists.endpoints_card(EndpointList([summary]))
 
 

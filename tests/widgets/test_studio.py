@@ -88,6 +88,12 @@ def test_the_whole_way_by_messages(studio):
     assert studio.lines["predict"]["magic"] == "%lepton predict studio-digits --row 2"
     say(studio, type="predict", image=answer["picture"])
     assert studio.prediction["label"] == answer["label"] and studio.prediction["row"] is None
+    clients = studio.endpoint["clients"]
+    assert set(clients) == {"Python", "curl", "JavaScript"} and "digit.png" in clients["curl"]
+    again = Studio(studio._session, module=PAGE)
+    assert wait_for(again, "endpoint", bool)["name"] == "studio-digits", "closing and opening loses nothing"
+    assert again.endpoint["key_shown_once"] is None and wait_for(again, "report", bool)
+    again.close()
     say(studio, type="stop_endpoint")
     assert studio.endpoint["state"] == "stopped"
 

@@ -65,8 +65,9 @@ export class CurveChart implements Chart {
   }
 
   recolour(): void {
-    this._rebuild();
-    // A theme's style sheet may arrive after its name: what was measured now may have been the page without it.
+    // A theme's style sheet may arrive after its name: what is measured now may be the page without it.
+    const { width, height } = this._plot ?? this._size();
+    this._rebuild({ width, height });
     clearTimeout(this._settling);
     this._settling = setTimeout(() => this._fit(), SETTLE_MS);
   }
@@ -109,21 +110,20 @@ export class CurveChart implements Chart {
     }
   }
 
-  private _rebuild(): void {
+  private _rebuild(size = this._size()): void {
     this._plot?.destroy();
     this._plot = null;
     const figure = this._figure;
     if (figure) {
       this._palette = readPalette(this._host);
       this._drawnInPage = this._host.isConnected;
-      this._plot = new uPlot(this._options(figure), alignLines(figure.lines), this._host);
+      this._plot = new uPlot({ ...size, ...this._options(figure) }, alignLines(figure.lines), this._host);
       this._plot.root.setAttribute('aria-hidden', 'true');
     }
   }
 
-  private _options(figure: Figure): uPlot.Options {
+  private _options(figure: Figure): Omit<uPlot.Options, 'width' | 'height'> {
     return {
-      ...this._size(),
       legend: { show: false },
       padding: [8, 12, 0, 0],
       cursor: {

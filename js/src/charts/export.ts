@@ -12,7 +12,7 @@ export function saveFile(name: string, content: Blob): void {
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
-/** An SVG document as a PNG picture of twice its size. */
+/** An SVG document as a PNG picture of twice its size; fails where the browser cannot draw it. */
 export async function svgToPng(svg: string): Promise<Blob> {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
@@ -22,10 +22,10 @@ export async function svgToPng(svg: string): Promise<Blob> {
   canvas.height = image.height * SCALE;
   const context = canvas.getContext('2d');
   if (!context) {
-    throw new Error('This browser gives no canvas to draw the picture on.');
+    throw new Error('no canvas');
   }
   context.drawImage(image, 0, 0, canvas.width, canvas.height);
   return await new Promise((resolve, reject) =>
-    canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('The picture could not be encoded.'))), 'image/png')
+    canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('no PNG'))), 'image/png')
   );
 }

@@ -55,7 +55,7 @@ export class OverlayChart {
 
   /** Reads the colours anew and draws again. */
   recolour(): void {
-    this._rebuild();
+    this._rebuild(this._plot?.width); // a theme's style sheet may arrive after its name
     clearTimeout(this._settling);
     this._settling = setTimeout(() => this._fit(), SETTLE_MS);
   }
@@ -92,12 +92,12 @@ export class OverlayChart {
     return Math.max(160, Math.floor(this.element.clientWidth));
   }
 
-  private _rebuild(): void {
+  private _rebuild(width = this._width()): void {
     this._plot?.destroy();
     this._plot = null;
     this._zoomed = false;
     if (this.element.isConnected && this._lines.length > 0 && this.element.clientWidth > 0) {
-      this._plot = new uPlot(this._options(), alignLines(this._lines), this.element);
+      this._plot = new uPlot(this._options(width), alignLines(this._lines), this.element);
       this._plot.root.setAttribute('aria-hidden', 'true');
       this._plot.over.addEventListener('dblclick', () => {
         this._zoomed = false;
@@ -105,11 +105,11 @@ export class OverlayChart {
     }
   }
 
-  private _options(): uPlot.Options {
+  private _options(width: number): uPlot.Options {
     const palette = readPalette(this.element);
     const font = `${FONT_SIZE} ${palette.font}`;
     return {
-      width: this._width(),
+      width,
       height: HEIGHT,
       legend: { show: false },
       padding: [8, 12, 0, 0],

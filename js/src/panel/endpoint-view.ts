@@ -181,7 +181,7 @@ export class EndpointView {
       h('code', {}, `${key.prefix}…`),
       locale.moment(key.created),
       this._ending(key),
-      locale.count(key.usage.requests) + (key.requests_per_minute ? ` (≤ ${key.requests_per_minute}/min)` : ''),
+      this._requests(key),
       locale.count(key.usage.rows)
     ]);
     return table(
@@ -189,6 +189,12 @@ export class EndpointView {
       rows,
       locale.t('endpoint.keys')
     );
+  }
+
+  private _requests({ usage, requests_per_minute: limit }: EndpointKey): string {
+    const locale = this._locale;
+    const requests = locale.count(usage.requests);
+    return limit ? locale.t('endpoint.per_minute', { requests, limit: locale.count(limit) }) : requests;
   }
 
   /** Until when a key opens the endpoint, and a button that ends it. */

@@ -130,9 +130,20 @@ export class DeployStep implements StepView {
       facts([
         [locale.t('train.run'), endpoint.run_id],
         [locale.t('deploy.requests'), endpoint.requests ? locale.count(endpoint.requests) : null],
+        [locale.t('deploy.rows'), endpoint.rows ? locale.count(endpoint.rows) : null],
         [locale.t('deploy.p95'), endpoint.p95_ms ? `${locale.fixed(endpoint.p95_ms, 1)} ms` : null]
-      ])
+      ]),
+      this._clients(endpoint)
     ];
+  }
+
+  /** Code that asks the endpoint from elsewhere. */
+  private _clients({ clients = {}, url }: EndpointCard): HTMLElement {
+    const codes = Object.entries(clients).map(([name, code]) =>
+      this._copyable(name, code.replaceAll(url, fromHere(url)))
+    );
+    const title = h('summary', {}, this._context.locale.t('deploy.clients'));
+    return h('details', { class: 'lp-block', hidden: codes.length === 0 }, title, ...codes);
   }
 
   private _title(endpoint: EndpointCard): HTMLElement {

@@ -173,9 +173,13 @@ export interface EndpointCard {
   version: number;
   run_id?: string;
   requests?: number;
+  /** How many rows it has answered, by all keys. */
+  rows?: number;
   p95_ms?: number | null;
   message?: string | null;
   said?: Said;
+  /** Code that asks it, by language. */
+  clients?: Record<string, string>;
   key_shown_once?: string | null;
 }
 

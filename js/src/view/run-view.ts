@@ -79,7 +79,7 @@ export class RunView {
     this._toolbar = new Toolbar(locale, this._options, {
       change: options => this._change(options),
       showWhole: () => this._chart.showWhole(),
-      savePng: () => void this._savePng(),
+      savePng: () => void this._savePng().catch(() => this.refuse(locale.t('error.png'))),
       saveSvg: () => this._saveSvg(),
       saveCsv: () => this._saveCsv()
     });

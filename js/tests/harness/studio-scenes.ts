@@ -100,7 +100,9 @@ const ENDPOINT = {
   version: 3,
   run_id: 'fashion-mnist-cnn-7',
   requests: 1214,
+  rows: 2360,
   p95_ms: 2.8,
+  clients: { curl: 'curl -s http://127.0.0.1:41873/predict -H "X-API-Key: $LEPTON_KEY" --data-binary @digit.png' },
   key_shown_once: 'lpt_4bV0cDq8Zf3mJt7wYk1xNs9hRg2uLe6aPo5iQd8v9f2c'
 };
 

@@ -73,6 +73,7 @@ export const run = {
   'control.pending': 'Sent: {command}',
   'control.failed': 'The command did not arrive: {message}',
   'error.answered': 'The server answered {status}.',
+  'error.png': 'The picture cannot be made here; save it as SVG.',
   'error.connection': 'The connection to the Jupyter server is down.',
   'error.no_server': 'The server cannot be reached.',
   'control.refused': 'Not done: {message}',

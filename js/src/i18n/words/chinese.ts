@@ -1,8 +1,10 @@
 import { CHINESE_SPECS } from './chinese-specs';
 import type { Words } from './index';
+import { NAMES } from './names';
 
 /** 简体中文用词。 */
 export const CHINESE_WORDS: Words = {
+  ...NAMES,
   ...CHINESE_SPECS,
   'column.run_id': '运行',
   'column.data.name': '数据集',
@@ -15,9 +17,6 @@ export const CHINESE_WORDS: Words = {
   'column.samples_per_second': '每秒样本数',
   'dataset.digits': '手写数字 8 × 8',
   'dataset.fashion-mnist': 'Fashion-MNIST 服饰图片',
-  'network.cnn': 'CNN',
-  'network.rnn': 'RNN',
-  'network.mlp': 'MLP',
   'network_note.cnn': '卷积网络，适合图片',
   'network_note.rnn': 'LSTM 或 GRU，适合序列',
   'network_note.mlp': '多层感知机，适合表格',
@@ -90,7 +89,6 @@ export const CHINESE_WORDS: Words = {
   'field.tune.study': '搜索名称',
   'value.asha': '逐次减半',
   'value.median': '中位数',
-  'value.tpe': 'TPE',
   'value.random': '随机',
   'value.metric': '任务指标',
   'value.loss': '损失',
@@ -149,13 +147,9 @@ export const CHINESE_WORDS: Words = {
   'value.none': '无',
   'value.drop': '删除',
   'value.fill': '填充',
-  'value.adamw': 'AdamW',
-  'value.adam': 'Adam',
-  'value.sgd': 'SGD',
   'value.one_cycle': '单周期',
   'value.cosine': '余弦',
   'value.constant': '恒定',
-  'value.muon': 'Muon',
   'value.step': '阶梯',
   'value.warm_up': '预热',
   'value.plateau': '停滞时下降',
@@ -163,16 +157,10 @@ export const CHINESE_WORDS: Words = {
   'value.focal': 'focal',
   'value.bce': '二元交叉熵',
   'value.mse': '均方误差',
-  'value.huber': 'Huber',
   'value.mae': '平均绝对误差',
-  'value.bpr': 'BPR',
   'value.light': '轻',
   'value.strong': '强',
   'value.balanced': '平衡',
-  'value.lstm': 'LSTM',
-  'value.gru': 'GRU',
-  'value.cpu': 'CPU',
-  'value.cuda': 'CUDA',
   'value.float32': 'float32',
   'value.bfloat16': 'bfloat16',
 

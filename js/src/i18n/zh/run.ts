@@ -73,6 +73,7 @@ export const run = {
   'control.pending': '已发送：{command}',
   'control.failed': '命令未送达：{message}',
   'error.answered': '服务器返回了 {status}。',
+  'error.png': '此处无法生成图片，请保存为 SVG。',
   'error.connection': '与 Jupyter 服务器的连接已断开。',
   'error.no_server': '无法连接到服务器。',
   'control.refused': '未执行：{message}',
