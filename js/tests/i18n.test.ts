@@ -27,7 +27,7 @@ describe('strings', () => {
   it('are all used', () => {
     const code = sources();
     const made =
-      /^(settings|time|state|mark|metric|step|problem|chart\.label|panel\.kind|endpoint_change|compare\.part)\./;
+      /^(settings|time|state|mark|metric|step|problem|chart\.label|panel\.(kind|group)|endpoint_change|compare\.part)\./;
     const unused = Object.keys(STRINGS.en).filter(key => !made.test(key) && !code.includes(`'${key}'`));
     expect(unused).toEqual([]);
   });

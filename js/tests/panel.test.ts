@@ -4,6 +4,7 @@ import { Locale } from '../src/i18n';
 import { type BoardState, EMPTY_BOARD } from '../src/panel/board';
 import type { EndpointChange } from '../src/panel/endpoint-details';
 import { EndpointView } from '../src/panel/endpoint-view';
+import { grouped, isGroup, type Item } from '../src/panel/groups';
 import { PanelView } from '../src/panel/panel';
 import type { PanelActions } from '../src/panel/rows';
 import { deviceText, endpointText, progressOf, runText } from '../src/panel/texts';
@@ -123,6 +124,18 @@ describe('endpointText and deviceText', () => {
       '失败：端口已被占用'
     );
     expect(['cpu:0', 'cuda:1', 'cpu:2'].map(deviceText)).toEqual(['CPU', 'GPU 1', 'CPU 2']);
+  });
+});
+
+describe('groups', () => {
+  const run = (run_id: string, tags: string[], dataset: string) => summaryFixture({ run_id, tags, dataset });
+  const runs = [run('a', ['paper'], 'digits'), run('b', [], 'iris'), run('c', ['paper', 'x'], 'iris')];
+  const names = (items: Item[]) => items.map(item => (isGroup(item) ? `${item.group}:${item.count}` : item.run_id));
+
+  it('stand in the order of their first runs, and closed ones hold theirs back', () => {
+    expect(names(grouped(runs, 'none', new Set()))).toEqual(['a', 'b', 'c']);
+    expect(names(grouped(runs, 'project', new Set()))).toEqual(['paper:2', 'a', 'c', ':1', 'b']);
+    expect(names(grouped(runs, 'data', new Set(['iris'])))).toEqual(['digits:1', 'a', 'iris:2']);
   });
 });
 

@@ -80,6 +80,14 @@ def test_runs_are_found_labelled_put_in_order_and_deleted(panel):
     expect(panel.locator(".lp-row")).to_have_count(1)
     panel.get_by_role("searchbox", name="Find runs").fill("")
 
+    panel.get_by_role("combobox", name="Group the runs").select_option("by project")
+    heading = panel.locator(".lp-group-name", has_text="paper")
+    expect(heading).to_have_attribute("aria-expanded", "true")
+    heading.click()
+    expect(row_of(panel, "fast")).to_have_count(0)
+    expect(row_of(panel, "long")).to_be_visible()
+    panel.get_by_role("combobox", name="Group the runs").select_option("no groups")
+
     expect(row_of(panel, "waits-too")).to_contain_text("1 before it")
     choose(panel, "waits-too", "Start next")
     expect(row_of(panel, "waits-too")).to_contain_text("next")

@@ -1,12 +1,12 @@
 import { followTheme } from '../charts/theme';
 import { button, h, setAttribute, setText } from '../dom';
 import type { Locale } from '../i18n';
-import type { RunSummary } from '../protocol';
 import { icon, type IconName } from '../view/icons';
 import { MeterGroup } from '../view/meter';
 import { machineReadings } from '../view/readings';
 import type { MachineSample } from '../kept';
 import { type BoardState, EMPTY_BOARD, type EndpointSummary } from './board';
+import { grouped, GroupRow, isGroup, type Item } from './groups';
 import { EndpointRow, type PanelActions, RunRow } from './rows';
 import { finds, SearchBar } from './search';
 import { deviceText } from './texts';
@@ -70,7 +70,8 @@ const FEW = 4;
 export class PanelView {
   readonly element: HTMLElement;
   private readonly _locale: Locale;
-  private readonly _runs: RowList<RunSummary>;
+  private readonly _runs: RowList<Item>;
+  private readonly _closed = new Set<string>();
   private readonly _endpoints: RowList<EndpointSummary>;
   private readonly _noRuns: HTMLElement;
   private readonly _noEndpoints: HTMLElement;
@@ -91,9 +92,12 @@ export class PanelView {
 
   constructor(locale: Locale, actions: PanelActions) {
     this._locale = locale;
-    this._runs = new RowList(
-      run => run.run_id,
-      run => new RunRow(run, locale, actions)
+    this._runs = new RowList<Item>(
+      item => (isGroup(item) ? `group ${item.group}` : item.run_id),
+      item =>
+        (isGroup(item)
+          ? new GroupRow(item, locale.t('panel.group.rest'), group => this._toggle(group))
+          : new RunRow(item, locale, actions)) as Row<Item>
     );
     this._endpoints = new RowList(
       endpoint => endpoint.name,
@@ -182,7 +186,8 @@ export class PanelView {
 
   private _showRuns(): void {
     const { runs } = this._board;
-    const found = runs.filter(run => finds(this._search.search, run));
+    const matching = runs.filter(run => finds(this._search.search, run));
+    const found = grouped(matching, this._search.grouping, this._closed);
     this._first = Math.min(this._first, Math.max(0, found.length - this._shown));
     this._runs.update(found.slice(this._first, this._first + this._shown));
     const known = this._board !== EMPTY_BOARD; // before the server's first answer nobody knows that there is nothing
@@ -194,6 +199,14 @@ export class PanelView {
     const left = found.length - this._first - this._shown;
     this._more.hidden = left <= 0;
     this._more.textContent = this._locale.t('panel.show_more', { count: Math.min(left, PAGE), left });
+  }
+
+  /** Opens a group that is closed, closes one that is open. */
+  private _toggle(group: string): void {
+    if (!this._closed.delete(group)) {
+      this._closed.add(group);
+    }
+    this._showRuns();
   }
 
   private _section(title: string, tool: HTMLElement | null, ...content: HTMLElement[]): HTMLElement {

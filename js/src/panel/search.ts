@@ -3,6 +3,7 @@
 import { h, on, setAttribute } from '../dom';
 import type { Locale } from '../i18n';
 import { ACTIVE_STATES, type RunSummary } from '../protocol';
+import { type Grouping, GROUPINGS } from './groups';
 
 export const KINDS = ['all', 'active', 'finished', 'failed', 'pinned'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -42,10 +43,11 @@ function isKind(kind: Kind, run: RunSummary): boolean {
   }
 }
 
-/** A field for words and a choice of states. */
+/** A field for words, a choice of states, and what the runs are grouped by. */
 export class SearchBar {
   readonly element: HTMLElement;
   search: Search = NO_SEARCH;
+  grouping: Grouping = 'none';
   private readonly _changed: () => void;
 
   constructor(locale: Locale, changed: () => void) {
@@ -58,14 +60,32 @@ export class SearchBar {
       autocomplete: 'off',
       spellcheck: 'false'
     });
-    const kinds = h(
-      'select',
-      { class: 'lp-input lp-search-kind', 'aria-label': locale.t('panel.which') },
-      ...KINDS.map(kind => h('option', { value: kind }, locale.t(`panel.kind.${kind}`)))
+    const select = (name: string, help: string, options: [string, string][]): HTMLSelectElement =>
+      h(
+        'select',
+        { class: 'lp-input lp-search-kind', 'aria-label': name, title: help },
+        ...options.map(([value, text]) => h('option', { value }, text))
+      );
+    const which = locale.t('panel.which');
+    const kinds = select(
+      which,
+      which,
+      KINDS.map(kind => [kind, locale.t(`panel.kind.${kind}`)])
+    );
+    const groups = select(
+      locale.t('panel.group'),
+      locale.t('panel.group_help'),
+      GROUPINGS.map(each => [each, locale.t(`panel.group.${each}`)])
     );
     on(words, { input: () => this._set({ text: words.value }) });
     on(kinds as HTMLElement, { change: () => this._set({ kind: kinds.value as Kind }) });
-    this.element = h('div', { class: 'lp-search', role: 'search' }, words, kinds);
+    on(groups as HTMLElement, {
+      change: () => {
+        this.grouping = groups.value as Grouping;
+        this._changed();
+      }
+    });
+    this.element = h('div', { class: 'lp-search', role: 'search' }, words, kinds, groups);
   }
 
   /** Shown only where there is something to choose from. */
