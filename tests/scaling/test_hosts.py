@@ -66,9 +66,9 @@ class Hosts(NamedTuple):
 
 @contextmanager
 def joined(
-    three: list[tuple[str, str]], room: Path, hidden: dict[str, list[Path]], further: dict[str, str]
+    three: list[tuple[str, str]], room: Path, hidden: dict[str, list[Path]], further: dict[str, str], idle: str = ""
 ) -> Iterator[Hosts]:
-    """Starts Ray on all three, with a token; what is hidden from each stands by its name."""
+    """Starts Ray on all three, with a token; what is hidden from each stands by its name. An idle one lends nothing."""
     token = room / "token"
     token.write_text("0123456789abcdef" * 4)
     env = {**os.environ, "RAY_AUTH_TOKEN_PATH": str(token), "CUDA_VISIBLE_DEVICES": "", "RAY_USAGE_STATS_ENABLED": "0"}
@@ -78,7 +78,10 @@ def joined(
     head = Head(room / "ray", PORT, 0, inside(first), address, {**env, "RAY_AUTH_MODE": "token"})
     try:
         head.start()
-        nodes = {name: join(name, own, head.address, room, hidden[name], env) for name, own in others}
+        nodes = {
+            name: join(name, own, head.address, room, hidden[name], env, 0 if name == idle else 2)
+            for name, own in others
+        }
         yield Hosts(head, first, others, nodes, env)
     finally:
         for _, own in others:
@@ -117,8 +120,8 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         storage = stack.enter_context(bucket(host=address, before=inside(first)))
         further = {**storage.environment, VARIABLE: storage.url}
         hidden = {lost: [room / "ray"], left: [here.root, room / "ray"]}
-        found = stack.enter_context(joined(three, room, hidden, further))
-        person = stack.enter_context(found.session(lost, str(here.root), found.head.address, "200"))
+        found = stack.enter_context(joined(three, room, hidden, further, idle=lost))
+        person = stack.enter_context(found.session(lost, str(here.root), found.head.address, "120"))
         wait_until(lambda: len(read_note(here.run_dir("far")).steps) > 1, "two copies", SECONDS)
         copied = read_note(here.run_dir("far")).steps[-1]
         found.nodes[lost].kill()  # and with it all that runs there
@@ -134,7 +137,7 @@ def test_when_the_workers_host_is_lost_another_one_takes_the_run_up_from_s3(thre
         started = [event for event in events if event["type"] == "RunStarted"]
         assert started[-1]["from_step"] >= copied
         epochs = [event["epoch"] for event in events if event["type"] == "EpochEnded" and event["step"] > copied]
-        assert epochs[-1] == 200
+        assert epochs[-1] == 120
         brought = list(room.glob("*/lepton-data-*/*/meta.json"))
         assert brought and not list(room.glob("*/lepton-data-*/*/test.*"))
         its_own_disk = Path(f"/proc/{psutil.Process(found.nodes[left].pid).children()[0].pid}/root{room}/ray")
@@ -154,7 +157,7 @@ except RunError as error:
 
 
 def join(
-    name: str, own: str, head: str, room: Path, hidden: list[Path], env: dict[str, str]
+    name: str, own: str, head: str, room: Path, hidden: list[Path], env: dict[str, str], num_cpus: int
 ) -> subprocess.Popen[bytes]:
     """A node, which keeps what it fetches to itself; some folders it does not see."""
     mine = room / name
@@ -162,7 +165,9 @@ def join(
     where = [*WITH_US, *as_host(name, hidden)]
     command = [*where, *RAY, "start", f"--address={head}", f"--node-ip-address={own}"]
     node_env = {**env, "TMPDIR": str(mine), "RAY_AUTH_MODE": "token"}
-    return start_node([*command, "--num-cpus=2", "--block"], room / f"{name}.log", node_env, f"a node on {name}")
+    return start_node(
+        [*command, f"--num-cpus={num_cpus}", "--block"], room / f"{name}.log", node_env, f"a node on {name}"
+    )
 
 
 def host_of_ranks(addresses: list[str]) -> str:
