@@ -52,6 +52,15 @@ class Prediction(Shown):
         """Whether the label is the truth; None where the truth is not known or answers are more or less near."""
         return self.label == self.truth if self.exact and self.truth is not None else None
 
+    @property
+    def said(self) -> str:
+        """The answer in short, in the reader's language where it is a sentence of ours."""
+        if forecast := self.details.get("forecast"):
+            return _(f"{len(forecast)} steps ahead")
+        if self.details.get("boxes") == []:
+            return _("nothing found")
+        return _("none of the classes") if self.details.get("labels") == [] else self.label
+
     @classmethod
     def of(cls, answer: Mapping[str, Any], endpoint: str, milliseconds: float) -> Prediction:
         """The prediction in an endpoint's answer to `/predict`."""
@@ -84,7 +93,7 @@ class Prediction(Shown):
         }
 
     def __str__(self) -> str:
-        text = self.label if self.confidence is None else f"{self.label} ({accuracy(self.confidence)})"
+        text = self.said if self.confidence is None else f"{self.said} ({accuracy(self.confidence)})"
         return text if self.truth is None else _(f"{text}, truth {self.truth}")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from lepton_lab.errors import LeptonError
 from lepton_lab.session import Endpoint, Model, Prediction, Predictions
 from lepton_lab.session.texts import count, score
+from lepton_lab.widgets.drawn import picture_of
 from lepton_lab.widgets.html import (
     Markup,
     bar,
@@ -118,8 +119,9 @@ def prediction_card(prediction: Prediction) -> Markup:
         for index, (label, score) in enumerate(likely)
     ]
     number = _as_number(prediction.details.get("value"))
-    said = score(number) if number is not None else prediction.label
-    picture = png(prediction.picture, _(f"test row {prediction.row}")) if prediction.picture else Markup("")
+    said = score(number) if number is not None else prediction.said
+    drawn = picture_of(prediction)
+    picture = png(drawn, said if prediction.row is None else _(f"test row {prediction.row}")) if drawn else Markup("")
     if rows:
         body = tag("div", picture, tag("div", *rows, cls="lepton-scores"), cls="lepton-answer" if picture else "")
     elif number is not None:

@@ -11,6 +11,7 @@ from lepton_lab.session import Endpoint, Model, Prediction, Run, Session
 from lepton_lab.session.sketch import Sketch
 from lepton_lab.specs import networks_for
 from lepton_lab.widgets.cards import clients_of
+from lepton_lab.widgets.drawn import picture_of
 from lepton_lab.widgets.reports import mistakes_with_pictures
 
 MAX_PICTURE_BYTES = 10_000_000
@@ -188,7 +189,6 @@ def _picture(text: str) -> bytes:
 
 
 def _plain(prediction: Prediction) -> dict[str, Any]:
-    values = prediction.to_dict()
-    if values["picture"]:
-        values["picture"] = "data:image/png;base64," + values["picture"]
-    return values
+    picture = picture_of(prediction)
+    shown = None if picture is None else "data:image/png;base64," + base64.b64encode(picture).decode()
+    return {**prediction.to_dict(), "label": prediction.said, "picture": shown}

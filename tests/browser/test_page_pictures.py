@@ -31,6 +31,7 @@ def recorded(store) -> Iterator[SimpleNamespace]:
     endpoint = Session(kept, Host(), who="ada").run("digits-linear-1").deploy(name="digits")
     endpoint.predict(row=0)
     wait_until(lambda: endpoint.summary.requests, "the endpoint to say that it was asked")
+    wait_until(lambda: any(row[4] for row in endpoint.usage().rows), "the row to stand in the keys' usage")
     yield SimpleNamespace(store=kept, endpoint=endpoint)
     endpoint.stop()
     patch.undo()
@@ -55,7 +56,8 @@ def ask_card(page: Page) -> None:
             walker.currentNode.data = walker.currentNode.data
               .replace(/(127\\.0\\.0\\.1):\\d+/, '$1:8700').replace(/[\\d.]+ (ms|毫秒)/, '2.8 $1');
           }
-          document.querySelectorAll('.lp-view .lp-facts dd').item(1).textContent = '1';
+          const facts = document.querySelectorAll('.lp-view .lp-facts dd');
+          facts[1].textContent = facts[2].textContent = '1';
         }"""
     )
 

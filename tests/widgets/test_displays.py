@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import xml.etree.ElementTree as xml
 from dataclasses import replace
@@ -9,11 +10,13 @@ from types import SimpleNamespace
 
 import plotly.graph_objects as go
 import pytest
+from PIL import Image
 
 from lepton_lab.runs import Curve, RunSummary, Store
 from lepton_lab.session import Endpoint, EndpointList, Prediction, Report
 from lepton_lab.widgets import cards, display, lists, reports, runs
 from lepton_lab.widgets.data_card import data_card
+from lepton_lab.widgets.drawn import picture_of
 from lepton_lab.widgets.html import Markup, esc, tag
 from lepton_lab.widgets.picture import curve_svg, spark_svg
 
@@ -114,6 +117,27 @@ def test_a_prediction_says_whether_it_is_right():
     assert "right" in cards.prediction_card(right) and "<img src=x" not in cards.prediction_card(right)
     wrong = replace(right, truth="b")
     assert "truth b" in cards.prediction_card(wrong) and wrong.correct is False
+
+
+def size_of(png: bytes | None) -> tuple[int, int]:
+    assert png is not None
+    return Image.open(io.BytesIO(png)).size
+
+
+def test_what_was_found_and_what_is_to_come_are_drawn(monkeypatch):
+    monkeypatch.setenv("LEPTON_LANG", "zh")
+    steps = Prediction.of({"label": "3 steps ahead", "forecast": [[1.0], [2.5], [2.0]]}, "load", 2.0)
+    assert size_of(picture_of(steps)) == (380, 130) and str(steps) == "未来 3 步"
+    card = cards.prediction_card(steps)
+    assert "data:image/png" in card and "未来 3 步" in card and "steps ahead" not in card
+    file = io.BytesIO()
+    Image.new("L", (100, 60)).save(file, "PNG")
+    edges = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
+    found = Prediction.of({"label": "1 RBC", "boxes": [{"label": "RBC", "confidence": 0.9, **edges}]}, "cells", 2.0)
+    found.picture = file.getvalue()
+    assert size_of(picture_of(found)) == (300, 180) and picture_of(found) != found.picture
+    nothing = Prediction.of({"label": "no box", "boxes": []}, "cells", 2.0)
+    assert picture_of(nothing) is None and str(nothing) == "未发现目标"
 
 
 def test_the_key_of_an_endpoint_is_shown_once(tmp_path):
