@@ -131,7 +131,7 @@ def _trainer(ray: Any, order: Order) -> Any:
     from ray.train.torch import TorchConfig, TorchTrainer
 
     from lepton_lab.scaling.far import FarJob, work
-    from lepton_lab.scaling.team import PATIENCE
+    from lepton_lab.scaling.team import PATIENCE, backends
 
     spec = order.train_spec
     job = FarJob(
@@ -147,9 +147,7 @@ def _trainer(ray: Any, order: Order) -> Any:
     return TorchTrainer(
         work,
         train_loop_config={"job": job},
-        torch_config=TorchConfig(
-            backend="nccl" if job.device == "cuda" else "gloo", timeout_s=int(PATIENCE.total_seconds())
-        ),
+        torch_config=TorchConfig(backend=backends(job.device), timeout_s=int(PATIENCE.total_seconds())),
         scaling_config=ScalingConfig(
             num_workers=spec.workers if spec.min_workers is None else (spec.min_workers, spec.workers),
             use_gpu=job.device == "cuda",

@@ -65,6 +65,11 @@ class Team(Protocol):
         ...
 
 
+def backends(device: str) -> str:
+    """What carries the exchange of ranks on "cpu" or "cuda"; those on GPUs exchange numbers of the CPU, too."""
+    return "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
+
+
 class Collective:
     """A team over torch.distributed: gloo on the CPU, NCCL between GPUs. All methods raise MateLost.
 
@@ -81,9 +86,8 @@ class Collective:
     def __init__(self, rank: int, size: int, meeting: Path, device: str) -> None:
         self.rank, self.size = rank, size
         store = dist.FileStore(str(meeting), size)
-        backend = "gloo" if device == "cpu" else "cpu:gloo,cuda:nccl"
         with _exchange():
-            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
+            dist.init_process_group(backends(device), store=store, rank=rank, world_size=size, timeout=PATIENCE)
             self._words = _group_of_words(device)
 
     def sum(self, numbers: Tensor) -> Tensor:
