@@ -14,6 +14,8 @@ LOOKS = {"en": [(1280, "light"), (800, "dark")], "zh": [(1280, "dark"), (800, "l
 """By language: every width with every theme and every language, each theme with each language."""
 LANGUAGE_CODES = {"en": "default", "zh": "zh_CN"}
 """What JupyterLab's setting `locale` calls them."""
+NO_FOCUS = ".jp-Notebook-cell.jp-mod-active, .jp-Notebook-cell.jp-mod-active * { visibility: hidden !important; }"
+"""JupyterLab frames the cell that has the focus, and gives it away again whenever something else has loaded."""
 AGAIN = "If this is how it shall look: make pictures"
 
 
@@ -34,6 +36,7 @@ def look_at(
         page.set_viewport_size({"width": width, "height": height})
         if use_lab_theme:
             use_lab_theme(THEMES[theme])
+            page.add_style_tag(content=NO_FOCUS)
         else:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         seen, look = take(page), f"{name}-{width}-{theme}-{language}"

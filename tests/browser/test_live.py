@@ -61,6 +61,38 @@ def test_the_curve_moves_and_the_buttons_work(notebook):
     view.get_by_role("button", name="Stop").click()
     run_state(view, "stopped")
     notebook.watched.shoot("lab-live-stopped-light")
+    look_at_the_curve(view)
+
+
+def look_at_the_curve(view: Locator) -> None:
+    """Switches of the curve change what is drawn; a point has a tooltip; each form of the curve is saved."""
+    page, chart = view.page, view.locator(".lp-chart")
+
+    def changes(press) -> None:
+        before = chart.screenshot()
+        press()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while chart.screenshot() == before:
+            assert time.monotonic() < deadline, "the picture stands still"
+            page.wait_for_timeout(50)
+
+    def button(name: str) -> Locator:
+        return view.get_by_role("button", name=name, exact=True)
+
+    changes(button("smooth").click)
+    changes(lambda: view.get_by_role("slider", name="Smoothing").press("End"))
+    changes(button("validation").click)
+    changes(button("validation").click)
+    changes(button("loss").click)
+    changes(button("log").click)
+    chart.hover()
+    expect(view.locator(".lp-tooltip")).to_be_visible()
+    for name, begin in (("PNG picture", b"\x89PNG"), ("SVG picture", b"<svg"), ("CSV file", b"epoch,")):
+        with page.expect_download() as download:
+            view.get_by_role("button", name=re.compile(f"Save the .* as an? {name}")).click()
+        assert download.value.path().read_bytes().startswith(begin), name
+    button("table").click()
+    expect(view.locator("table")).to_be_visible()
 
 
 def test_the_buttons_work_while_a_cell_runs(notebook):

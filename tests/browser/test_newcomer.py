@@ -30,6 +30,26 @@ def own_csv(tmp_path: Path) -> Path:
     return path
 
 
+def look_closer(studio: Studio) -> None:
+    """Evaluate: where the line is drawn, the mistakes of one cell, why a row was answered so, the line as a cell."""
+    view = studio.root
+    missed = view.locator(".lp-threshold-figures td").nth(4)
+    before = missed.inner_text()
+    view.get_by_role("slider", name=re.compile("counts as yes$")).fill("95")
+    expect(missed).not_to_have_text(before)
+    view.locator(".lp-cell").first.click()
+    expect(view.get_by_text(re.compile("^Mistakes (yes → no|no → yes)$"))).to_be_visible()
+    studio.press("Show all mistakes")
+    expect(view.get_by_text("Worst mistakes")).to_be_visible()
+    studio.press("Explain")
+    expect(view.get_by_text(re.compile(r"^Row 0: (yes|no) \("))).to_be_visible()
+    cells = view.page.locator(".jp-Notebook .jp-CodeCell")
+    count = cells.count()
+    studio.press("Insert cell")
+    expect(cells).to_have_count(count + 1)
+    expect(cells.last).to_contain_text("%lepton evaluate")
+
+
 def test_from_the_launcher_tile_to_an_answer_on_ones_own_csv(lab, watched, own_csv):
     page = watched(height=1000)
     view = page.page
@@ -60,6 +80,8 @@ def test_from_the_launcher_tile_to_an_answer_on_ones_own_csv(lab, watched, own_c
     studio.press("Next: Evaluate")
     expect(studio.root.get_by_text("Test accuracy")).to_be_visible()
     page.shoot("newcomer-4-report")
+    look_closer(studio)
+    page.shoot("newcomer-4-explained")
     studio.press("Next: Deploy")
     studio.press("Deploy")
     expect(studio.root.locator(".lp-view .lp-chip").first).to_have_text("ready")
