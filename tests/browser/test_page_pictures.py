@@ -69,6 +69,14 @@ BOARDS: dict[str, Callable[[Page], None]] = {
 }
 
 
+TITLES = {
+    "studio": {"en": "Lepton studio", "zh": "Lepton 工作室"},
+    "monitor": {"en": "Lepton run monitor", "zh": "Lepton 运行监视"},
+    "model-card": {"en": "Lepton model card", "zh": "Lepton 模型卡片"},
+}
+"""What a tab of the browser says."""
+
+
 def test_no_dashboard_looks_other_than_it_did(recorded, lab, watched):
     wrong = []
     with at_work(recorded.store):
@@ -78,6 +86,7 @@ def test_no_dashboard_looks_other_than_it_did(recorded, lab, watched):
                 path = f"voila/render/dashboards/{board}.ipynb"
                 page.page.goto(lab.url(path, template="lepton", lang=language))
                 ready(page.page)
+                expect(page.page).to_have_title(TITLES[board][language])
                 wrong += look_at(page.page, f"dashboard-{board}", language)
                 page.close()
     assert not wrong, "\n".join([*wrong, AGAIN])
