@@ -16,6 +16,8 @@ LANGUAGE_CODES = {"en": "default", "zh": "zh_CN"}
 """What JupyterLab's setting `locale` calls them."""
 NO_FOCUS = ".jp-Notebook-cell.jp-mod-active, .jp-Notebook-cell.jp-mod-active * { visibility: hidden !important; }"
 """JupyterLab frames the cell that has the focus, and gives it away again whenever something else has loaded."""
+NO_VOILA = '[data-jp-item-name="voilaRender"] { display: none !important; }'
+"""Voilà puts its button behind another one, or last where that has not come yet."""
 AGAIN = "If this is how it shall look: make pictures"
 
 
@@ -36,7 +38,7 @@ def look_at(
         page.set_viewport_size({"width": width, "height": height})
         if use_lab_theme:
             use_lab_theme(THEMES[theme])
-            page.add_style_tag(content=NO_FOCUS)
+            page.add_style_tag(content=NO_FOCUS + NO_VOILA)
         else:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
         seen, look = take(page), f"{name}-{width}-{theme}-{language}"

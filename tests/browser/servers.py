@@ -34,7 +34,8 @@ QUIET = {
             "@jupyter-widgets/jupyterlab-manager",
             "anywidget",
             "lepton-lab",
-        ]
+        ],
+        "progressive_rendering": True,  # as `make lab` has it
     },
     "ServerApp": {"open_browser": False, "allow_root": True, "ip": "127.0.0.1"},
 }

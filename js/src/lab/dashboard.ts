@@ -1,7 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { ToolbarButton } from '@jupyterlab/apputils';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
-import type { IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
 
 import type { Locale } from '../i18n';
@@ -11,16 +9,12 @@ import { leptonIcon } from './icons';
 /** A notebook that stands in the main area, as far as it is used here. */
 interface NotebookPanel extends Widget {
   context: { path: string; save(): Promise<void> };
-  toolbar: { insertItem(index: number, name: string, widget: Widget): boolean };
 }
 
-interface DocumentRegistryLike {
-  addWidgetExtension(name: string, extension: { createNew(panel: NotebookPanel): IDisposable }): IDisposable;
-}
-
-const BEHIND_RUN_ALL = 10;
-
-/** "Open as dashboard": the notebook as a page without code, served by Voilà beside this server. */
+/**
+ * "Open as dashboard": the notebook as a page without code, served by Voilà beside this server. Its button stands in the
+ * settings (schema/panel.json), where people move or hide it.
+ */
 export function addDashboard(app: JupyterFrontEnd, locale: Locale, template: () => string): void {
   const current = (): NotebookPanel | null => {
     const widget = app.shell.currentWidget as NotebookPanel | null;
@@ -36,18 +30,6 @@ export function addDashboard(app: JupyterFrontEnd, locale: Locale, template: () 
         await panel.context.save();
         window.open(dashboardUrl(panel.context.path, template()), '_blank', 'noopener');
       }
-    }
-  });
-  const registry = app.docRegistry as unknown as DocumentRegistryLike;
-  registry.addWidgetExtension('Notebook', {
-    createNew: panel => {
-      const button = new ToolbarButton({
-        icon: leptonIcon,
-        tooltip: locale.t('command.open_dashboard'),
-        onClick: () => void app.commands.execute(Commands.openDashboard)
-      });
-      panel.toolbar.insertItem(BEHIND_RUN_ALL, 'lepton-dashboard', button);
-      return button;
     }
   });
 }
