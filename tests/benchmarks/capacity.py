@@ -2,9 +2,9 @@
 
 The code is the product's; the load is synthetic. Of the runs of a store half have finished, half wait in the queue, and
 one in ten of those, a thousand at most, is at work on a slot of its own (a thousand hosts would be a thousand such
-leases); their worker is this process, so that the supervisor's pool finds each of them alive. Folders share their files
-by hard links; the queue is filled in one transaction. For each size the measure that is furthest over its limit is
-named: it is the first thing that breaks.
+leases); their worker is this process, so that the supervisor's pool finds each of them alive. The folders of those that
+do not work share their files by hard links; the queue is filled in one transaction. For each size the measure that is
+furthest over its limit is named: it is the first thing that breaks.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def fill(store: Store, num_runs: int) -> dict[str, int]:
     for state, count in counts.items():
         source = template(store, state)
         for index in range(count):
-            if index % LINKS_PER_FILE == 0:
+            if state == "running" or index % LINKS_PER_FILE == 0:  # those at work write on
                 files = _copies(source, index)
             number += 1
             folder = store.runs_dir / f"run-{number}"
@@ -141,6 +141,9 @@ def measure(num_runs: int) -> tuple[dict[str, int], list[Measured]]:
         board = BoardScan(store)
         first = seconds(lambda: json.dumps(boardnews.since(None, board.look())[1][0]), 1)
         again = seconds(lambda: board.look(roughly=True), repeats)
+        shown = boardnews.since(None, board.look())[0]
+        _write_on(store, counts["running"])
+        news = seconds(lambda: json.dumps(boardnews.since(shown, board.look(roughly=True))[1]), 1)
         sizes = [len(json.dumps(message)) / 1e6 for message in boardnews.since(None, board.look())[1]]
         with EventLog.open_writer(store.runs_dir / f"run-{num_runs}") as writer:
             event = seconds(lambda: writer.append("MetricsRecorded", step=1, epoch=0.1, series={}), 50)
@@ -154,6 +157,7 @@ def measure(num_runs: int) -> tuple[dict[str, int], list[Measured]]:
             Measured("all runs listed again", warm, 1.0, "s"),
             Measured("panel's server: first look and first message", first, 2.0, "s"),
             Measured("panel's server: a look when nothing has changed", again, 0.5, "s"),
+            Measured("panel's server: a look after an event of each run at work, and its message", news, 0.5, "s"),
             Measured("the board's first message", sizes[0], 10.0, "MB"),
             Measured("all of the board", sum(sizes), 50.0, "MB"),
             Measured("places of all waiting runs, after a change", seconds(lambda: _places(queue), repeats), 0.5, "s"),
@@ -165,6 +169,13 @@ def measure(num_runs: int) -> tuple[dict[str, int], list[Measured]]:
             Measured("an event written", event, 0.01, "s"),
         ]
     return counts, found
+
+
+def _write_on(store: Store, at_work: int) -> None:
+    """An event of each run at work."""
+    for number in range(1, at_work + 1):
+        with EventLog.open_writer(store.runs_dir / f"run-{number}") as writer:
+            writer.append("EpochEnded", epoch=31, step=310, val_accuracy=0.5, val_loss=0.1)
 
 
 def _forget() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import resource
 import threading
+from multiprocessing.connection import Client
 
+import psutil
 import pytest
 
 from lepton_lab.runs.atomic import read_json
@@ -61,3 +64,21 @@ def test_a_runs_chart_has_what_its_ranks_use_elsewhere(tmp_path):
     write_far_use(folder, {"cpu_cores": 5.0}, wall=lambda: 0.0)  # of long ago
     Monitor(store).tick({"far": (2**22 + 1, {})})
     assert "cpu_cores" not in read_run_monitor(store, "far")[-1]
+
+
+def test_a_run_has_more_ranks_than_a_process_may_have_files_by_default(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few, many = psutil.Process().num_fds() + 20, 60
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, hard))
+    log = io.StringIO()
+    try:
+        notes = Notes(tmp_path, KEY, "127.0.0.1", log)
+        ranks = [Client(notes.address, authkey=KEY) for _ in range(many)]
+        for number, rank in enumerate(ranks):
+            rank.send(("lines", number, ["here"]))
+        wait_until(lambda: log.getvalue().count(": here\n") == many, "all ranks")
+        for rank in ranks:
+            rank.close()
+        notes.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
