@@ -49,11 +49,8 @@ $(VENV)/.served-done: $(VENV)/.js-done $(wildcard lepton_lab/voila/*)
 system: ## install what the browser tests need from Debian (root only; others are told the command)
 	@bash tests/tools/system-packages.sh
 
-# A notebook opened as a dashboard there has no kernel that waits for it, so its page shows each cell when it is done.
-LAB := --VoilaConfiguration.progressive_rendering=True
-
 lab: setup ## open JupyterLab at notebooks/quickstart.ipynb
-	$(BIN)/jupyter lab $(AS_ROOT) $(LAB) --LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(ARGS)
+	$(BIN)/jupyter lab $(AS_ROOT) --LabApp.default_url=/lab/tree/notebooks/quickstart.ipynb $(ARGS)
 
 lab-check: setup system ## the same without a screen: run the quickstart in JupyterLab in a headless Chromium
 	$(PY) -m pytest -q tests/browser/test_quickstart.py

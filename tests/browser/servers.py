@@ -34,8 +34,7 @@ QUIET = {
             "@jupyter-widgets/jupyterlab-manager",
             "anywidget",
             "lepton-lab",
-        ],
-        "progressive_rendering": True,  # as `make lab` has it
+        ]
     },
     "ServerApp": {"open_browser": False, "allow_root": True, "ip": "127.0.0.1"},
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from playwright.sync_api import expect
 
 from tests.browser.lab import run_state
@@ -16,23 +14,6 @@ lepton_lab.load_data("digits")
 run = lepton_lab.select_model("cnn").train(epochs=3000, wait=False)
 run
 """
-
-WAITING = """
-with open({gate!r}) as pipe:
-    print("and done:", pipe.read())
-"""
-
-
-def test_a_page_of_the_jupyter_server_shows_each_cell_when_it_is_done(lab, watched):
-    gate = lab.folder / "gate"
-    os.mkfifo(gate)
-    path = lab.write_notebook("slow.ipynb", 'print("the first cell")', WAITING.format(gate=str(gate)))
-    page = watched(allow=MATHJAX)
-    page.page.goto(lab.url(f"voila/render/{path}", template="lepton"))
-    expect(page.page.get_by_text("the first cell")).to_be_visible()
-    expect(page.page.get_by_text("and done")).to_have_count(0)
-    gate.write_text("told")
-    expect(page.page.get_by_text("and done: told")).to_be_visible()
 
 
 def test_a_run_lives_on_a_voila_page_of_the_jupyter_server(lab, watched):
