@@ -25,7 +25,7 @@ def parent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunRecord]:
     store = Store(tmp_path_factory.mktemp("store")).prepare()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(branch, "enqueue", lambda record, spec: None)
-        patch.setattr(worker, "_export", lambda *arguments: None)  # its bundle is of no interest here
+        patch.setattr("lepton_lab.worker.seated.export", lambda *arguments: None)  # its bundle is of no interest here
         record = start(store, pictures(store), CNN, epochs=2, batch_size=32, checkpoint_every_seconds=0.05)
         assert worker.work(store, record.run_id) == 0
         yield record

@@ -214,7 +214,7 @@ def test_each_task_is_learnt_told_and_reported(make: Any, tmp_path: Path, monkey
     task = TASKS[data.task]
     monkeypatch.setattr("lepton_lab.data.load", lambda *_: data)
     monkeypatch.setattr("lepton_lab.models.registry.check", lambda *_, **__: None)
-    monkeypatch.setattr(worker, "_export", lambda *_, **__: None)  # tests/serving looks at bundles
+    monkeypatch.setattr("lepton_lab.worker.seated.export", lambda *_, **__: None)  # tests/serving looks at bundles
     record = start(tmp_path, source)
     worker.work(record.store, record.run_id)
     summary, report = record.summary(), record.report()

@@ -27,7 +27,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunRecord]:
     """A finished run with a change of the learning rate on its way, which no test changes."""
     store = Store(tmp_path_factory.mktemp("store")).prepare()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(worker, "_export", lambda *arguments: None)  # its bundle is of no interest here
+        patch.setattr("lepton_lab.worker.seated.export", lambda *arguments: None)  # its bundle is of no interest here
         record = start(store, pictures(store), CNN, epochs=3, batch_size=32, checkpoint_every_seconds=0.05)
         send_command(record.dir, "set_learning_rate", 0.003, by="test")
         assert worker.work(store, record.run_id) == 0
