@@ -67,14 +67,13 @@ class Copying:
         try:
             self._copy_data()
             copied = self._copies.put(self._store.run_dir(self._run_id))
-            steps = self._copies.steps() if copied else []
         except LeptonError as error:
             _say(problem=str(error))
             return False
         if copied is not None:
             seconds = round(time.monotonic() - began, 3)
             place = self._copies.place
-            _say(url=self._storage.url, place=place, step=copied.step, bytes=copied.bytes, seconds=seconds, steps=steps)
+            _say(url=self._storage.url, place=place, seconds=seconds, **copied._asdict())
         return True
 
     def _copy_data(self) -> None:

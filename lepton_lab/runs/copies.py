@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from lepton_lab.errors import RunError, StoreError, UnknownName
+from lepton_lab.errors import LeptonError, RunError, StoreError, UnknownName
 from lepton_lab.runs.atomic import read_json, write_json
 from lepton_lab.runs.checkpoints import latest_checkpoint
 from lepton_lab.runs.depot import Depot
@@ -43,10 +43,12 @@ class Copied(NamedTuple):
     Attributes:
         step: The checkpoint's.
         bytes: What was sent.
+        steps: All copies that there are now, oldest first.
     """
 
     step: int
     bytes: int
+    steps: list[int]
 
 
 class RunCopies:
@@ -86,8 +88,7 @@ class RunCopies:
             raise RunError(f"The checkpoint of step {step} has gone while it was copied ({error.strerror}).") from None
         sent = send(self._storage, f"{self.place}/parts", files, manifest)
         self._storage.put(f"{self.place}/{_mark(step)}", manifest.encode())
-        self._thin(step)
-        return Copied(step, sent)
+        return Copied(step, sent, self._thin(step))
 
     def steps(self) -> list[int]:
         """The steps of the copies, oldest first.
@@ -137,8 +138,8 @@ class RunCopies:
             raise RunError(f"The copy of step {step} of {self.place} has just been taken away.")
         return Manifest.parse(content)
 
-    def _thin(self, newest: int) -> None:
-        """Leaves the newest copies; one of a later step is of a history that the run has left."""
+    def _thin(self, newest: int) -> list[int]:
+        """Leaves the newest copies and returns their steps; a later step is of a history that the run has left."""
         steps = self.steps()
         staying = [step for step in steps if step <= newest][-KEEP:]
         for step in steps:
@@ -148,6 +149,7 @@ class RunCopies:
         for name in self._storage.sizes(f"{self.place}/parts"):
             if name not in wanted:
                 self._storage.remove(f"{self.place}/parts/{name}")
+        return staying
 
 
 def _mark(step: int) -> str:
@@ -258,7 +260,7 @@ def _fetch_data(storage: SharedStorage, store: Store, folder: Path) -> None:
 
 def remove_copies_of(store: Store, run_id: str) -> None:
     """Takes a deleted run's copies away; `gc` names those that could not be reached."""
-    with suppress(RunError):
+    with suppress(LeptonError):  # a package for the storage may be missing here, too
         storage = SharedStorage.set_by_user()
         if storage is not None:
             RunCopies.of(storage, store, run_id).remove()

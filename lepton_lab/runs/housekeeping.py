@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lepton_lab.errors import RunError, StoreError
+from lepton_lab.errors import LeptonError, RunError, StoreError
 from lepton_lab.runs import snapshot
 from lepton_lab.runs.atomic import read_json
 from lepton_lab.runs.checkpoints import superfluous
@@ -152,7 +152,7 @@ def plan_gc(
         items += _unused_caches(store, now)
     try:
         items += _copies_without_runs(store)
-    except RunError as error:
+    except LeptonError as error:
         return GcPlan(items, str(error))
     return GcPlan(items)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +150,16 @@ def is_free(run_dir: Path) -> bool:
 
 def warnings_of(run) -> list[str]:
     return [each["message"] for each in read_events(run.dir) if each["type"] == "WarningRaised"]
+
+
+def test_a_run_goes_although_the_package_for_its_storage_is_missing_here(store, spec, monkeypatch):
+    run = create_run(store, spec)
+    with EventLog.open_writer(run.dir) as events:
+        events.append("RunStopped", by="test", step=0)
+    monkeypatch.setenv(VARIABLE, "s3://bucket/lepton")
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    loaded_before = import_module("fsspec.registry")._registry
+    monkeypatch.delitem(loaded_before, "s3", raising=False)
+    assert "s3fs" in plan_gc(store).remark
+    delete_run(store, run.run_id, by="test")
+    assert not run.dir.exists() and not list(store.root.rglob("spec.json"))
