@@ -141,9 +141,9 @@ class _Work:
         self._close_doors()
 
     def _close_doors(self) -> None:
-        if self.listener is not None and self._notes is not None:
-            self.listener.close()
-            self._notes.close()
+        for door in (self.listener, self._notes):
+            if door is not None:
+                door.close()
         self._notes = None
 
     def _place(self) -> _End:

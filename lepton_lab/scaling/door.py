@@ -6,7 +6,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
 from multiprocessing.connection import Listener as Door
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 from lepton_lab.runs.events import EventWriter
-from lepton_lab.scaling.line import Listener
+from lepton_lab.scaling.line import Listener, callers
 from lepton_lab.scaling.pieces import Incoming, pieces_of
 from lepton_lab.scaling.together import note_restart
 from lepton_lab.training.commands import RunControl
@@ -86,13 +85,7 @@ class FarListener(Listener):
         return True
 
     def _receive(self) -> None:
-        while True:
-            try:
-                connection = self._door.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue
-            except OSError:  # the door is closed
-                return
+        for connection in callers(self._door):
             self._hang_up()
             self._current = connection
             self.listen(connection)

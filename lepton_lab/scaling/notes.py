@@ -26,6 +26,7 @@ import psutil
 import torch
 
 from lepton_lab.runs.monitor import EVERY_SECONDS, write_far_use
+from lepton_lab.scaling.line import callers
 
 MOST_LINES = 1000
 """Lines that wait to be sent; what is printed beyond them is left out, and how much is said."""
@@ -60,13 +61,7 @@ class Notes:
         self._door.close()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                connection = self._door.accept()
-            except (AuthenticationError, EOFError, ConnectionError):
-                continue
-            except OSError:  # the door is closed
-                return
+        for connection in callers(self._door):
             threading.Thread(target=self._hear, args=(connection,), name="notes-of-rank", daemon=True).start()
 
     def _hear(self, connection: Connection) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lepton_lab.data import from_arrays
-from lepton_lab.runs.events import EventLog
-from lepton_lab.runs.paths import Store
-from lepton_lab.runs.record import create_run
-from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
-from tests.scaling.test_together import PATIENCE_SECONDS, TOLERANCE, assert_same, begin, events_of, last
+from lepton_lab.specs import TrainSpec
+from tests.scaling.test_together import TOLERANCE, assert_same, begin, events_of, last, work_on
 from tests.training.training_lab import curve_of
 
 MODEL = {"channels": 24}
@@ -116,22 +110,10 @@ def test_four_processes_and_an_early_end(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_cut_network_is_evaluated_and_exported(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    labels = np.arange(120) % 3
-    inputs = generator.normal(size=(120, 6)).astype(np.float32) + labels[:, None]
-    store = Store(tmp_path).prepare()
-    data = from_arrays(inputs, labels, store=store, name="rows")
-    model = ModelSpec(name="mlp", options={"hidden": 130})
     train = TrainSpec(epochs=2, batch_size=16, devices=2, device="cpu", shard="always")
-    record = create_run(store, RunSpec(data=data, model=model, train=train))
-    with EventLog.open_writer(record.dir) as events:
-        events.append("RunStarting", pid=0, attempt=1, warm=False)
-    argv = [sys.executable, "-m", "lepton_lab.worker", "--store", str(store.root), "--run", record.run_id]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
+    record = work_on(tmp_path, {"hidden": 130}, train, num_classes=3)
     (started,) = events_of(record.dir, "RunStarted")
     assert started["shard"] is True and started["devices"] == 2
-    assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()
     assert (record.dir / "report.json").exists()
 
 

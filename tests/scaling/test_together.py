@@ -15,7 +15,7 @@ from lepton_lab.data import from_arrays
 from lepton_lab.runs.checkpoints import latest_checkpoint
 from lepton_lab.runs.events import EventLog, read_events
 from lepton_lab.runs.paths import Store
-from lepton_lab.runs.record import create_run
+from lepton_lab.runs.record import RunRecord, create_run
 from lepton_lab.specs import ModelSpec, RunSpec, TrainSpec
 from lepton_lab.training.checkpoints import Saved, read
 from tests.training.training_lab import curve_of
@@ -32,6 +32,23 @@ def begin(folder: Path, *starts: dict[str, Any]) -> None:
     argv = [sys.executable, "-m", "tests.scaling.crew", str(plan)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def work_on(folder: Path, model: dict[str, Any], train: TrainSpec, num_classes: int = 2) -> RunRecord:
+    """Has a worker train an MLP on rows of six numbers; returns the run, which has ended well."""
+    generator = np.random.default_rng(0)
+    labels = np.arange(60 * num_classes) % num_classes
+    inputs = generator.normal(size=(len(labels), 6)).astype(np.float32) + labels[:, None]
+    store = Store(folder).prepare()
+    data = from_arrays(inputs, labels, store=store, name="rows")
+    record = create_run(store, RunSpec(data=data, model=ModelSpec(name="mlp", options=model), train=train))
+    with EventLog.open_writer(record.dir) as events:
+        events.append("RunStarting", pid=0, attempt=1, warm=False)
+    argv = [sys.executable, "-m", "lepton_lab.worker", "--store", str(store.root), "--run", record.run_id]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()
+    return record
 
 
 def last(run_dir: Path, step: int = LAST_STEP) -> Saved:
@@ -137,19 +154,8 @@ def test_commands_reach_all_processes_at_the_same_step(runs: Path) -> None:
 
 
 def test_a_network_that_is_too_small_to_share_says_so_and_trains_in_one_process(tmp_path: Path) -> None:
-    generator = np.random.default_rng(0)
-    labels = np.arange(200) % 2
-    inputs = generator.normal(size=(200, 4)).astype(np.float32) + labels[:, None]
-    store = Store(tmp_path).prepare()
-    data = from_arrays(inputs, labels, store=store, name="rows")
-    model = ModelSpec(name="mlp", options={"hidden": 8, "members": 1})
     train = TrainSpec(epochs=2, batch_size=8, devices=2, device="cpu")
-    record = create_run(store, RunSpec(data=data, model=model, train=train))
-    with EventLog.open_writer(record.dir) as events:
-        events.append("RunStarting", pid=0, attempt=1, warm=False)
-    argv = [sys.executable, "-m", "lepton_lab.worker", "--store", str(store.root), "--run", record.run_id]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
+    record = work_on(tmp_path, {"hidden": 8, "members": 1}, train)
     (compared,) = events_of(record.dir, "ProcessesCompared")
     assert compared["devices"] == 2 and compared["used"] == 1
     assert compared["shared_seconds"] > 0 and compared["alone_seconds"] > 0
@@ -157,4 +163,3 @@ def test_a_network_that_is_too_small_to_share_says_so_and_trains_in_one_process(
     assert any(each.startswith("The run trains in one process, because a step took ") for each in warned), warned
     (started,) = events_of(record.dir, "RunStarted")
     assert "devices" not in started
-    assert record.summary().state == "finished" and (record.dir / "bundle").is_dir()
