@@ -13,6 +13,8 @@ import numpy as np
 from lepton_lab.data.rows import Windows
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from lepton_lab.data.dataset import PreparedDataset
 
 _WAVE_WIDTH, _WAVE_HEIGHT = 240, 64
@@ -56,18 +58,37 @@ def waveform(clip: np.ndarray) -> np.ndarray:
 
 def boxed(dataset: PreparedDataset, split: str, row: int) -> dict[str, Any]:
     """A picture with its boxes drawn on it, and the boxes as numbers with the names of their classes."""
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
     boxes = np.asarray(dataset.splits[split].labels[row])
     picture = Image.open(io.BytesIO(dataset.sample_png(split, row))).convert("RGB")
-    draw = ImageDraw.Draw(picture)
     listed = []
     for left, top, right, bottom, number in boxes.tolist():
-        draw.rectangle((left, top, right, bottom), outline=_COLOURS[int(number) % len(_COLOURS)], width=2)
+        frame(picture, (left, top, right, bottom), int(number))
         listed.append({"label": dataset.classes[int(number)], "box": [left, top, right, bottom]})
     counted = Counter(box["label"] for box in listed)
     words = ", ".join(f"{count} {label}" for label, count in counted.most_common()) or "no box"
     return {"image": _png_uri(np.asarray(picture)), "boxes": listed, "label": words}
+
+
+def frame(picture: Image, box: tuple[float, float, float, float], number: int, name: str = "") -> None:
+    """Draws a box, and its name within it, on a picture.
+
+    Args:
+        picture: RGB; it is changed.
+        box: Left, top, right and bottom, in pixels.
+        number: Of its class, which decides the colour.
+        name: Empty for none.
+    """
+    from PIL import ImageDraw
+
+    draw, colour = ImageDraw.Draw(picture), _COLOURS[number % len(_COLOURS)]
+    draw.rectangle(box, outline=colour, width=2)
+    if name:
+        at = (box[0] + 4, box[1] + 2)
+        _, _, right, bottom = draw.textbbox(at, name)
+        draw.rectangle((box[0], box[1], right + 3, bottom + 2), fill=colour)
+        draw.text(at, name, fill="white")
 
 
 def forecast(dataset: PreparedDataset, split: str, row: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from lepton_lab.data.media_samples import frame
 from lepton_lab.session import Prediction
 
 if TYPE_CHECKING:
@@ -27,21 +28,16 @@ def picture_of(prediction: Prediction) -> bytes | None:
 
 def _boxed(png: bytes, boxes: list[dict[str, Any]]) -> bytes:
     """A picture with a frame and a name for each box; edges are shares of its sides."""
-    from PIL import Image, ImageDraw
+    from PIL import Image
 
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     factor = -(-_SMALLEST_PIXELS // picture.width)
     picture = picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-    draw = ImageDraw.Draw(picture)
     names = sorted({str(box["label"]) for box in boxes})
+    across, down = picture.width - 1, picture.height - 1
     for box in boxes:
-        colour = _COLOURS[names.index(str(box["label"])) % len(_COLOURS)]
-        left, right = (box[side] * (picture.width - 1) for side in ("left", "right"))
-        top, bottom = (box[side] * (picture.height - 1) for side in ("top", "bottom"))
-        draw.rectangle((left, top, right, bottom), outline=colour, width=2)
-        text = draw.textbbox((left + 4, top + 2), str(box["label"]))
-        draw.rectangle((left, top, text[2] + 3, text[3] + 2), fill=colour)
-        draw.text((left + 4, top + 2), str(box["label"]), fill="white")
+        place = (box["left"] * across, box["top"] * down, box["right"] * across, box["bottom"] * down)
+        frame(picture, place, names.index(str(box["label"])), str(box["label"]))
     return _png(picture)
 
 

@@ -81,9 +81,9 @@ def checked(section: Any, values: Any, *, public: bool) -> dict[str, Any]:
         return _checked_model(values)
     if public:
         _refuse_closed(section, values)
-    place = {name: values.pop(name) for name in TRIALS_PLACE if section == "tune" and name in values}
-    spec = _SPECS[section].parse(values)
-    given = {**spec.given(), **(TrainSpec.parse(place).given() if place else {})}
+    place = {name: value for name, value in values.items() if section == "tune" and name in TRIALS_PLACE}
+    spec = _SPECS[section].parse({name: value for name, value in values.items() if name not in place})
+    given = {**spec.given(), **TrainSpec.parse(place).given()}
     return {"name": values.get("name", "digits"), **given} if section == "data" else given
 
 
