@@ -8,7 +8,6 @@ element, so they need not know; Muon brings matrices together (`cut_muon.py`).
 from __future__ import annotations
 
 import copy
-import ctypes
 from functools import partial
 from typing import Any
 
@@ -26,6 +25,7 @@ from lepton_lab.scaling.deferred import Sketch
 from lepton_lab.scaling.team import Collective
 from lepton_lab.scaling.units import units_of
 from lepton_lab.specs import ModelSpec, Problem
+from lepton_lab.training.allocator import give_memory_back
 from lepton_lab.training.checkpoints import Saved, Tensors, own_part, put, tensors_of
 from lepton_lab.training.making import Making, does_not_fit
 from lepton_lab.training.muon import edges_of
@@ -39,8 +39,6 @@ ON_PAPER_ERRORS = (
     fake_tensor.UnsupportedOperatorException,
 )
 """What torch raises where numbers are asked for that are not there yet."""
-
-M_MMAP_THRESHOLD, LARGE_BYTES = -3, 1 << 20
 
 
 class Cutting(Making):
@@ -92,7 +90,7 @@ class Cutting(Making):
 
     def put(self, module: nn.Module, device: torch.device) -> None:
         """Cuts the network and makes its tensors one after the other, of which this rank keeps its part."""
-        _give_memory_back()
+        give_memory_back()
         mesh = init_device_mesh(device.type, (self._team.size,))
         for unit in self._units:
             unit.register_forward_hook(_as_its_own)
@@ -174,10 +172,3 @@ class Cutting(Making):
 def _as_its_own(_: nn.Module, __: Any, answer: Any) -> Any:
     """What a layer answers as tensors that are no views: else a change in place would hide from FSDP who made them."""
     return tree_map_only(Tensor, lambda each: each.clone() if each.requires_grad and each._is_view() else each, answer)
-
-
-def _give_memory_back() -> None:
-    """Has large pieces of memory given back as soon as they are free: glibc keeps layers that have done their work."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, LARGE_BYTES)

@@ -10,6 +10,7 @@ from torch import nn
 from lepton_lab.errors import ModelError
 from lepton_lab.models.registry import build
 from lepton_lab.specs import ModelSpec, Problem
+from lepton_lab.training.allocator import keep_freed_memory
 from lepton_lab.training.checkpoints import Saved, Tensors
 from lepton_lab.training.muon import Muon, edges_of
 from lepton_lab.training.optimizers import OPTIMIZERS, Optimizer
@@ -25,6 +26,8 @@ class Making:
 
     def put(self, module: nn.Module, device: torch.device) -> None:
         """Brings a network to its device."""
+        if device.type == "cpu":
+            keep_freed_memory()
         module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def get_ready(self, module: Any, inputs: tuple[Any, ...], labels: Any) -> None:
