@@ -16,7 +16,9 @@ import platform
 import time
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lepton_lab.scaling.team import Collective, Team
@@ -28,7 +30,7 @@ BUSY_LOOKS, POLITE_LOOKS = 400, 2000
 """So often a waiting rank looks at once, then so often after letting others run; then it sleeps in between."""
 
 FIRST_NAP_SECONDS, LONGEST_NAP_SECONDS = 5e-5, 5e-3
-SIZES = {torch.float32: 4, torch.float64: 8}
+DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 MOST_NUMBERS = 1 << 23
@@ -60,18 +62,8 @@ class SharedMemory:
         self._places = [rank * LINE_BYTES // 8 for rank in range(self.size)]
         self._others = [place for rank, place in enumerate(self._places) if rank != self.rank]
         self._number = 0
-        self._slots = {
-            dtype: [
-                torch.frombuffer(
-                    self._memory,
-                    dtype=dtype,
-                    count=self.size * self._slot_bytes // size,
-                    offset=head + turn * self.size * self._slot_bytes,
-                ).view(self.size, -1)
-                for turn in (0, 1)
-            ]
-            for dtype, size in SIZES.items()
-        }
+        slots = np.frombuffer(self._memory, np.uint8, 2 * self.size * self._slot_bytes, head)
+        self._slots = {dtype: slots.view(name).reshape(2, self.size, -1) for dtype, name in DTYPES.items()}
 
     def sum(self, numbers: Tensor) -> Tensor:
         """As `Team.sum`."""
@@ -81,22 +73,22 @@ class SharedMemory:
         total = slot[0] + slot[1]
         for other in range(2, self.size):
             total += slot[other]
-        return total.view(numbers.shape)
+        return torch.from_numpy(total).view(numbers.shape)
 
     def stack(self, numbers: Tensor) -> Tensor:
         """As `Team.stack`."""
         slot = self._exchanged(numbers)
-        return self._base.stack(numbers) if slot is None else slot
+        return self._base.stack(numbers) if slot is None else torch.from_numpy(slot)
 
-    def _exchanged(self, numbers: Tensor) -> Tensor | None:
+    def _exchanged(self, numbers: Tensor) -> NDArray[Any] | None:
         """Every rank's numbers (R, N), until the exchange after the next; None where they do not fit."""
         count = numbers.numel()
         slots = self._slots.get(numbers.dtype)
-        if slots is None or numbers.device.type != "cpu" or count > slots[0].shape[1]:
+        if slots is None or numbers.device.type != "cpu" or count > slots.shape[2]:
             return None
         self._number += 1
         slot = slots[self._number % 2]
-        slot[self.rank, :count].copy_(numbers.reshape(-1))
+        slot[self.rank, :count] = numbers.detach().reshape(-1).numpy()
         self._numbers[self._places[self.rank]] = self._number
         self._await()
         return slot[:, :count]

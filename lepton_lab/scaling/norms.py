@@ -37,7 +37,11 @@ def _forward(norm: _BatchNorm, team: Team, window: Window, values: Tensor) -> Te
 
 
 class _WholeNorm(torch.autograd.Function):
-    """A batch norm whose mean and variance are those of all ranks' rows."""
+    """A batch norm whose mean and variance are those of all ranks' rows.
+
+    On a CPU the few numbers of each channel are numpy's: between layers torch's operations on small tensors take ten
+    microseconds each, and there would be twenty in a norm.
+    """
 
     @staticmethod
     def forward(
@@ -53,13 +57,12 @@ class _WholeNorm(torch.autograd.Function):
         count = values.numel() // num_channels * window.share.num_rows // (window.share.stop - window.share.start)
         # The running figures given here are not moved; they are what makes the statistics of bfloat16 float32.
         unmoved = torch.zeros(num_channels, device=values.device)
-        own_mean_C, own_variance_C = torch.batch_norm_update_stats(values, unmoved, unmoved, 0.0)
-        means_RC, variances_RC = team.stack(torch.cat([own_mean_C, own_variance_C])).split(num_channels, 1)
-        parts_R1 = window.parts(values.device)
-        mean_C = (parts_R1 * means_RC).sum(0)  # no product of matrices, which autocast would round
-        apart_RC = means_RC - mean_C
-        variance_C = (parts_R1 * torch.addcmul(variances_RC, apart_RC, apart_RC)).sum(0)
-        _move(norm, mean_C, variance_C, count)
+        figures_RF = _small(team.stack(torch.cat(torch.batch_norm_update_stats(values, unmoved, unmoved, 0.0))))
+        parts_R1 = _small(window.parts(values.device))
+        mean_C, variance_C = _of_all(figures_RF[:, :num_channels], figures_RF[:, num_channels:], parts_R1)
+        unbiased_C = torch.as_tensor(variance_C * (count / max(1, count - 1)))
+        mean_C, variance_C = torch.as_tensor(mean_C), torch.as_tensor(variance_C)
+        _move(norm, mean_C, unbiased_C)
         ctx.save_for_backward(values, weight_C, mean_C, variance_C)
         ctx.team, ctx.eps, ctx.count = team, norm.eps, count
         return functional.batch_norm(values, mean_C, variance_C, weight_C, bias_C, False, 0.0, norm.eps)
@@ -67,28 +70,47 @@ class _WholeNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         values, weight_C, mean_C, variance_C = ctx.saved_tensors
-        scale_C = torch.ones_like(mean_C) if weight_C is None else weight_C
-        slope_in, slope_weight_C, slope_bias_C = torch.ops.aten.native_batch_norm_backward(
-            slopes[0], values, scale_C, mean_C, variance_C, None, None, False, ctx.eps, [True, True, True]
+        # Sums alone: the slopes of the values wait for those of the other ranks.
+        _, slope_weight_C, slope_bias_C = torch.ops.aten.native_batch_norm_backward(
+            slopes[0], values, weight_C, mean_C, variance_C, None, None, False, ctx.eps, [False, True, True]
         )
-        both_2C = ctx.team.sum(torch.cat([slope_weight_C, slope_bias_C])).view(2, -1)
-        spread_C = scale_C * torch.rsqrt(variance_C + ctx.eps) / ctx.count
+        both_F = _small(ctx.team.stack(torch.cat([slope_weight_C, slope_bias_C]))).sum(0)
         # What each value moves mean and variance by: an affine map of the normalised values.
-        through_weight_C, through_bias_C = (both_2C * spread_C).unbind()
-        through = functional.batch_norm(
+        through_weight_C, through_bias_C = torch.as_tensor(both_F.reshape(2, -1) / -ctx.count)
+        slope_in = functional.batch_norm(
             values, mean_C, variance_C, through_weight_C, through_bias_C, False, 0.0, ctx.eps
-        )
-        slope_in.sub_(through)
+        ).add_(slopes[0])
+        scale_C = (variance_C + ctx.eps).rsqrt_()
+        slope_in = _scaled(slope_in, scale_C if weight_C is None else scale_C * weight_C)
         if weight_C is None:
             slope_weight_C = slope_bias_C = None
         return slope_in, slope_weight_C, slope_bias_C, None, None, None
 
 
-def _move(norm: _BatchNorm, mean_C: Tensor, variance_C: Tensor, count: int) -> None:
+def _small(numbers: Tensor) -> Any:
+    """The same numbers as numpy's where they are in the CPU's memory."""
+    return numbers.numpy() if numbers.device.type == "cpu" else numbers
+
+
+def _scaled(values: Tensor, scale_C: Tensor) -> Tensor:
+    """Values times a number for each channel, rounded once."""
+    if values.dtype == scale_C.dtype:
+        return values.mul_(scale_C.view(1, -1, *[1] * (values.ndim - 2)))
+    return functional.batch_norm(values, torch.zeros_like(scale_C), torch.ones_like(scale_C), scale_C, eps=0.0)
+
+
+def _of_all(means_RC: Any, variances_RC: Any, parts_R1: Any) -> tuple[Any, Any]:
+    """Mean and variance of all rows (C,), from those of each rank's part of them."""
+    mean_C = (parts_R1 * means_RC).sum(0)  # no product of matrices, which autocast would round
+    apart_RC = means_RC - mean_C
+    return mean_C, (parts_R1 * (variances_RC + apart_RC * apart_RC)).sum(0)
+
+
+def _move(norm: _BatchNorm, mean_C: Tensor, unbiased_C: Tensor) -> None:
     """Moves the running figures, as a norm of torch does."""
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked.add_(1)
     share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
     norm.running_mean.lerp_(mean_C, share)
-    norm.running_var.mul_(1 - share).add_(variance_C, alpha=share * count / max(1, count - 1))
+    norm.running_var.lerp_(unbiased_C, share)

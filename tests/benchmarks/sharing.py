@@ -35,7 +35,7 @@ from lepton_lab.training.resident import place
 from lepton_lab.training.setup import make_optimizer, prepare
 from lepton_lab.training.step import Step
 
-NUM_RANKS, NUM_TURNS, STEPS_PER_TURN = 2, 12, 6
+NUM_RANKS, NUM_TURNS, STEPS_PER_TURN, STEPS_TO_WAKE = 2, 12, 20, 2
 NUM_WHOLE = 3
 SMALL = ModelSpec(name="mlp", options={"hidden": 64, "layers": 2})
 
@@ -62,9 +62,10 @@ def work(rank: int, meeting: str, dataset: Any, placed: Any, precision: Any, bat
             if name != "two ranks" and rank:
                 continue
             torch.set_num_threads(2 if name == "two threads" else 1)
-            first = turn * STEPS_PER_TURN
-            began = time.perf_counter()
-            for number in range(first, first + STEPS_PER_TURN):
+            first = turn * (STEPS_TO_WAKE + STEPS_PER_TURN)
+            for number in range(first, first + STEPS_TO_WAKE + STEPS_PER_TURN):
+                if number == first + STEPS_TO_WAKE:  # a rank that has slept comes some milliseconds late
+                    began = time.perf_counter()
                 step(feed.at(number), 1e-3)[0].item()
             taken[name].append((time.perf_counter() - began) / STEPS_PER_TURN)
     team.wait()
