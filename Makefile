@@ -76,10 +76,8 @@ pictures: setup system ## keep how every step and page looks now as how it shall
 js-tests: setup ## lint, types and tests of js/
 	@if [ -f js/package.json ]; then cd js && jlpm check; fi
 
-# Two rooms at a time: half of a test's time is waiting for processes and pages. The browsers' room comes first, as it
-# takes longest.
 python-tests: setup system
-	$(PY) -m pytest -q -n 2 --dist loadgroup --no-loadscope-reorder tests
+	$(PY) -m pytest -q tests
 
 test: check js-tests ## everything: lint, types, js, Python, browsers
 	@$(MAKE) --no-print-directory python-tests

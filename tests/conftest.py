@@ -30,20 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the long tests out unless they are asked for; each has a fast form that always runs."""
-    _keep_rooms_together(items)
     if config.getoption("--run-slow"):
         return
     slow = [item for item in items if "slow" in item.keywords]
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if "slow" not in item.keywords]
-
-
-def _keep_rooms_together(items: Sequence[pytest.Item]) -> None:
-    """Has a folder's tests run in one process where several share the work: they share trained runs and servers."""
-    here = Path(__file__).parent
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(here).parts[0]))
 
 
 @pytest.hookimpl(tryfirst=True)
