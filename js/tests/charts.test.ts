@@ -165,6 +165,7 @@ describe('ticks', () => {
     expect(ticks(0.68, 0.96, 6)).toEqual([0.7, 0.75, 0.8, 0.85, 0.9, 0.95]);
     expect([tickDigits([0.7, 0.75]), tickDigits([0, 5]), tickDigits([0, 0.5])]).toEqual([2, 0, 1]);
     expect(logTicks(0.05, 3)).toEqual([0.05, 0.1, 0.2, 0.5, 1, 2]);
+    expect(logTicks(0.21, 0.26)).toEqual([0.22, 0.24, 0.26]);
     expect(ticks(1, 1, 5)).toEqual([1]);
   });
 });

@@ -7,7 +7,7 @@ import type { Chart, ChartFactory, ChartText } from './host';
 import { drawBest, drawMarks } from './overlay';
 import { type Palette, readPalette } from './theme';
 import { PictureChart } from './picture-chart';
-import { logTickText, tickDigits } from './ticks';
+import { logTickText, logTicks, tickDigits } from './ticks';
 import { decimals } from './score';
 
 const EPOCH_STEPS = [
@@ -172,6 +172,8 @@ export class CurveChart implements Chart {
       gap: 8,
       size: 50,
       space: 32,
+      // uPlot's own search for them does not end for some ranges that begin between powers of ten.
+      ...(log && { splits: (_: uPlot, __: number, low: number, high: number) => logTicks(low, high) }),
       values: (_, splits) => (log ? splits.map(value => (value ? logTickText(value) : '')) : alike(splits))
     };
   }

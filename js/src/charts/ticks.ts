@@ -28,7 +28,7 @@ export function tickDigits(positions: readonly number[]): number {
   return 6;
 }
 
-/** Powers of ten (with 2 and 5 between them when there are few) inside a positive range. */
+/** Powers of ten (with 2 and 5 between them when there are few) inside a positive range; in a narrow one any. */
 export function logTicks(low: number, high: number): number[] {
   const from = Math.floor(Math.log10(low));
   const to = Math.ceil(Math.log10(high));
@@ -39,7 +39,8 @@ export function logTicks(low: number, high: number): number[] {
       all.push(Number((factor * 10 ** exponent).toPrecision(6)));
     }
   }
-  return all.filter(value => value >= low && value <= high);
+  const inside = all.filter(value => value >= low && value <= high);
+  return inside.length > 1 ? inside : ticks(low, high, 4);
 }
 
 /** A tick of a logarithmic axis as text. */
