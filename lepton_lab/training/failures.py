@@ -11,6 +11,8 @@ from lepton_lab.errors import DataError, LeptonError, ModelError, RunFailed, Sto
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 CPU_MEMORY_PHRASES = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+ONEDNN_MEMORY_PHRASE = "could not create a primitive"
+"""All that oneDNN says when it gets no memory; what it cannot do at all ends in "a primitive descriptor"."""
 GPU_MEMORY_ERROR: type[BaseException] = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)
 
 
@@ -84,7 +86,9 @@ def _reason(error: LeptonError) -> str:
 
 
 def _is_cpu_memory(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and any(phrase in str(error) for phrase in CPU_MEMORY_PHRASES)
+    said = str(error)
+    is_said = any(phrase in said for phrase in CPU_MEMORY_PHRASES) or said.rstrip(". \n").endswith(ONEDNN_MEMORY_PHRASE)
+    return isinstance(error, RuntimeError) and is_said
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

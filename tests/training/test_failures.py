@@ -26,6 +26,8 @@ def full_disk(tmp_path: object) -> StoreError:
         (OSError(errno.EDQUOT, "Quota exceeded"), "disk_full"),
         (MemoryError(), "out_of_memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (RuntimeError("could not create a primitive"), "out_of_memory"),
+        (RuntimeError("could not create a primitive descriptor for a convolution"), "error"),
         (GPU_MEMORY_ERROR("CUDA out of memory"), "gpu_out_of_memory"),
         (DataError("bad column"), "data_error"),
         (ModelError("bad network"), "model_error"),
