@@ -23,12 +23,10 @@ from tests.benchmarks.rows import Row, row
 MATERIAL = Path(os.environ.get("LEPTON_TEST_DATA", "../shared/data"))
 BATCH_SIZES = (64, 256)
 FORMATS = {"float32": "float32", "auto": "the product's choice of number format"}
-GOALS = {("float32", 256): ">= 1.8"}
-"""Where half a batch is so long that nine meetings in a step cost little; the others are told beside it."""
 
 
 def shared_steps() -> list[Row]:
-    """A step of the Fashion-MNIST `cnn`, with the batch and number format that the product chooses, and others."""
+    """A step of the Fashion-MNIST `cnn`, with the batch that the product chooses and a larger one."""
     rows = []
     for (precision, said), batch_size in itertools.product(FORMATS.items(), BATCH_SIZES):
         taken = _json("tests.benchmarks.sharing", "steps", str(MATERIAL.resolve()), precision, str(batch_size))
@@ -36,10 +34,9 @@ def shared_steps() -> list[Row]:
         millis = {name: round(1e3 * min(each), 2) for name, each in taken.items()}
         measure = f"Fashion-MNIST cnn, batch {batch_size}, {said}: two ranks are faster than one with"
         rows += [
-            row("scale", f"{measure} one thread, times", [one / ranks for one, _, ranks in both],
-                GOALS.get((precision, batch_size), "report"), **millis),
+            row("scale", f"{measure} one thread, times", [one / ranks for one, _, ranks in both], ">= 1.8", **millis),
             row("scale", f"{measure} two threads, times", [two / ranks for _, two, ranks in both], ">= 1.0"),
-        ]  # fmt: skip
+        ]
     return rows
 
 
