@@ -10,7 +10,7 @@ import torch
 from lepton_lab.errors import DataError, LeptonError, ModelError, RunFailed, StoreError
 
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
-CPU_MEMORY_PHRASES = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory")
+CPU_MEMORY_PHRASES = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "Cannot allocate memory")
 ONEDNN_MEMORY_PHRASE = "could not create a primitive"
 """All that oneDNN says when it gets no memory; what it cannot do at all ends in "a primitive descriptor"."""
 GPU_MEMORY_ERROR: type[BaseException] = getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)

@@ -27,6 +27,7 @@ def full_disk(tmp_path: object) -> StoreError:
         (MemoryError(), "out_of_memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
         (RuntimeError("could not create a primitive"), "out_of_memory"),
+        (RuntimeError("unable to mmap 302724216 bytes from file <x>: Cannot allocate memory (12)"), "out_of_memory"),
         (RuntimeError("could not create a primitive descriptor for a convolution"), "error"),
         (GPU_MEMORY_ERROR("CUDA out of memory"), "gpu_out_of_memory"),
         (DataError("bad column"), "data_error"),
