@@ -60,5 +60,12 @@ describe('a logarithmic axis', () => {
 
   it('of a narrow range has numbers, too', async () => {
     expect(await numbersOn(loss(0.21, 0.26))).toContain('0.24');
+    expect(await numbersOn(loss(0.3, 0.9))).toEqual(expect.arrayContaining(['0.4', '0.6', '0.8']));
+  });
+
+  it('of very many powers of ten has no more numbers than fit', async () => {
+    const numbers = await numbersOn(loss(1e-20, 1));
+    expect(numbers).toContain('1e-20');
+    expect(numbers.filter(text => text.includes('e')).length).toBeLessThan(9);
   });
 });

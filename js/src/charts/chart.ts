@@ -172,9 +172,13 @@ export class CurveChart implements Chart {
       gap: 8,
       size: 50,
       space: 32,
-      // uPlot's own search for them does not end for some ranges that begin between powers of ten.
-      ...(log && { splits: (_: uPlot, __: number, low: number, high: number) => logTicks(low, high) }),
-      values: (_, splits) => (log ? splits.map(value => (value ? logTickText(value) : '')) : alike(splits))
+      // uPlot's own search for them does not end for some ranges that begin between powers of ten; its choice among
+      // them leaves none of a range such as 0.3 to 0.9.
+      ...(log && {
+        splits: (_: uPlot, __: number, low: number, high: number) => logTicks(low, high),
+        filter: (_: uPlot, splits: number[]) => splits
+      }),
+      values: (_, splits) => (log ? splits.map(logTickText) : alike(splits))
     };
   }
 

@@ -28,13 +28,16 @@ export function tickDigits(positions: readonly number[]): number {
   return 6;
 }
 
-/** Powers of ten (with 2 and 5 between them when there are few) inside a positive range; in a narrow one any. */
+const MOST_TICKS = 8;
+
+/** Powers of ten inside a positive range: with 2 and 5 between them when they are few, some left out when many. */
 export function logTicks(low: number, high: number): number[] {
   const from = Math.floor(Math.log10(low));
   const to = Math.ceil(Math.log10(high));
   const factors = high / low < 300 ? [1, 2, 5] : [1];
+  const stride = Math.ceil((to - from) / MOST_TICKS);
   const all: number[] = [];
-  for (let exponent = from; exponent <= to; exponent++) {
+  for (let exponent = from; exponent <= to; exponent += stride) {
     for (const factor of factors) {
       all.push(Number((factor * 10 ** exponent).toPrecision(6)));
     }
