@@ -23,7 +23,7 @@ from lepton_lab.scaling.ranks import Job
 from lepton_lab.scaling.trial import Comparison, known_comparison
 from lepton_lab.scaling.whether import load_cutting
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
-from lepton_lab.training.checkpoints import read
+from lepton_lab.training.checkpoints import read_best
 from lepton_lab.training.outcome import Outcome
 from lepton_lab.training.resident import place
 from lepton_lab.training.resuming import known_plan
@@ -189,8 +189,7 @@ def result_of(
     module = build(model_spec, dataset.problem, starts_anew=False)
     saved = latest_checkpoint(run_dir)
     if saved is not None:
-        content = read(saved[1])
-        module.load_state_dict(content.best or content.average or content.model)
+        module.load_state_dict(read_best(saved[1]))
     return Outcome(module=module, plan=plan, **listener.said["ended"])
 
 

@@ -79,13 +79,7 @@ def read(folder: Path) -> Saved:
     Raises:
         RunFailed: The checkpoint was written by a version that this one cannot read.
     """
-    state = json.loads((folder / "state.json").read_text())
-    if state.get("format") != FORMAT:
-        raise RunFailed(
-            f"The checkpoint has format {state.get('format')!r}; this version of lepton_lab reads {FORMAT}. "
-            "Resume the run with the version that wrote it.",
-            "error",
-        )
+    state = _read_state(folder)
     optimizer = folder / "optimizer.safetensors"
     best, average = folder / "best.safetensors", folder / "average.safetensors"
     return Saved(
@@ -95,6 +89,28 @@ def read(folder: Path) -> Saved:
         load_file(average) if average.exists() else None,
         state,
     )
+
+
+def read_best(folder: Path) -> Tensors:
+    """The network that a run is judged by, and nothing else: the best weights, else their average, else the last.
+
+    Raises:
+        RunFailed: As `read` does.
+    """
+    _read_state(folder)
+    files = [folder / f"{name}.safetensors" for name in ("best", "average", "model")]
+    return load_file(next(file for file in files if file.exists()))
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((folder / "state.json").read_text())
+    if state.get("format") != FORMAT:
+        raise RunFailed(
+            f"The checkpoint has format {state.get('format')!r}; this version of lepton_lab reads {FORMAT}. "
+            "Resume the run with the version that wrote it.",
+            "error",
+        )
+    return state
 
 
 def own_part(tensor: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from lepton_lab.errors import RunError
 from lepton_lab.models.registry import build
 from lepton_lab.runs.checkpoints import latest_checkpoint
 from lepton_lab.runs.record import RunRecord
-from lepton_lab.training.checkpoints import read
+from lepton_lab.training.checkpoints import read_best
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,8 +26,7 @@ def trained(record: RunRecord) -> tuple[nn.Module, PreparedDataset]:
     found = latest_checkpoint(record.dir)
     if found is None:
         raise RunError(f"No intact checkpoint of {record.run_id} is left; train it again.")
-    saved = read(found[1])
     dataset = load(spec.data, record.store)
     module = build(spec.model, dataset.problem, starts_anew=False)
-    module.load_state_dict(saved.best if saved.best is not None else saved.model)
+    module.load_state_dict(read_best(found[1]))
     return module.eval(), dataset

@@ -270,3 +270,13 @@ def test_bfloat16_computes_the_step_of_float32_but_for_its_digits(tmp_path: Path
     assert tiles["val_loss"] == pytest.approx(plain["val_loss"], abs=0.05)
     kept = weights(runs["bfloat16"][0]).values()
     assert all(tensor.dtype != torch.bfloat16 for tensor in kept)
+
+
+@pytest.mark.parametrize(("ema", "num_validation"), [(0.9, 0), (0.9, 24), (None, 0)])
+def test_the_network_that_a_run_ends_with_is_read_from_its_checkpoint(tmp_path, ema, num_validation):
+    outcome, _ = record(tmp_path / "run", spec(epochs=1, ema=ema), dataset=stripes(num_validation=num_validation))
+    found = latest_checkpoint(tmp_path / "run")
+    assert found is not None
+    kept = checkpoints.read_best(found[1])
+    for name, tensor in outcome.module.state_dict().items():
+        assert torch.equal(kept[name], tensor), name
