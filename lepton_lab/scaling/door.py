@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
-from multiprocessing.connection import Listener as Door
 from pathlib import Path
 from typing import Any
 
 from lepton_lab.runs.atomic import write_bytes
 from lepton_lab.runs.checkpoints import latest_checkpoint, new_checkpoint
 from lepton_lab.runs.events import EventWriter
-from lepton_lab.scaling.line import Listener, callers
+from lepton_lab.scaling.callers import Door, hang_up
+from lepton_lab.scaling.line import Listener
 from lepton_lab.scaling.pieces import Incoming, pieces_of
 from lepton_lab.scaling.together import note_restart
 from lepton_lab.training.commands import RunControl
@@ -51,9 +49,9 @@ class FarListener(Listener):
         self._incoming = Incoming(run_dir / INCOMING)
         self._outgoing: Iterator[dict[str, Any]] = iter(())
         self._current: Connection | None = None
-        self._door = Door((host, 0), authkey=key)
-        self.address: tuple[str, int] = self._door.address
-        threading.Thread(target=self._receive, name="cluster-door", daemon=True).start()
+        self._turn = threading.Lock()
+        self._door = Door(host, key, self._receive, "cluster-door")
+        self.address = self._door.address
 
     @property
     def is_over(self) -> bool:
@@ -68,7 +66,8 @@ class FarListener(Listener):
     def close(self) -> None:
         """Hears no further rank; what the last one said is written."""
         self._door.close()
-        self.send_away()
+        with self._turn:  # who is just let in comes before, or finds the door closed
+            self.send_away()
         self._incoming.clear()
 
     def send_away(self) -> None:
@@ -84,20 +83,19 @@ class FarListener(Listener):
         self._has_begun = False
         return True
 
-    def _receive(self) -> None:
-        for connection in callers(self._door):
-            self._hang_up()
-            self._current = connection
-            self.listen(connection)
+    def _receive(self, connection: Connection) -> None:
+        with self._turn:
+            if self._door.is_open:
+                self._hang_up()
+                self._current = connection
+                self.listen(connection)
+            else:
+                connection.close()
 
     def _hang_up(self) -> None:
         """Ends the wire to the rank 0 before, which may have gone without a word."""
         if self._current is not None and not self._current.closed:
-            try:
-                with socket.socket(fileno=os.dup(self._current.fileno())) as wire:
-                    wire.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has hung up itself
+            hang_up(self._current)
         self._current = None
 
     def _take(self, kind: str, said: dict[str, Any]) -> Any:

@@ -8,26 +8,11 @@ word, of which nothing is written.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection
-from multiprocessing.connection import Listener as Door
 from typing import Any
 
 from lepton_lab.errors import StoreError
 from lepton_lab.training.progress import Events
-
-
-def callers(door: Door) -> Iterator[Connection]:
-    """Whoever comes to a door with its key, one after the other, until the door is closed."""
-    while True:
-        try:
-            connection = door.accept()
-        except (AuthenticationError, EOFError, ConnectionError):
-            continue
-        except OSError:  # the door is closed
-            return
-        yield connection
 
 
 class Line:

@@ -17,7 +17,7 @@ import time
 import traceback
 from contextlib import suppress
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -26,7 +26,7 @@ import psutil
 import torch
 
 from lepton_lab.runs.monitor import EVERY_SECONDS, write_far_use
-from lepton_lab.scaling.line import callers
+from lepton_lab.scaling.callers import Door
 
 MOST_LINES = 1000
 """Lines that wait to be sent; what is printed beyond them is left out, and how much is said."""
@@ -52,17 +52,12 @@ class Notes:
         self._mutex, self._used = threading.Lock(), dict[int, dict[str, float]]()
         self._written = -math.inf
         _allow_files()
-        self._door = Listener((host, 0), backlog=64, authkey=key)
-        self.address: tuple[str, int] = self._door.address
-        threading.Thread(target=self._accept, name="notes", daemon=True).start()
+        self._door = Door(host, key, self._hear, "notes-of-rank")
+        self.address = self._door.address
 
     def close(self) -> None:
         """Takes no further rank."""
         self._door.close()
-
-    def _accept(self) -> None:
-        for connection in callers(self._door):
-            threading.Thread(target=self._hear, args=(connection,), name="notes-of-rank", daemon=True).start()
 
     def _hear(self, connection: Connection) -> None:
         rank = -1
