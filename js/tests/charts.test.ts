@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { alignLines, nearestAtOrBefore } from '../src/charts/align';
 import { decimate } from '../src/charts/decimate';
 import { bestPoint, DEFAULT_OPTIONS, FigureMaker } from '../src/charts/figure';
-import { freeLevel } from '../src/charts/labels';
+import { freeLevel, linesUnder } from '../src/charts/labels';
 import { escapeXml, figureSvg } from '../src/charts/picture';
 import { Smoother } from '../src/charts/smooth';
 import { sparklinePath } from '../src/charts/sparkline';
@@ -177,6 +177,15 @@ describe('freeLevel', () => {
   });
 });
 
+describe('linesUnder', () => {
+  it('names the lines of texts that another text covers, and none where it stands far above them', () => {
+    const box = { left: 10, right: 40, top: 269, bottom: 280 };
+    expect(linesUnder(box, 300).map(line => line.level)).toEqual([1, 2]);
+    expect(linesUnder({ ...box, top: 538, bottom: 560 }, 600, 2).map(line => line.level)).toEqual([1, 2]);
+    expect(linesUnder({ ...box, top: 296, bottom: 306 }, 300).map(line => line.level)).toEqual([0]);
+  });
+});
+
 describe('sparklinePath', () => {
   it('fills the height, lies in the middle when flat, and is empty for one point', () => {
     expect(sparklinePath([0, 1], 74, 26)).toBe('M1.5 24.5 L72.5 1.5');
@@ -229,6 +238,31 @@ describe('figureSvg', () => {
     expect(parsed.querySelector('parsererror')).toBeNull();
     expect(parsed.querySelectorAll('script, image, foreignObject')).toHaveLength(0);
     expect(parsed.querySelector('title')?.textContent).toBe(text.title);
+  });
+
+  it('writes no mark over the best value', () => {
+    const history = historyOf({
+      val_loss: [
+        [1, 2, 3],
+        [0.9, 0.3, 0.8]
+      ],
+      loss: [
+        [1, 2, 3],
+        [0.9, 0.25, 0.8]
+      ]
+    });
+    history.marks = [{ step: 2, epoch: 2, text: 'resumed', kind: 'resume' }];
+    const options = { ...DEFAULT_OPTIONS, metric: 'loss' as const };
+    const svg = figureSvg(new FigureMaker().make(history, options), LIGHT_PALETTE, { ...text, title: 'A' });
+    const parsed = new DOMParser().parseFromString(svg, 'image/svg+xml');
+    const placed = (words: string): { x: number; y: number } => {
+      const found = [...parsed.querySelectorAll('text')].filter(each => each.textContent === words);
+      expect(found).toHaveLength(1);
+      return { x: Number(found[0]?.getAttribute('x')), y: Number(found[0]?.getAttribute('y')) };
+    };
+    const [best, mark] = [placed('0.300'), placed('resumed')];
+    expect(Math.abs(best.x - mark.x)).toBeLessThan(20);
+    expect(Math.abs(best.y - mark.y)).toBeGreaterThan(10);
   });
 
   it('escapes what XML takes for markup', () => {

@@ -4,7 +4,7 @@ import { h, setText } from '../dom';
 import type { Figure, Line } from './figure';
 import { alignLines, nearestAtOrBefore } from './align';
 import type { Chart, ChartFactory, ChartText } from './host';
-import { drawBest, drawMarks } from './overlay';
+import { drawOverlay } from './overlay';
 import { type Palette, readPalette } from './theme';
 import { PictureChart } from './picture-chart';
 import { logTickText, logTicks, tickDigits } from './ticks';
@@ -194,8 +194,7 @@ export class CurveChart implements Chart {
 
   private _overlay(plot: uPlot): void {
     if (this._figure) {
-      drawMarks(plot, this._figure.marks, this._palette);
-      drawBest(plot, this._figure, this._palette);
+      drawOverlay(plot, this._figure, this._palette);
     }
   }
 

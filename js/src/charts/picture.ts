@@ -1,10 +1,9 @@
 /** A curve as an SVG picture: what a saved notebook keeps, and what PNG files are made from. */
 
 import type { Figure, Line } from './figure';
-import { freeLevel, type Label } from './labels';
+import { baselineOf, freeLevel, linesUnder, placeBest, type Best } from './labels';
 import type { Palette } from './theme';
 import { logTickText, logTicks, tickDigits, ticks } from './ticks';
-import { decimals } from './score';
 
 export interface PictureText {
   title: string;
@@ -29,6 +28,7 @@ export function escapeXml(text: string): string {
 export function figureSvg(figure: Figure, palette: Palette, text: PictureText): string {
   const x = linear(figure.x_range, [BOX.left, BOX.right]);
   const y = figure.log ? logarithmic(figure.y_range) : linear(figure.y_range, [BOX.bottom, BOX.top]);
+  const best = placeBest(figure, x, y, BOX, text => text.length * CHARACTER_WIDTH);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" `,
     `role="img" aria-label="${escapeXml(text.title)}" font-family="system-ui, sans-serif" font-size="11">`,
@@ -37,9 +37,9 @@ export function figureSvg(figure: Figure, palette: Palette, text: PictureText): 
     ...legend(palette, text),
     ...valueAxis(figure, palette, y),
     ...epochAxis(figure, palette, x, text.epoch),
-    ...markLines(figure, palette, x),
+    ...markLines(figure, palette, x, best),
     ...figure.lines.map(line => path(line, palette, x, y)),
-    ...bestMark(figure, palette, x, y),
+    ...(best ? bestMark(best, palette) : []),
     '</svg>'
   ].join('');
 }
@@ -98,8 +98,8 @@ function epochAxis(figure: Figure, palette: Palette, x: Scale, name: string): st
 /** A guess at the width of a text in the picture's font; the viewer's font is not known here. */
 const CHARACTER_WIDTH = 5.8;
 
-function markLines(figure: Figure, palette: Palette, x: Scale): string[] {
-  const taken: Label[] = [];
+function markLines(figure: Figure, palette: Palette, x: Scale, best: Best | null): string[] {
+  const taken = best ? linesUnder(best, BOX.bottom) : [];
   return figure.marks.map(mark => {
     const position = x(mark.epoch);
     const width = mark.text.length * CHARACTER_WIDTH;
@@ -108,7 +108,7 @@ function markLines(figure: Figure, palette: Palette, x: Scale): string[] {
     taken.push({ left, right: left + width, level });
     return (
       `<line x1="${at(position)}" x2="${at(position)}" y1="${BOX.top}" y2="${BOX.bottom}" stroke="${palette.mark}" stroke-dasharray="3 4"/>` +
-      `<text x="${at(left)}" y="${at(BOX.bottom - 5 - level * 14)}" fill="${palette.muted}">${escapeXml(mark.text)}</text>`
+      `<text x="${at(left)}" y="${at(baselineOf(level, BOX.bottom))}" fill="${palette.muted}">${escapeXml(mark.text)}</text>`
     );
   });
 }
@@ -125,16 +125,9 @@ function path(line: Line, palette: Palette, x: Scale, y: Scale): string {
   return d ? `<path d="${d}" fill="none" stroke="${palette[line.kind]}" stroke-width="2"${opacity}/>` : '';
 }
 
-function bestMark(figure: Figure, palette: Palette, x: Scale, y: Scale): string[] {
-  if (!figure.best) {
-    return [];
-  }
-  const [left, top] = [x(figure.best.epoch), y(figure.best.value)];
-  const below = figure.higher;
-  const digits = figure.metric === 'score' ? decimals(figure.best.value) : 3;
-  const anchor = left > BOX.right - 30 ? 'end' : 'middle';
+function bestMark(best: Best, palette: Palette): string[] {
   return [
-    `<circle cx="${at(left)}" cy="${at(top)}" r="4.5" fill="${palette.validation}"/>`,
-    `<text x="${at(left)}" y="${at(top + (below ? 18 : -9))}" text-anchor="${anchor}" fill="${palette.text}">${figure.best.value.toFixed(digits)}</text>`
+    `<circle cx="${at(best.x)}" cy="${at(best.y)}" r="4.5" fill="${palette.validation}"/>`,
+    `<text x="${at((best.left + best.right) / 2)}" y="${at(best.bottom)}" text-anchor="middle" fill="${palette.text}">${best.text}</text>`
   ];
 }
