@@ -2,7 +2,8 @@
 
 `steps` prints JSON: seconds of a step of the Fashion-MNIST `cnn` of each turn, by side. The ranks are the product's
 (its team, its step, its plan), forked by this process; one rank alone is rank 0 while the other one sleeps, so that all
-sides have the same machine at nearly the same moment.
+sides have the same machine at nearly the same moment. The peer is torch's own DistributedDataParallel with half of the
+rows in each process: its batch norms see their own half, so that it is not the curve of one process.
 
 `whole` trains a small `mlp` as a run does, with devices=1 and devices=2 in turns, and prints JSON: seconds of the
 training, of the whole with the trial before it, and how many processes were used.
@@ -20,6 +21,7 @@ from typing import Any
 
 import torch
 import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
 
 from lepton_lab.data import load
 from lepton_lab.runs.events import EventLog
@@ -31,13 +33,19 @@ from lepton_lab.scaling.together import train_together
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.commands import RunControl
 from lepton_lab.training.loop import train
-from lepton_lab.training.resident import place
+from lepton_lab.training.resident import Batch, place
 from lepton_lab.training.setup import make_optimizer, prepare
 from lepton_lab.training.step import Step
 
 NUM_RANKS, NUM_TURNS, STEPS_PER_TURN, STEPS_TO_WAKE = 2, 12, 20, 2
 NUM_WHOLE = 3
 SMALL = ModelSpec(name="mlp", options={"hidden": 64, "layers": 2})
+
+
+def half_of(batch: Batch, rank: int) -> Batch:
+    """A rank's rows."""
+    rows = slice(rank * len(batch.labels) // NUM_RANKS, (rank + 1) * len(batch.labels) // NUM_RANKS)
+    return Batch(tuple(each[rows] for each in batch.inputs), batch.labels[rows])
 
 
 def work(rank: int, meeting: str, dataset: Any, placed: Any, precision: Any, batch_size: int, answers: Any) -> None:
@@ -50,23 +58,25 @@ def work(rank: int, meeting: str, dataset: Any, placed: Any, precision: Any, bat
     parts = prepare(dataset, spec, options, placed=placed)
     quick = quickest(team, parts.num_parameters + 100_000)
     sides: dict[str, Any] = {}
-    for name in ("one thread", "two threads", "two ranks"):
+    for name in ("one thread", "two threads", "two ranks", "DDP"):
         own = prepare(dataset, spec, options, placed=placed)
-        needed = (own.module, make_optimizer(own.module, own.plan), own.objective, own.plan)
+        module = DistributedDataParallel(own.module) if name == "DDP" else own.module
+        needed = (module, make_optimizer(own.module, own.plan), own.objective, own.plan)
         step = SharedStep(*needed, quick) if name == "two ranks" else Step(*needed)
         sides[name] = (own.feed, step)
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for turn in range(NUM_TURNS + 2):
         for name, (feed, step) in sides.items():
             team.wait()
-            if name != "two ranks" and rank:
+            if "thread" in name and rank:
                 continue
             torch.set_num_threads(2 if name == "two threads" else 1)
             first = turn * (STEPS_TO_WAKE + STEPS_PER_TURN)
             for number in range(first, first + STEPS_TO_WAKE + STEPS_PER_TURN):
                 if number == first + STEPS_TO_WAKE:  # a rank that has slept comes some milliseconds late
                     began = time.perf_counter()
-                step(feed.at(number), 1e-3)[0].item()
+                batch = feed.at(number)
+                step(half_of(batch, rank) if name == "DDP" else batch, 1e-3)[0].item()
             taken[name].append((time.perf_counter() - began) / STEPS_PER_TURN)
     team.wait()
     if rank == 0:
