@@ -17,8 +17,8 @@ GROWTH = 600
 QUIET_SECONDS = 1.0
 """Speed and time left are written this often even where no curve point was finished."""
 
-WINDOW_SECONDS = 5.0
-"""Speed is measured over the last stretch of this length."""
+WINDOW_SECONDS, LONGEST_WINDOW_SECONDS = 5.0, 600.0
+"""Speed is measured over the last stretch of this length, the time left over an epoch and so much at most."""
 
 
 class Events(Protocol):
@@ -81,8 +81,8 @@ class Progress:
         if not points.steps and (whole or now - self._written < QUIET_SECONDS):
             return
         self._written = now
-        steps_per_second = self._speed(now, step)
-        left = (self._steps_total - step) / steps_per_second if steps_per_second else None
+        steps_per_second, lasting = self._speeds(now, step)
+        left = (self._steps_total - step) / lasting if lasting else None
         series = {"train_loss": {"step": points.steps, "value": [round(x, 6) for x in points.losses]}}
         known = [round(x, 6) for x in points.metrics if x is not None]
         if len(known) == len(points.steps):
@@ -113,10 +113,24 @@ class Progress:
         age = now - (self._began if self._began is not None else now)
         return min(LONGEST_SECONDS, age / GROWTH)
 
-    def _speed(self, now: float, step: int) -> float | None:
-        """Steps a second over the window, validation included."""
-        while len(self._window) > 1 and now - self._window[0][0] > WINDOW_SECONDS:
-            self._window.popleft()
-        then, step_then = self._window[0] if self._window else (now, step)
-        self._window.append((now, step))
-        return (step - step_then) / (now - then) if now > then and step > step_then else None
+    def _speeds(self, now: float, step: int) -> tuple[float | None, float | None]:
+        """Steps a second lately, and over the last epoch with its validation, by which the time left is foretold."""
+        window = self._window
+        while len(window) > 1 and self._is_past(window[1], now, step):
+            window.popleft()
+        window.append((now, step))
+        lately = next(each for each in window if now - each[0] <= WINDOW_SECONDS)
+        if lately is window[-1] and len(window) > 1:
+            lately = window[-2]
+        return _speed(lately, window[-1]), _speed(window[0], window[-1])
+
+    def _is_past(self, written: tuple[float, int], now: float, step: int) -> bool:
+        """Whether what has happened since is enough to foretell by."""
+        then, step_then = written
+        is_an_epoch = step - step_then >= self._steps_per_epoch and now - then >= WINDOW_SECONDS
+        return is_an_epoch or now - then > LONGEST_WINDOW_SECONDS
+
+
+def _speed(first: tuple[float, int], last: tuple[float, int]) -> float | None:
+    (then, step_then), (now, step) = first, last
+    return (step - step_then) / (now - then) if now > then and step > step_then else None

@@ -40,6 +40,28 @@ def test_speed_and_time_left() -> None:
     assert last["seconds_left"] < 0.2
 
 
+def test_time_left_is_not_thrown_by_a_validation() -> None:
+    """Epochs of 60 s and validations of 12 s, as a larger network has on two cores."""
+    steps, epochs, step_seconds, validation_seconds = 600, 20, 0.1, 12.0
+    events, meter = Recorder(), Meter(64, torch.device("cpu"), ACCURACY)
+    progress = Progress(events, meter, steps, steps * epochs, 64)
+    progress.resume(0.0, 0)
+    loss, scores, labels = torch.tensor(0.5), torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64)
+    whole = epochs * (steps * step_seconds + validation_seconds)
+    now, written = 0.0, 0
+    for step in range(1, steps * epochs + 1):
+        now += step_seconds
+        meter.push(loss, scores, labels, 1)
+        if now >= progress.next_time:
+            progress.write(now, step, 0.01)
+        if step % steps == 0:
+            now += validation_seconds
+        found = events.of("MetricsRecorded")
+        if step > steps and len(found) > written:
+            written = len(found)
+            assert abs(found[-1]["seconds_left"] - (whole - now)) < 0.1 * (whole - now) + 2 * validation_seconds
+
+
 def test_a_day_of_training_stays_small() -> None:
     """An hour is simulated; from there on the rate is at its lowest but for the growing interval."""
     hour = run(3600.0)
