@@ -33,19 +33,13 @@ from lepton_lab.scaling.together import train_together
 from lepton_lab.specs import DataSpec, ModelSpec, TrainSpec
 from lepton_lab.training.commands import RunControl
 from lepton_lab.training.loop import train
-from lepton_lab.training.resident import Batch, place
+from lepton_lab.training.resident import place
 from lepton_lab.training.setup import make_optimizer, prepare
-from lepton_lab.training.step import Step
+from lepton_lab.training.step import Step, parts_of
 
 NUM_RANKS, NUM_TURNS, STEPS_PER_TURN, STEPS_TO_WAKE = 2, 12, 20, 2
 NUM_WHOLE = 3
 SMALL = ModelSpec(name="mlp", options={"hidden": 64, "layers": 2})
-
-
-def half_of(batch: Batch, rank: int) -> Batch:
-    """A rank's rows."""
-    rows = slice(rank * len(batch.labels) // NUM_RANKS, (rank + 1) * len(batch.labels) // NUM_RANKS)
-    return Batch(tuple(each[rows] for each in batch.inputs), batch.labels[rows])
 
 
 def work(rank: int, meeting: str, dataset: Any, placed: Any, precision: Any, batch_size: int, answers: Any) -> None:
@@ -76,7 +70,9 @@ def work(rank: int, meeting: str, dataset: Any, placed: Any, precision: Any, bat
                 if number == first + STEPS_TO_WAKE:  # a rank that has slept comes some milliseconds late
                     began = time.perf_counter()
                 batch = feed.at(number)
-                step(half_of(batch, rank) if name == "DDP" else batch, 1e-3)[0].item()
+                if name == "DDP":
+                    batch = list(parts_of(batch, batch_size // NUM_RANKS))[rank]
+                step(batch, 1e-3)[0].item()
             taken[name].append((time.perf_counter() - began) / STEPS_PER_TURN)
     team.wait()
     if rank == 0:

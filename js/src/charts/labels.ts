@@ -28,7 +28,7 @@ export interface Box {
   bottom: number;
 }
 
-export const LINE_PX = 14;
+const LINE_PX = 14;
 const FLOOR_PX = 5;
 
 /** Where a line of texts over `floor` stands; `scale` is the screen's pixels for each of the page's. */
