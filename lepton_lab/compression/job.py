@@ -34,7 +34,7 @@ from lepton_lab.serving.engine import Engine, Inputs
 from lepton_lab.serving.export import answering
 from lepton_lab.serving.waiting import bundle_of_run
 from lepton_lab.specs import TASKS, CompressSpec
-from lepton_lab.training.plan import has_bfloat16_tiles
+from lepton_lab.training.plan import bfloat16_unit
 from lepton_lab.training.restore import trained
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def bundle_folder_of(record: RunRecord, name: str) -> Any:
 def _suits_tiles(record: RunRecord) -> bool:
     """Whether the run was trained in bfloat16, and this processor is fast with it: what training found out holds."""
     started = next((event for event in record.events() if event["type"] == "RunStarted"), {})
-    return started.get("precision") == "bfloat16" and has_bfloat16_tiles()
+    return started.get("precision") == "bfloat16" and bfloat16_unit() is not None
 
 
 def _eager(network: torch.nn.Module, task: str) -> Callable[[Inputs], object]:

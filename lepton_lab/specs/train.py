@@ -108,6 +108,10 @@ class TrainSpec(Spec):
     threads: int | None = option(
         None, "CPU threads (default: the cores that are free, one for small networks)", advanced=True, ge=1, le=512
     )
+    compile: Switch = option(
+        "auto", "Compile the network before it trains on (auto: on a GPU, in long runs, where it is faster)",
+        advanced=True,
+    )  # fmt: skip
     tensorboard: bool = option(
         False, "Write the curves for TensorBoard too, into the folder `tensorboard` of the run", advanced=True
     )
@@ -137,6 +141,12 @@ class TrainSpec(Spec):
             raise ValueError(f"min_workers is {self.min_workers}, above workers ({self.workers}).")
         if self.cluster is None and (self.workers != 2 or self.min_workers is not None):
             raise ValueError("workers are processes on a cluster; add cluster=auto, or use devices on this machine.")
+        return self
+
+    @model_validator(mode="after")
+    def _compile_fits(self) -> Self:
+        if self.compile == "on" and (self.devices > 1 or self.cluster is not None):
+            raise ValueError("compile=on is for runs of one process; leave out devices and cluster, or compile.")
         return self
 
     @model_validator(mode="after")

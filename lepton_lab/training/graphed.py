@@ -11,6 +11,7 @@ the last one of an epoch. Both ways compute the same.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,11 @@ class GraphedStep(Step):
         if self._again is None and not self._prepare(batch):
             return super().__call__(batch, learning_rate)
         return self._replay(batch, learning_rate)
+
+    def go_through(self, module: Any) -> None:
+        """As `Step.go_through`; the step is recorded anew."""
+        super().go_through(module)
+        self._num_warm, self._again, self._held = 0, None, None
 
     def _fits(self, batch: Batch) -> bool:
         """Whether a batch has the shapes that were recorded, or none were yet."""

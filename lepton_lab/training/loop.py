@@ -31,6 +31,7 @@ from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training import checkpoints
 from lepton_lab.training.best import Best
 from lepton_lab.training.callbacks import with_callbacks
+from lepton_lab.training.compiled import CompiledStep
 from lepton_lab.training.epochs import EpochLog
 from lepton_lab.training.failures import is_memory_shortage, not_finite
 from lepton_lab.training.making import Making
@@ -345,6 +346,7 @@ class Training:
             "is_epoch_open": self._is_epoch_open,
             "schedule": self._schedule.to_dict(),
             "num_parts": self._step.num_parts,
+            "is_compiled": self._step.is_compiled,
             "optimizer_num_steps": self._parts.optimizer.num_steps,
             "random": checkpoints.random_state(),
             "meter": self._meter.state(),
@@ -363,6 +365,8 @@ class Training:
         if "meter" in state:
             self._meter.load(state["meter"])
         self._step.num_parts = state.get("num_parts", self._step.num_parts)
+        if state.get("is_compiled") and isinstance(self._step, CompiledStep):
+            self._step.compile_next()
         self._best.load(state.get("best"), saved.best)
         self._seconds_before, self._saved_step = state.get("seconds", 0.0), self.num_steps
         self._is_saved, self._is_epoch_open = True, state.get("is_epoch_open", False)

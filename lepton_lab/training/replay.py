@@ -108,14 +108,10 @@ def compare(expected: Path, found: Path) -> dict[str, Any]:
 def _start(record: RunRecord, to_step: int) -> Path | None:
     """The checkpoint to begin with: the newest intact one before the last; None for the very beginning.
 
-    A learning rate that a person set is part of the checkpoint that was saved with it, so the replay must not begin
-    before the last change.
+    A learning rate that a person set, and whether the network is compiled, are part of the checkpoint that was saved
+    with it, so the replay must not begin before the last change.
     """
-    changes = [
-        event["step"]
-        for event in record.events()
-        if event["type"] == "LearningRateChanged" and event.get("by") != "plateau"
-    ]
+    changes = [event["step"] for event in record.events() if _is_change(event)]
     earliest = max([step for step in changes if step <= to_step], default=0)
     for step in reversed(all_steps(record.dir)):
         if earliest <= step < to_step:
@@ -128,6 +124,13 @@ def _start(record: RunRecord, to_step: int) -> Path | None:
             f"Run {record.run_id!r} has no intact checkpoint before its last one, at step {to_step}, to begin with."
         )
     return None
+
+
+def _is_change(event: dict[str, Any]) -> bool:
+    """Whether a run computed otherwise from here on, for a reason that a replay does not have."""
+    if event["type"] == "StepCompiled":
+        return "step_ms" in event  # a trial by the clock; one without figures was asked for, before the first step
+    return event["type"] == "LearningRateChanged" and event.get("by") != "plateau"
 
 
 def _copy_start(record: RunRecord, start: Path | None, folder: Path) -> None:

@@ -18,6 +18,7 @@ from lepton_lab.specs import ModelSpec, TrainSpec
 from lepton_lab.training.augment import make_change
 from lepton_lab.training.averages import Average
 from lepton_lab.training.checkpoints import Saved, seed_everything
+from lepton_lab.training.compiled import CompiledStep, may_compile
 from lepton_lab.training.feed import Feed
 from lepton_lab.training.finder import find_learning_rate
 from lepton_lab.training.graphed import GraphedStep, can_be_graphed
@@ -191,13 +192,24 @@ def announcement(parts: Parts, *, from_step: int) -> dict[str, Any]:
     }
 
 
-def make_step(parts: Parts, events: Events) -> Step:
-    """What makes the updates: a CUDA graph of the step where the device has graphs and every step does the same."""
-    needed = (parts.module, parts.optimizer, parts.objective, parts.plan)
+def make_step(parts: Parts, events: Events) -> Step | CompiledStep:
+    """What makes the updates: a CUDA graph of the step where the device has graphs and every step does the same.
+
+    The network is compiled where that pays or was asked for; see `training.compiled`.
+    """
+    module, plan, objective = parts.module, parts.plan, parts.objective
     has_lengths = parts.train_rows.lengths is not None
-    if not can_be_graphed(parts.plan, parts.objective, parts.optimizer, has_lengths=has_lengths):
-        return Step(*needed)
-    return GraphedStep(*needed, warn=lambda message: events.append("WarningRaised", message=message))
+
+    def warn(message: str) -> None:
+        events.append("WarningRaised", message=message)
+
+    if can_be_graphed(plan, objective, parts.optimizer, has_lengths=has_lengths):
+        step: Step = GraphedStep(module, parts.optimizer, objective, plan, warn=warn)
+    else:
+        step = Step(module, parts.optimizer, objective, plan)
+    if not may_compile(plan, objective, has_lengths=has_lengths):
+        return step
+    return CompiledStep(step, parts.optimizer, module, plan, parts.steps_total, warn=warn, tell=events.append)
 
 
 def network_of(module: nn.Module, num_macs: int) -> Network:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +32,14 @@ class Step:
     Attributes:
         num_parts: The rows of a step go through the network in so many parts, whose gradients are added up: the
             update is that of the whole (but for batch norms, which see a part at a time).
+        is_compiled: Whether the network is compiled; see `training.compiled`.
     """
 
+    is_compiled = False
+
     def __init__(self, module: nn.Module, optimizer: Optimizer, objective: Objective, plan: Plan) -> None:
-        self._module, self._optimizer, self._objective = module, optimizer, objective
+        self._module: Any = module
+        self._optimizer, self._objective = optimizer, objective
         self._clip_norm, self.num_parts = plan.clip_norm, plan.accumulate
         self._looks_at_loss = plan.device == "cpu"
         self._device, self._autocasts = plan.device, plan.precision == "bfloat16"
@@ -51,6 +56,11 @@ class Step:
         self._optimizer.step(learning_rate)
         self._optimizer.zero_grad()
         return loss, outputs
+
+    def go_through(self, module: Any) -> None:
+        """From the next step on, the rows go through this, which computes what the network does from its weights."""
+        self._optimizer.zero_grad()
+        self._module = module
 
     def split(self, num_rows: int) -> bool:
         """Halves what goes through the network at once, after the memory was full; False when that is one row."""

@@ -7,7 +7,7 @@ import torch
 
 from lepton_lab.errors import RunFailed
 from lepton_lab.specs import Problem, TrainSpec
-from lepton_lab.training.plan import Network, Plan, has_bfloat16_tiles, make_plan
+from lepton_lab.training.plan import Network, Plan, bfloat16_unit, make_plan
 from lepton_lab.training.threads import choose_threads, num_cores, num_free_cores
 
 CLASSES = Problem("classification", "image", (1, 8, 8), (10,))
@@ -76,10 +76,29 @@ def test_a_network_may_name_options_that_suit_it_and_a_person_wins() -> None:
     assert "clip_norm" not in made.choices
 
 
-def test_convolutions_use_the_matrix_units_where_there_are_some() -> None:
+def test_convolutions_use_the_units_for_bfloat16_where_there_are_some() -> None:
     made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(10**8, has_tiles=True), num_rows=10)
-    assert made.precision == ("bfloat16" if has_bfloat16_tiles() else "float32")
+    assert made.precision == ("bfloat16" if bfloat16_unit() else "float32")
     assert plan().precision == "float32"
+
+
+@pytest.mark.parametrize(
+    ("supported", "expected"),
+    [
+        ({"_is_amx_tile_supported", "_is_avx512_bf16_supported"}, "AMX"),
+        ({"_is_avx512_bf16_supported"}, "AVX-512"),
+        (set(), None),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it(
+    supported: set[str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: name in supported)
+    assert bfloat16_unit() == expected
+    made = make_plan(TrainSpec(device="cpu"), CLASSES, Network(10**8, has_tiles=True), num_rows=10)
+    assert made.precision == ("bfloat16" if expected else "float32")
+    assert expected is None or f"({expected})" in made.choices["precision"]
 
 
 def test_small_networks_get_one_thread_large_ones_the_free_cores() -> None:

@@ -74,6 +74,17 @@ def test_a_run_that_cannot_be_replayed_says_why(copied: RunRecord) -> None:
         replay(copied)
 
 
+def test_a_replay_does_not_begin_before_the_clock_chose_how_to_compute(copied: RunRecord) -> None:
+    before, last = all_steps(copied.dir)[-2:]
+    with EventLog.open_writer(copied.dir) as writer:
+        writer.append("StepCompiled", step=before, is_kept=True, seconds=9.0, step_ms=[2.0, 1.0])
+    assert replay(copied)["from_step"] == before
+    with EventLog.open_writer(copied.dir) as writer:
+        writer.append("StepCompiled", step=last - 1, is_kept=True, seconds=9.0, step_ms=[2.0, 1.0])
+    with pytest.raises(RunError, match="no intact checkpoint before its last one"):
+        replay(copied)
+
+
 def test_only_a_finished_run_is_verified(finished: RunRecord) -> None:
     record = create_run(finished.store, finished.spec())
     with EventLog.open_writer(record.dir) as writer:
