@@ -39,7 +39,9 @@ class Model(Shown):
     @property
     def options(self) -> dict[str, Any]:
         """All options with their values, defaults filled in."""
-        return dict(self.spec.options) if self.spec.source else self.spec.typed_options().model_dump(mode="json")
+        if self.spec.source:
+            return dict(self.spec.options)
+        return self.spec.typed_options(self.dataset.prepared.problem).model_dump(mode="json")
 
     @property
     def run(self) -> Run:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from lepton_lab.errors import SpecError, UnknownName
 from lepton_lab.words import N_
+
+if TYPE_CHECKING:
+    from lepton_lab.specs.tasks import Problem
 
 SCHEMA_VERSION = 1
 NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
@@ -62,6 +65,10 @@ class Spec(BaseModel):
     def changed(self, **values: Any) -> Self:
         """A copy with some options set anew, validated like the first time."""
         return self.parse({**self.model_dump(exclude_unset=True), **values})
+
+    def filled_for(self, problem: Problem) -> Self:
+        """The options with what depends on the rows filled in."""
+        return self
 
     def given(self) -> dict[str, Any]:
         """The options that differ from their default, ready for JSON."""

@@ -9,6 +9,7 @@ from pydantic import model_validator
 from lepton_lab.errors import UnknownName
 from lepton_lab.specs.base import Name, Spec, option
 from lepton_lab.specs.networks import NETWORK_CARDS
+from lepton_lab.specs.tasks import Problem
 
 MODEL_OPTIONS: dict[str, type[Spec]] = {name: card.options for name, card in NETWORK_CARDS.items()}
 """The options of each built-in network, by the name it is selected with."""
@@ -45,6 +46,7 @@ class ModelSpec(Spec):
             raise ValueError("class_name is missing; it says which class of the source to build.")
         return self
 
-    def typed_options(self) -> Spec:
-        """The built-in network's options with their defaults filled in."""
-        return MODEL_OPTIONS[self.name].parse(self.options)
+    def typed_options(self, problem: Problem | None = None) -> Spec:
+        """The built-in network's options with their defaults filled in; those that depend on the rows by `problem`."""
+        options = MODEL_OPTIONS[self.name].parse(self.options)
+        return options if problem is None else options.filled_for(problem)

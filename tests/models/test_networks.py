@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from lepton_lab.errors import ModelError, SpecError, UnknownName
 from lepton_lab.models.registry import NETWORKS, build
-from lepton_lab.specs import MODEL_OPTIONS, ModelSpec
+from lepton_lab.specs import MODEL_OPTIONS, ModelSpec, Problem
 from lepton_lab.training.optimizers import Sgd
 from tests.models.problems import classes
 
@@ -78,6 +78,17 @@ def test_cnn_takes_its_options() -> None:
     widths = [(part.in_channels, part.out_channels) for part in layers(module, nn.Conv2d)]
     assert widths == [(1, 12), (12, 12), (12, 24), (24, 24), (24, 48), (48, 48)]
     assert [part.p for part in layers(module, nn.Dropout)] == [0.4]
+
+
+@pytest.mark.parametrize(
+    ("modality", "shape", "stages"), [("image", DIGITS, 2), ("image", FASHION, 3), ("audio", (1, 16, 30), 3)]
+)
+def test_cnn_has_a_third_stage_where_there_are_many_pixels(modality: str, shape: tuple[int, ...], stages: int) -> None:
+    problem = Problem("classification", modality, shape, (4,))
+    assert ModelSpec(name="cnn").typed_options(problem).stages == stages
+    assert ModelSpec(name="cnn", options={"stages": 1}).typed_options(problem).stages == 1
+    wide = [part.out_channels for part in layers(build(ModelSpec(name="cnn"), problem), nn.Conv2d)]
+    assert max(wide) == 32 * 2 ** (stages - 1)
 
 
 @pytest.mark.parametrize("stages", [1, 2, 3, 4, 5])
