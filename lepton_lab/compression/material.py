@@ -53,7 +53,7 @@ class Material:
             return cls(rows, torch.empty(0), objective, False, in_bfloat16)
         order, answers = [], []
         with evaluating(original):
-            for index, batch in rows.passes(rows_per_pass(dataset.problem)):
+            for index, batch in rows.passes(rows_per_pass(dataset.problem, rows.device)):
                 order.append(index)
                 answers.append(original(*batch.inputs).float())
         gathered = torch.cat(answers)

@@ -54,7 +54,7 @@ def shared_score(
     keeps = objective.problem.task != "language"
     try:
         with evaluating(module):
-            for index, batch in _passes(team, rows, rows_per_pass(objective.problem), evenly=evenly):
+            for index, batch in _passes(team, rows, rows_per_pass(objective.problem, rows.device), evenly=evenly):
                 with torch.inference_mode(mode=False):
                     between()
                 if not len(index):

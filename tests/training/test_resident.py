@@ -12,6 +12,7 @@ from lepton_lab.data.rows import Ragged, Windows
 from lepton_lab.data.targets import Target
 from lepton_lab.specs import Problem
 from lepton_lab.training.columns import Dense, Streamed
+from lepton_lab.training.objective import objective_for, rows_per_pass
 from lepton_lab.training.resident import place
 from tests.training.training_lab import Halves, stripes
 
@@ -114,3 +115,16 @@ def test_forecasts_are_windows_of_the_prepared_series_and_scaled_labels() -> Non
     batch = rows.batch(torch.tensor([1]))
     assert batch.inputs[0].flatten().tolist() == [2.5, 3.0, 3.5]
     assert batch.labels.flatten().tolist() == [-1.0, -0.5]
+
+
+def test_a_split_is_scored_in_passes_that_hold_no_more_than_a_step_does() -> None:
+    dataset, sizes = stripes(300), list[int]()
+
+    def network(rows: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(rows))
+        return rows.flatten(1)[:, :3]
+
+    objective = objective_for(dataset.problem, dataset.target)
+    scores = objective.of_split(network, place(dataset, "train", torch.device("cpu")))
+    assert sizes == [128, 128, 44] and scores.outputs.shape == (300, 3)
+    assert rows_per_pass(Problem("classification", "image", (3, 512, 512), (3,)), torch.device("cpu")) == 5
