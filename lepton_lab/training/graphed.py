@@ -87,7 +87,7 @@ class GraphedStep(Step):
     def go_through(self, module: Any) -> None:
         """As `Step.go_through`; the step is recorded anew."""
         super().go_through(module)
-        self._num_warm, self._again, self._held = 0, None, None
+        self._num_warm, self._again, self._held, self._is_refused = 0, None, None, False
 
     def _fits(self, batch: Batch) -> bool:
         """Whether a batch has the shapes that were recorded, or none were yet."""

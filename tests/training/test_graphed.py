@@ -66,6 +66,27 @@ def test_what_a_step_gave_stays_when_the_next_one_writes_over_the_buffers() -> N
     assert len(set(losses)) == len(SIZES)
 
 
+def test_what_takes_the_networks_place_is_recorded_anew_whatever_became_of_the_last_recording() -> None:
+    def refuse_once(work: Callable[[], None]) -> Callable[[], None]:
+        tries.append(work)
+        if len(tries) == 1:
+            raise RuntimeError("not while capturing")
+        return work
+
+    tries: list[Callable[[], None]] = []
+    said: list[str] = []
+    module = build(ModelSpec(name="cnn"), PROBLEM).train()
+    plan = make_plan(TrainSpec(precision="float32"), PROBLEM, Network(10), num_rows=64)
+    needed = (make_optimizer(module, plan), objective_for(PROBLEM, Target("classification")), plan)
+    step = GraphedStep(module, *needed, record=refuse_once, warn=said.append)
+    batch = Batch((torch.randn(16, 1, 8, 8),), torch.zeros(16, dtype=torch.int64))
+    for _ in range(2):
+        for _ in range(NUM_WARM_UP + 2):
+            step(batch, 0.01)
+        step.go_through(module)
+    assert len(tries) == 2 and len(said) == 1
+
+
 def test_a_network_that_cannot_be_recorded_trains_on_and_one_sentence_says_so() -> None:
     def refuse(work: Callable[[], None]) -> Callable[[], None]:
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
