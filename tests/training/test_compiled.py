@@ -75,6 +75,7 @@ def parts(
     plan: Plan, kind: type[Step] = Step, module: nn.Module | None = None, **arguments: Any
 ) -> tuple[nn.Module, Step]:
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # two add up in another order each time
     module = module or build(ModelSpec(name="cnn", options={"channels": 4}), PROBLEM).train()
     optimizer, objective = make_optimizer(module, plan), objective_for(PROBLEM, Target("classification"))
     return module, kind(module, optimizer, objective, plan, **arguments)
