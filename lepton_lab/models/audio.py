@@ -126,7 +126,7 @@ class AudioCnn(nn.Module):
         super().__init__()
         self.hide = HideBands(options.shift, options.hide, options.stretch)
         self.norm = nn.BatchNorm2d(problem.input_shape[0])
-        self.blocks, (channels, bands, _) = _blocks(problem, options.channels, options.stages or 1, SMALLEST)
+        self.blocks, (channels, bands, _) = _blocks(problem, options.channels, options.num_stages(problem), SMALLEST)
         self.dropout = nn.Dropout(options.dropout)
         self.head = nn.Linear(2 * channels * bands, problem.num_outputs)
 

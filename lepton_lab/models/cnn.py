@@ -59,7 +59,7 @@ class Cnn(nn.Module):
         self.crop = (height - height % fold, width - width % fold)
         side = min(height, width) // fold
         stages, num_in = [], channels * fold * fold
-        for stage in range(options.stages or 1):
+        for stage in range(options.num_stages(problem)):
             num_out = options.channels * 2**stage
             place: Literal["before", "after"] = "before" if stage >= LATE_STAGE else "after"
             stages += [Block(num_in, num_out, halve=place if side >= 2 else "no"), Block(num_out, num_out)]

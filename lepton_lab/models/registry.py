@@ -109,5 +109,5 @@ def _fresh(spec: ModelSpec, problem: Problem, *, tries: bool) -> nn.Module:
     require_suits(spec.name, problem)
     builder = FOR_MODALITY.get((spec.name, problem.modality), NETWORKS[spec.name])
     if problem.task == "forecasting" and spec.name not in FORECASTERS:
-        return Forecaster(builder(as_rows(problem), spec.typed_options(as_rows(problem))), problem)
-    return builder(problem, spec.typed_options(problem))
+        return Forecaster(builder(as_rows(problem), spec.typed_options()), problem)
+    return builder(problem, spec.typed_options())

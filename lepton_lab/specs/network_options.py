@@ -42,12 +42,16 @@ class CnnOptions(Spec):
         advanced=True,
     )
 
-    def filled_for(self, problem: Problem) -> Self:
-        """As `Spec.filled_for`; what has many pixels is worth a third stage."""
+    def num_stages(self, problem: Problem) -> int:
+        """Stages for these rows; what has many pixels is worth a third one."""
         if self.stages is not None:
-            return self
+            return self.stages
         is_large = problem.modality == "audio" or min(problem.input_shape[1:]) >= MANY_PIXELS
-        return self.changed(stages=3 if is_large else 2)
+        return 3 if is_large else 2
+
+    def filled_for(self, problem: Problem) -> Self:
+        """As `Spec.filled_for`."""
+        return self.changed(stages=self.num_stages(problem))
 
 
 class ResnetOptions(Spec):
