@@ -67,6 +67,17 @@ def events_of(run: Any, kind: str) -> list[dict[str, Any]]:
     return [event for event in read_events(folder(run)) if event["type"] == kind]
 
 
+def wait_for_room(cluster: Any, num_cpus: int) -> None:
+    """Until the last run's processes have given back what they had."""
+    from lepton_lab.runs.ray_cluster import connect
+
+    connection = connect(cluster.address, "a test")
+    try:
+        wait_until(lambda: connection.available_resources().get("CPU", 0) >= num_cpus, "room on the cluster", SECONDS)
+    finally:
+        connection.shutdown()
+
+
 def test_the_curve_is_that_of_one_process_whatever_dies(session, cluster):
     alone = model_of(session).train(wait=True, epochs=30, **OPTIONS)
     run = model_of(session).train(
@@ -160,11 +171,13 @@ def test_a_run_waits_while_the_cluster_is_full_and_the_queue_of_this_machine_goe
     large.stop()
     small.wait(SECONDS)
     assert small.state == "finished" and small.summary.message is None
+    large.wait(SECONDS)
 
 
 # Before the other test that adds a host: Ray places as many as it knows of, and it learns of a host within 20 seconds.
 def test_a_run_goes_on_with_fewer_processes_when_a_host_is_lost(session, cluster):
     there = {"cluster": cluster.address, "workers": 4, "min_workers": 2}
+    wait_for_room(cluster, 4)
     run = model_of(session).train(wait=False, epochs=60, checkpoint_every_seconds=0.5, **there, **OPTIONS)
     wait_until(lambda: newest_step(folder(run)) > 0, "a checkpoint", SECONDS)
     assert events_of(run, "RunStarted")[0]["devices"] == 4
