@@ -195,7 +195,7 @@ def bfloat16_unit() -> str | None:
     """What the processor multiplies bfloat16 with, if anything; without it bfloat16 is many times slower.
 
     Matrix units (AMX) make a step of convolutions or recurrent cells about twice as fast as in float32, vector units
-    1.5 times (AVX-512: 1.5 to 2.2 times in ten networks on one core of an EPYC, 0.9 to 1.2 times for a GRU).
+    1.35 to 2.25 times (AVX-512, some twenty networks on one core of an EPYC; a large GRU 1.2, a small one 0.9).
     """
     for unit, name in (("AMX", "_is_amx_tile_supported"), ("AVX-512", "_is_avx512_bf16_supported")):
         is_supported = getattr(torch.cpu, name, None)
